@@ -1,0 +1,126 @@
+"""Settings, read once from the environment; a wrong or missing one stops the start with a line that names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+#: What the demo's secrets begin with, so that production can tell them.
+DEMO_PREFIX = "demo-"
+
+Origins = Annotated[tuple[str, ...], NoDecode]
+
+
+class ConfigurationError(SystemExit):
+    """The environment does not describe a gateway that could start: one line a fault, exit code 78 (EX_CONFIG)."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        super().__init__("\n".join(lines))
+
+
+class Settings(BaseSettings):
+    """Every setting of the gateway. The environment variable is the field's name in capitals."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    ventanilla_mode: Literal["production", "demo"] = Field(
+        default="production", description="`production` refuses the demo's secrets; `make run` sets `demo`."
+    )
+    secret_key: SecretStr = Field(
+        min_length=32, description="Signs cookies and CSRF tokens; at least 32 characters, the same on every node."
+    )
+    database_url: SecretStr = Field(description="PostgreSQL as the role `ventanilla_app`, which row security binds.")
+    database_worker_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL as the role `ventanilla_worker`; needed where a worker runs."
+    )
+    database_owner_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL as the owner of the tables; needed for migrations only."
+    )
+    database_pool: PositiveInt = Field(
+        default=20, description="Connections a process keeps; none is held while bytes flow."
+    )
+    vault_keyset: Path = Field(description="File with the master keyset, readable by the gateway's user alone.")
+    instance_dir: Path = Field(default=Path("instance"), description="Folder of this installation's own files.")
+    public_url: str = Field(
+        default="http://127.0.0.1:8000", description="Where people reach the gateway; origins are compared with it."
+    )
+    trusted_hosts: Origins = Field(
+        default=(), description="More origins the gateway answers to, separated by commas."
+    )
+    sandbox_url: str | None = Field(default=None, description="Where connections with environment `sandbox` go.")
+    egress_allow: Origins = Field(
+        default=(), description="Origins reachable although they are private or plain http; for the sandbox."
+    )
+    default_locale: Literal["es", "en"] = Field(default="es", description="Language where nothing else decides.")
+    default_timezone: str = Field(default="America/Mexico_City", description="Zone of dates shown to people.")
+
+    connect_seconds: PositiveFloat = Field(default=5.0, description="Longest wait for a provider's connection.")
+    answer_seconds: PositiveFloat = Field(default=30.0, description="Longest wait for a provider's answer.")
+    total_seconds: PositiveFloat = Field(default=60.0, description="Longest delivery of a direct operation in all.")
+    idle_seconds: PositiveFloat = Field(default=20.0, description="Longest silence of a client while it sends.")
+    minimum_rate: PositiveInt = Field(default=240, description="Bytes a second a client must keep up after a grace.")
+    rate_grace_seconds: PositiveFloat = Field(default=5.0, description="How long a client may be slower than that.")
+    drain_bytes: PositiveInt = Field(default=1 << 20, description="Most bytes read and dropped after a refusal.")
+    drain_seconds: PositiveFloat = Field(default=5.0, description="Longest time spent on them.")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
+
+    @field_validator("trusted_hosts", "egress_allow", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("public_url", "sandbox_url")
+    @classmethod
+    def _is_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in {"http", "https"} or not parts.hostname:
+                raise ValueError("must be an address such as https://gateway.example")
+        return value.rstrip("/") if value else value
+
+    @field_validator("database_url", "database_worker_url", "database_owner_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgresql+psycopg://")):
+            raise ValueError("must begin with postgresql://; no other database will do")
+        return value
+
+    @model_validator(mode="after")
+    def _no_demo_in_production(self) -> Self:
+        if self.ventanilla_mode == "production" and self.secret_key.get_secret_value().startswith(DEMO_PREFIX):
+            raise ValueError("SECRET_KEY is the demo's; make your own before going to production")
+        return self
+
+    @property
+    def demo(self) -> bool:
+        return self.ventanilla_mode == "demo"
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Origins a browser may post from."""
+        return frozenset((self.public_url, *self.trusted_hosts))
+
+
+def load() -> Settings:
+    """Read the environment; raises ConfigurationError with one line for each variable that is wrong or missing."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        raise ConfigurationError([_line(error) for error in exc.errors(include_input=False)]) from None
+
+
+def _line(error: object) -> str:
+    fault: dict[str, object] = dict(error)  # type: ignore[call-overload]
+    where = fault["loc"]
+    name = str(where[0]).upper() if isinstance(where, tuple) and where else ""
+    if fault["type"] == "missing":
+        description = Settings.model_fields[name.lower()].description
+        return f"{name} is missing. {description}"
+    text = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{name}: {text}" if name else text

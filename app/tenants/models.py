@@ -1,0 +1,138 @@
+"""Tables of the tenants: who hands in for whom, through what, and with which key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base, utcnow
+
+
+class Environment(StrEnum):
+    """Which of a provider's worlds a connection speaks to."""
+
+    LIVE = "live"
+    TEST = "test"
+    SANDBOX = "sandbox"
+
+
+class Organization(Base):
+    """A tenant."""
+
+    __tablename__ = "organizations"
+
+    slug: Mapped[str] = mapped_column(String(63), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    rfc: Mapped[str | None] = mapped_column(String(13), default=None)
+    locale: Mapped[str] = mapped_column(String(2), default="es")
+    timezone: Mapped[str] = mapped_column(String(64), default="America/Mexico_City")
+    accent: Mapped[str] = mapped_column(String(7), default="#1f6f5c")
+    contact: Mapped[str | None] = mapped_column(String(200), default=None)
+    #: The organization's privacy notice: where it is read and which version is in force.
+    notice_url: Mapped[str | None] = mapped_column(String(500), default=None)
+    notice_version: Mapped[str | None] = mapped_column(String(40), default=None)
+    suspended_at: Mapped[datetime | None] = mapped_column(default=None)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class Connection(Base):
+    """An organization's settings and credential for one provider; without organization, a house connection."""
+
+    __tablename__ = "connections"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "name", postgresql_nulls_not_distinct=True),
+        CheckConstraint("house_connection_id IS NULL OR organization_id IS NOT NULL", name="house_lends"),
+    )
+
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"), index=True)
+    provider: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(63))
+    environment: Mapped[Environment] = mapped_column(String(10))
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    #: The house connection whose credential is used instead of one of its own.
+    house_connection_id: Mapped[UUID | None] = mapped_column(ForeignKey("connections.id"), default=None)
+    paused_at: Mapped[datetime | None] = mapped_column(default=None)
+    paused_because: Mapped[str | None] = mapped_column(String(80), default=None)
+    verified_at: Mapped[datetime | None] = mapped_column(default=None)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class DataKey(Base):
+    """An organization's data key, wrapped by the master keyset; destroying it destroys what it encrypts."""
+
+    __tablename__ = "data_keys"
+    __table_args__ = (UniqueConstraint("organization_id", postgresql_nulls_not_distinct=True),)
+
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
+    wrapped: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class Credential(Base):
+    """One secret field of a connection, encrypted; fingerprint and last four characters are all that is shown."""
+
+    __tablename__ = "credentials"
+    __table_args__ = (UniqueConstraint("connection_id", "field"),)
+
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"), index=True)
+    connection_id: Mapped[UUID] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    field: Mapped[str] = mapped_column(String(40))
+    ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
+    fingerprint: Mapped[str] = mapped_column(String(16))
+    last_four: Mapped[str] = mapped_column(String(4))
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class Form(Base):
+    """A published page for one operation of one connection."""
+
+    __tablename__ = "forms"
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), index=True)
+    connection_id: Mapped[UUID] = mapped_column(ForeignKey("connections.id"))
+    operation: Mapped[str] = mapped_column(String(60))
+    #: What its address ends with; says nothing about whose it is.
+    public_id: Mapped[str] = mapped_column(String(22), unique=True)
+    open: Mapped[bool] = mapped_column(default=True)
+    #: Only a personal link leads in.
+    link_only: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class Link(Base):
+    """A personal way into a form: it expires, is counted, and can be revoked."""
+
+    __tablename__ = "links"
+    __table_args__ = (CheckConstraint("uses <= max_uses", name="uses_counted"),)
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), index=True)
+    form_id: Mapped[UUID] = mapped_column(ForeignKey("forms.id"))
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    expires_at: Mapped[datetime]
+    max_uses: Mapped[int] = mapped_column(default=1)
+    uses: Mapped[int] = mapped_column(default=0)
+    revoked_at: Mapped[datetime | None] = mapped_column(default=None)
+    passphrase_hash: Mapped[str | None] = mapped_column(String(255), default=None)
+    recipient: Mapped[str | None] = mapped_column(String(200), default=None)
+    locale: Mapped[str | None] = mapped_column(String(2), default=None)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class ApiToken(Base):
+    """A scoped gateway token, shown once and stored hashed; without organization, the house's."""
+
+    __tablename__ = "api_tokens"
+
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    last_four: Mapped[str] = mapped_column(String(4))
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(String(40)))
+    expires_at: Mapped[datetime | None] = mapped_column(default=None)
+    revoked_at: Mapped[datetime | None] = mapped_column(default=None)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)

@@ -1,0 +1,122 @@
+"""Every sentence that explains a problem, by its slug: the one place where words are chosen.
+
+The English sentence is the key of the translations (`translations/es`). `%(name)s` is filled in by the face that
+shows it, which knows language and time zone; a value that is a date is written out there. A sentence says what to do.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.errors import N_
+
+#: What was sent, and how.
+INTAKE: Final = {
+    "not-multipart": N_("Send the form as multipart/form-data."),
+    "bad-boundary": N_("The form's multipart boundary is missing or not allowed."),
+    "malformed": N_("The form arrived damaged and nothing was kept. Send it again."),
+    "truncated": N_("The form ended before all of it had arrived. Send it again."),
+    "encoded": N_("Send files as they are, without a transfer or content encoding."),
+    "nested": N_("A form inside a form is not taken. Send each file as a part of its own."),
+    "duplicate-part": N_("“%(name)s” was sent more than once. Send each field once."),
+    "unknown-part": N_("“%(name)s” is not a field of this form. Remove it."),
+    "not-a-file": N_("“%(name)s” has to be a file."),
+    "not-a-field": N_("“%(name)s” has to be a plain field, not a file."),
+    "not-text": N_("“%(name)s” is not valid UTF-8 text."),
+    "too-many-parts": N_("The form has more than %(limit)s parts, the most that is taken."),
+    "part-header-too-large": N_("A part's header is longer than %(limit)s bytes, the most that is taken."),
+    "field-too-large": N_("“%(name)s” is longer than %(limit)s bytes, the most that is taken."),
+    "file-too-large": N_("The file in “%(name)s” is larger than %(limit)s bytes, the most that is taken."),
+    "body-too-large": N_("The whole form is larger than %(limit)s bytes, the most that is taken."),
+    "length-required": N_("Send the form with its Content-Length."),
+    "foreign-origin": N_("This form was sent from another site and was not accepted. Open it here and send it again."),
+    "csrf": N_("The page was open for too long. Your files were not sent; choose them again and send."),
+    "client-too-slow": N_("Your connection was too slow for too long. Nothing was sent; try again."),
+    "client-gone": N_("The connection was closed before everything had arrived. Nothing was sent."),
+}
+
+#: What a SAT certificate, its key and its password can be; in the order in which they are looked for.
+CERTIFICATE: Final = {
+    "missing": N_("Something is missing: upload the .cer file, the .key file and type the password."),
+    "too_large": N_("The file is too large to be a SAT certificate or key. Check that you chose the right one."),
+    "swapped": N_("The files are swapped: the .key is in the place of the .cer. Exchange them."),
+    "not_der": N_("The file is in text (PEM) format. Upload the original file from the SAT, not converted."),
+    "cer_unreadable": N_(
+        "We could not read the .cer. It may be incomplete or another kind of file (.req, .sdg, .zip, .pfx). "
+        "Download it again from the SAT."
+    ),
+    "fiel_not_csd": N_(
+        "This file is your e.firma (FIEL), not your digital seal certificate (CSD). Do not share it; upload the CSD."
+    ),
+    "csd_not_fiel": N_("This file is your CSD, not your e.firma (FIEL). Upload the e.firma files."),
+    "not_sat": N_(
+        "The certificate does not look like one issued by the SAT. Upload the CSD you downloaded from the SAT site."
+    ),
+    "rfc_mismatch": N_("The certificate belongs to RFC %(rfc)s, but your account is for RFC %(expected)s."),
+    "not_yet_valid": N_("The certificate is valid from %(date)s. Wait until then to upload it."),
+    "expired": N_("The certificate expired on %(date)s. Get a new one from the SAT and upload it."),
+    "key_decrypted": N_("Your .key file is not protected by a password. Upload the original .key from the SAT."),
+    "key_unreadable": N_("We could not read the .key file. It may be incomplete or not the private key."),
+    "wrong_password": N_(
+        "The password does not open the private key. It is the CSD's own (not the SAT site's, nor usually the "
+        "e.firma's); mind capitals and spaces."
+    ),
+    "pair_mismatch": N_(
+        "The .cer and the .key are not a pair. If you have several CSDs, use both files of the same branch."
+    ),
+    "password_encoding": N_(
+        "The password has accented letters or ñ that may fail when stamping. Get a CSD with a password without accents."
+    ),
+    "revoked": N_(
+        "The SAT does not recognise this certificate; it may be revoked or very recent (up to 72 hours). "
+        "Check it with the SAT."
+    ),
+    "older_certificate": N_(
+        "The certificate in use ends on %(held_date)s, later than this one (%(date)s). Do you want to replace it anyway?"
+    ),
+    "test_certificate": N_("This is a SAT test certificate; it cannot stamp real invoices. Send it anyway?"),
+}
+
+#: What a file of any kind can be refused for.
+POLICY: Final = {
+    "missing-field": N_("Fill this in."),
+    "missing-file": N_("Choose a file."),
+    "empty-file": N_("The file has no content."),
+    "wrong-file-kind": N_("This does not look like the file that is asked for: %(kind)s."),
+    "image-unreadable": N_("The logo has to be a JPG or PNG image."),
+    "bad-file-name": N_("The file's name cannot be used. Rename it and choose it again."),
+    "notice": N_("Accept the privacy notice to continue."),
+}
+
+#: Who may come in, and to what.
+ENTRANCE: Final = {
+    "not-found": N_("There is nothing at this address."),
+    "form-closed": N_("This form is closed."),
+    "link-expired": N_("This link expired on %(date)s. Ask for a new one."),
+    "link-used-up": N_("This link has already been used. Ask for a new one."),
+    "link-revoked": N_("This link was withdrawn. Ask for a new one."),
+    "passphrase": N_("That is not the passphrase. You got it from whoever sent you the link."),
+    "too-many-tries": N_("Too many tries. Wait a few minutes and try again."),
+    "organization-suspended": N_("Files are not being taken for this organization at the moment."),
+}
+
+#: What the provider, or the way to it, made of it.
+DELIVERY: Final = {
+    "credential-refused": N_("%(organization)s has to renew its access to the provider. Nothing of yours is wrong; try later."),
+    "connection-paused": N_("Sending is on hold until access to the provider is renewed. Try again later."),
+    "provider-unreachable": N_("The provider could not be reached and nothing was sent. Try again in a few minutes."),
+    "provider-too-slow": N_("The provider took too long and nothing was sent. Try again in a few minutes."),
+    "provider-busy": N_("The provider is asking for a pause. Nothing was sent; try again in a few minutes."),
+    "provider-error": N_("The provider had an error and did not keep your files. Try again later."),
+    "provider-refused": N_("The provider did not accept it. Its answer is shown below."),
+    "plan-not-allowed": N_("The plan at the provider does not allow it. %(organization)s has been told."),
+    "settings-wrong": N_("The connection to the provider is not set up right. %(organization)s has been told."),
+    "unconfirmed": N_(
+        "Everything was sent, but the provider's answer was lost. We do not know yet whether it arrived; "
+        "do not send it again before checking."
+    ),
+    "interrupted": N_("The gateway was interrupted before anything was sent. Send it again."),
+    "internal": N_("Something failed on our side. Nothing was said to be done that was not."),
+}
+
+WORDS: Final = INTAKE | CERTIFICATE | POLICY | ENTRANCE | DELIVERY
