@@ -1,0 +1,121 @@
+# Everything that is set up lives in this folder: .venv, node_modules, static/dist, instance. `make clean` takes it away.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+CATALOGUES := $(patsubst %.po,%.mo,$(wildcard translations/*/LC_MESSAGES/messages.po))
+FRONT := $(shell find static -type f -not -path 'static/dist/*' 2>/dev/null)
+BROWSERS := $(CHROMIUM) chromium chromium-browser google-chrome google-chrome-stable
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+##@ Use
+
+.PHONY: run
+run: .venv/.run static/dist/manifest.json $(CATALOGUES) ## Set up, start everything on http://127.0.0.1:8000 (PORT) and print where to go
+	@exec $(BIN)/python -m app.local
+
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n\033[1m%s\033[0m\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  \033[36mmake %-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Test
+
+.PHONY: test
+test: setup chromium ## Set up and run every test, with coverage
+	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term
+	$(BIN)/npm test --silent
+
+.PHONY: check
+check: setup ## Linters, types, import rules and the fast tests: seconds
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q -n auto --dist loadgroup -m "not live"
+
+.PHONY: coverage
+coverage: setup chromium ## The same as test, and a page for each file in htmlcov/
+	$(BIN)/pytest -q -n auto --dist loadgroup --cov --cov-report=html --cov-report=term
+
+.PHONY: mutants
+mutants: setup ## Change intake, checks, delivery and the vault in small ways and list the changes that no test notices
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+
+##@ Maintain
+
+.PHONY: format
+format: .venv/.dev ## Format the sources and fix what can be fixed safely
+	$(BIN)/ruff check --fix --quiet
+	$(BIN)/ruff format
+
+.PHONY: lock
+lock: .venv/.dev ## Lock the newest allowed versions of every library, with their hashes
+	@for name in requirements requirements-local requirements-dev; do \
+		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-header --no-annotate $$name.in -o $$name.txt || exit; \
+	done
+	$(BIN)/npm update --package-lock-only
+
+.PHONY: messages
+messages: .venv/.dev ## Collect the sentences of templates and code for the translators
+	@mkdir -p build
+	$(BIN)/pybabel --quiet extract --mapping babel.cfg --keywords N_ --no-location --omit-header --output build/messages.pot .
+	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --omit-header --input-file build/messages.pot --output-dir translations
+
+.PHONY: clean
+clean: ## Remove what was set up and built; instance/ (the demo's data) stays
+	rm -rf .venv node_modules tests/sandbox/node/node_modules static/dist build htmlcov mutants .coverage .coverage.* \
+		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis translations/*/LC_MESSAGES/messages.mo
+
+# --- set-up: a file each, newer than what it is made from -------------------------------------------------------------
+
+.PHONY: setup
+setup: .venv/.dev static/dist/manifest.json $(CATALOGUES)
+ifneq ($(wildcard tests/sandbox/node/package-lock.json),)
+setup: tests/sandbox/node/node_modules/.package-lock.json
+endif
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; $(PYTHON) is not. Name another: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.run: requirements-local.txt | .venv/pyvenv.cfg
+	$(PIP) --requirement $<
+	@touch $@
+
+# What development needs contains what running needs, in the same versions.
+.venv/.dev: requirements-dev.txt | .venv/pyvenv.cfg
+	$(PIP) --requirement $<
+	@touch .venv/.run $@
+
+# On its own `.venv/.run` is enough for Node; where `.venv/.dev` is asked for too it must not be installed twice at once.
+NODE := $(if $(filter test check coverage mutants setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
+
+%/.package-lock.json: | $(NODE)
+	$(BIN)/npm ci --prefer-offline --no-progress --silent --prefix $(dir $*)
+	@touch $@
+
+node_modules/.package-lock.json: package-lock.json .npmrc
+tests/sandbox/node/node_modules/.package-lock.json: tests/sandbox/node/package-lock.json
+
+static/dist/manifest.json: node_modules/.package-lock.json build.mjs package.json $(FRONT) | $(NODE)
+	$(BIN)/npm run build --silent
+
+%.mo: %.po | $(NODE)
+	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
+
+.PHONY: chromium
+chromium:
+	@for name in $(BROWSERS); do command -v "$$name" >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends chromium; \
+	else \
+		echo "The tests need a browser: install Chromium (sudo apt-get install chromium), or set CHROMIUM to its path." >&2; exit 1; \
+	fi
