@@ -1,0 +1,21 @@
+"""The face that customers see: forms, personal links and outcomes, as pages for a phone or a desk.
+
+Thin by rule: it finds whose page it is, lets intake take the body, gives it to delivery and shows what came of it.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.config import Settings
+from app.portal import assets, headers, language, problems
+from app.portal.pages import portal
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Put the portal's pages, its languages, its error pages and the headers of every response into `app`."""
+    headers.init_app(app, settings)
+    language.init_app(app, settings)
+    assets.init_app(app)
+    problems.init_app(app)
+    app.register_blueprint(portal)

@@ -1,0 +1,149 @@
+"""Who comes in, through which form or link, and to what: the one place where the portal looks things up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from flask import g, session, url_for
+from sqlalchemy.orm import Session
+
+from app.delivery import Origin, registry
+from app.portal import language
+from app.portal.errors import FormClosed, LinkOnly, NothingHere, Suspended
+from app.providers.base import Operation
+from app.records.models import Upload
+from app.services import services
+from app.tenants import doors, links
+from app.tenants.models import Connection, Form, Link, Organization
+
+#: Links of this visitor whose passphrase was said, as ids in the session.
+UNLOCKED = "unlocked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrance:
+    """An open way in: a form, and the personal link it was reached by, if one was."""
+
+    organization: Organization
+    connection: Connection
+    form: Form
+    operation: Operation
+    link: Link | None = None
+    #: Where the page is and posts to.
+    address: str
+
+    @property
+    def provider(self) -> str:
+        """The provider's own name."""
+        return registry.provider(self.operation.provider).title
+
+    @property
+    def locked(self) -> bool:
+        """Whether the link's passphrase has still to be said."""
+        link = self.link
+        return link is not None and link.passphrase_hash is not None and str(link.id) not in session.get(UNLOCKED, ())
+
+    def unlock(self) -> None:
+        """Remember, for this visitor and browser session, that the passphrase was right."""
+        if self.link is not None:
+            session[UNLOCKED] = [*session.get(UNLOCKED, ())[-9:], str(self.link.id)]
+
+    def origin(self, *, notice_version: str | None) -> Origin:
+        """Tell delivery where a hand-in comes from."""
+        return Origin(
+            organization=self.organization,
+            connection=self.connection,
+            form_id=self.form.id,
+            link=self.link,
+            api_token_id=None,
+            locale=language.language(),
+            notice_version=notice_version,
+            actor=f"link:{self.link.id}" if self.link else f"form:{self.form.id}",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedIn:
+    """An upload as its outcome page shows it."""
+
+    organization: Organization
+    connection: Connection
+    operation: Operation
+    upload: Upload
+    #: The form it came through, where that can be opened again without a link.
+    form: Form | None
+
+
+def by_form(public_id: str) -> Entrance:
+    """Open a form by its address; raises what keeps it closed."""
+    found = doors.form(services().database, public_id)
+    if found is None:
+        raise NothingHere
+    with services().database.transaction(found.organization_id) as db:
+        organization, form, connection = _form(db, found.organization_id, found.id)
+    _arrive(organization)
+    if form.link_only:
+        raise LinkOnly
+    return _enter(organization, form, connection, None, url_for("portal.form", public_id=public_id))
+
+
+def by_link(token: str) -> Entrance:
+    """Open a form by a personal link; looking uses nothing up. Raises what keeps it closed."""
+    found = doors.link(services().database, token)
+    if found is None:
+        raise NothingHere
+    with services().database.transaction(found.organization_id) as db:
+        link = db.get_one(Link, found.id)
+        organization, form, connection = _form(db, found.organization_id, link.form_id)
+    _arrive(organization, link.locale)
+    links.check(link, services().clock())
+    return _enter(organization, form, connection, link, url_for("portal.link", token=token))
+
+
+def by_outcome(token: str) -> HandedIn:
+    """Find an upload by the token that its outcome page's address ends with."""
+    found = doors.outcome(services().database, token)
+    if found is None:
+        raise NothingHere
+    with services().database.transaction(found.organization_id) as db:
+        upload = db.get_one(Upload, found.id)
+        organization = db.get_one(Organization, found.organization_id)
+        connection = db.get_one(Connection, upload.connection_id)
+        form = db.get(Form, upload.form_id) if upload.form_id else None
+    _arrive(organization, upload.locale)
+    return HandedIn(
+        organization=organization,
+        connection=connection,
+        operation=registry.operation(upload.operation),
+        upload=upload,
+        form=form if form and form.open and not form.link_only else None,
+    )
+
+
+def _form(db: Session, organization_id: UUID, form_id: UUID) -> tuple[Organization, Form, Connection]:
+    form = db.get_one(Form, form_id)
+    return db.get_one(Organization, organization_id), form, db.get_one(Connection, form.connection_id)
+
+
+def _enter(
+    organization: Organization, form: Form, connection: Connection, link: Link | None, address: str
+) -> Entrance:
+    if organization.suspended_at:
+        raise Suspended
+    if not form.open:
+        raise FormClosed
+    return Entrance(
+        organization=organization,
+        connection=connection,
+        form=form,
+        operation=registry.operation(form.operation),
+        link=link,
+        address=address,
+    )
+
+
+def _arrive(organization: Organization, locale: str | None = None) -> None:
+    """Let the page, and any refusal from here on, speak for the organization and in its language."""
+    g.organization = organization
+    language.prefer(locale, organization.locale, timezone=organization.timezone)

@@ -1,0 +1,57 @@
+"""Why a page of the portal does not open, or does not take what was sent."""
+
+from __future__ import annotations
+
+from app.errors import Refusal
+
+
+class NothingHere(Refusal):
+    """No form, link or outcome has this address."""
+
+    slug = "not-found"
+    status = 404
+
+
+class Closed(Refusal):
+    """There is a form, but nobody may hand in through it now."""
+
+    status = 403
+
+
+class FormClosed(Closed):
+    """An operator closed the form, or never opened it."""
+
+    slug = "form-closed"
+
+
+class LinkOnly(Closed):
+    """The form opens by a personal link alone."""
+
+    slug = "form-link-only"
+
+
+class Suspended(Closed):
+    """The organization hands nothing in at the moment."""
+
+    slug = "organization-suspended"
+
+
+class StalePage(Refusal):
+    """The token that a page of ours carries is missing, too old or another session's."""
+
+    slug = "csrf"
+    status = 400
+
+
+class WrongPassphrase(Refusal):
+    """What was typed is not the link's passphrase."""
+
+    slug = "passphrase"
+    status = 403
+
+
+class NoticeNotAccepted(Refusal):
+    """The privacy notice in force was not accepted."""
+
+    slug = "notice"
+    status = 422

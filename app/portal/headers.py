@@ -1,0 +1,61 @@
+"""What every response says to the browser about trust, and the session cookie's own rules."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Flask, Response
+
+from app.config import Settings
+
+#: Nothing inline and nothing of others: scripts, styles and pictures come from here or not at all.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # The addresses of links and outcomes are keys; they go to no other site, nor to our own next page.
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Cache-Control": "no-store",
+}
+
+#: How long a page may lie open before it has to be loaded again; a customer looks for files in the meantime.
+PAGE_LIFE = timedelta(hours=12)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Set the cookie's rules and add the headers to every response that has not its own."""
+    secure = settings.public_url.startswith("https://")
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-session" if secure else "session",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        WTF_CSRF_TIME_LIMIT=int(PAGE_LIFE.total_seconds()),
+    )
+
+    @app.after_request
+    def add(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if secure:
+            response.headers.setdefault("Strict-Transport-Security", "max-age=63072000")
+        return response

@@ -1,0 +1,179 @@
+"""What an outcome page says: whether it arrived, what happens next, and what was handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from flask import url_for
+from flask_babel import format_decimal, gettext
+
+from app.delivery import registry
+from app.errors import N_
+from app.portal.entrance import HandedIn
+from app.portal.language import say, when
+from app.records.states import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How a state looks, and what is said of it. Texts are messages for translation."""
+
+    #: Colour: good, busy, bad or doubt.
+    tone: str
+    icon: str
+    word: str
+    title: str
+    arrived: str
+    next: str
+
+
+LOOKS: Final = {
+    State.DELIVERED: Look(
+        tone="good",
+        icon="check",
+        word=N_("delivered"),
+        title=N_("It arrived"),
+        arrived=N_("Yes. %(provider)s has it since %(when)s."),
+        next=N_("There is nothing left for you to do here. You can close this page."),
+    ),
+    State.RECEIVING: Look(
+        tone="busy",
+        icon="hourglass",
+        word=N_("receiving"),
+        title=N_("It is coming in"),
+        arrived=N_("Not yet: it is still being received."),
+        next=N_("Wait a moment. This page shows by itself when it is done."),
+    ),
+    State.DELIVERING: Look(
+        tone="busy",
+        icon="hourglass",
+        word=N_("sending"),
+        title=N_("It is on its way"),
+        arrived=N_("Not yet: it is being sent to %(provider)s now."),
+        next=N_("Wait a moment. This page shows by itself when it is done."),
+    ),
+    State.WAITING: Look(
+        tone="busy",
+        icon="hourglass",
+        word=N_("waiting"),
+        title=N_("It is waiting its turn"),
+        arrived=N_("Not yet. We have it and are going to send it to %(provider)s."),
+        next=N_("You need not do anything. Come back to this page later to see that it arrived."),
+    ),
+    State.FAILED: Look(
+        tone="bad",
+        icon="cross",
+        word=N_("failed"),
+        title=N_("It did not arrive"),
+        arrived=N_("No. %(provider)s does not have it."),
+        next=N_("You can hand it in again."),
+    ),
+    State.REJECTED: Look(
+        tone="bad",
+        icon="cross",
+        word=N_("rejected"),
+        title=N_("It was not sent"),
+        arrived=N_("No. We looked at your files before sending them and something is wrong."),
+        next=N_("Put right what is said above and hand it in again."),
+    ),
+    State.CANCELLED: Look(
+        tone="bad",
+        icon="slash",
+        word=N_("cancelled"),
+        title=N_("It was cancelled"),
+        arrived=N_("No. It was broken off before anything was sent."),
+        next=N_("You can hand it in again."),
+    ),
+    State.UNKNOWN: Look(
+        tone="doubt",
+        icon="question",
+        word=N_("unconfirmed"),
+        title=N_("We do not know yet whether it arrived"),
+        arrived=N_("Perhaps. Everything was sent, but the answer of %(provider)s was lost on the way."),
+        next=N_("Do not hand it in again yet. Check again in a few minutes: we ask %(provider)s whether it has it."),
+    ),
+}
+
+#: States that time changes by itself, so that the page watches them.
+MOVING: Final = frozenset({State.RECEIVING, State.DELIVERING, State.WAITING})
+AGAIN: Final = frozenset({State.FAILED, State.REJECTED, State.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """An upload in words."""
+
+    look: Look
+    state: State
+    title: str
+    operation: str
+    arrived: str
+    next: str
+    #: What went wrong, in our words and in the provider's.
+    problem: str | None
+    provider_message: str | None
+    provider: str
+    #: Steps that the provider still asks for.
+    pending: tuple[str, ...]
+    #: (label, value, whether it is a number to read out character by character).
+    facts: tuple[tuple[str, str, bool], ...]
+    files: tuple[tuple[str, str], ...]
+    moving: bool
+    again: str | None
+    link_again: bool
+
+
+def present(handed_in: HandedIn) -> Shown:
+    """Write an upload out in the language and zone of the page."""
+    upload, look = handed_in.upload, LOOKS[handed_in.upload.state]
+    provider = registry.provider(handed_in.operation.provider).title
+    values = {"provider": provider, "when": when(upload.updated_at)}
+    again = upload.state in AGAIN
+    organization = handed_in.organization.name
+    unexplained = upload.problem is None or upload.state == State.UNKNOWN
+    return Shown(
+        look=look,
+        state=upload.state,
+        title=gettext(look.title),
+        operation=gettext(handed_in.operation.title),
+        arrived=gettext(look.arrived) % values,
+        next=gettext(look.next) % values,
+        problem=None if unexplained else say(str(upload.problem), {"organization": organization, **upload.problem_params}),
+        provider_message=upload.provider_message,
+        provider=provider,
+        pending=tuple(str(step) for step in upload.facts.get("pending_steps", ())),
+        facts=tuple(_facts(handed_in)),
+        files=tuple((str(part["filename"]), size(int(part["size"]))) for part in upload.parts),
+        moving=upload.state in MOVING,
+        again=url_for("portal.form", public_id=handed_in.form.public_id) if again and handed_in.form else None,
+        link_again=again and handed_in.form is None,
+    )
+
+
+def _facts(handed_in: HandedIn) -> Iterator[tuple[str, str, bool]]:
+    upload, facts = handed_in.upload, handed_in.upload.facts
+    if rfc := facts.get("rfc"):
+        yield gettext("RFC"), rfc, True
+    if name := facts.get("legal_name"):
+        yield gettext("Name"), name, False
+    if branch := facts.get("branch"):
+        yield gettext("Branch"), branch, False
+    if number := facts.get("number"):
+        yield gettext("Certificate number"), number, True
+    if end := facts.get("not_after"):
+        yield gettext("Valid until"), when(datetime.fromisoformat(end)), False
+    if upload.reference:
+        yield gettext("Reference at the provider"), upload.reference, True
+    yield gettext("Handed in"), when(upload.created_at), False
+    yield gettext("Upload"), str(upload.id), True
+
+
+def size(count: int) -> str:
+    """Write a number of bytes as people do: `1.5 kB`."""
+    for unit, factor in (("MB", 1_000_000), ("kB", 1_000)):
+        if count >= factor:
+            return f"{format_decimal(round(count / factor, 1))} {unit}"
+    return gettext("%(count)s bytes", count=count)

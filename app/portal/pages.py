@@ -1,0 +1,127 @@
+"""The pages: forms, personal links, outcomes."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.errors import Refusal
+from app.portal import assets, entrance, forms, outcomes
+from app.portal.entrance import Entrance
+from app.portal.errors import WrongPassphrase
+from app.portal.problems import shuts
+from app.records.states import State
+from app.services import services
+from app.tenants import links
+
+portal = Blueprint("portal", __name__, template_folder=str(assets.ROOT / "templates"))
+
+
+@portal.get("/f/<public_id>")
+def form(public_id: str) -> ResponseReturnValue:
+    """Show a published form."""
+    return _form(entrance.by_form(public_id))
+
+
+@portal.post("/f/<public_id>")
+def hand_in_by_form(public_id: str) -> ResponseReturnValue:
+    """Take a hand-in through a published form."""
+    return _hand_in(entrance.by_form(public_id))
+
+
+@portal.get("/l/<token>")
+def link(token: str) -> ResponseReturnValue:
+    """Show the form that a personal link leads to; looking is not using."""
+    way = entrance.by_link(token)
+    return _passphrase(way, token) if way.locked else _form(way)
+
+
+@portal.post("/l/<token>")
+def hand_in_by_link(token: str) -> ResponseReturnValue:
+    """Take a hand-in through a personal link."""
+    way = entrance.by_link(token)
+    return _passphrase(way, token, WrongPassphrase()) if way.locked else _hand_in(way)
+
+
+@portal.post("/l/<token>/passphrase")
+def passphrase(token: str) -> ResponseReturnValue:
+    """Open a link by its passphrase."""
+    way = entrance.by_link(token)
+    try:
+        said = forms.receive_passphrase()
+        if way.link and not links.passphrase_ok(way.link, said.get_secret_value()):
+            raise WrongPassphrase(field="passphrase")
+    except Refusal as refusal:
+        return _passphrase(way, token, refusal)
+    way.unlock()
+    return redirect(way.address, 303)
+
+
+@portal.get("/o/<token>")
+def outcome(token: str) -> ResponseReturnValue:
+    """Show what became of an upload, as it is known now."""
+    return _outcome(entrance.by_outcome(token), token)
+
+
+@portal.get("/o/<token>/state")
+def outcome_state(token: str) -> ResponseReturnValue:
+    """Tell an open outcome page whether it is still up to date."""
+    return jsonify(state=entrance.by_outcome(token).upload.state)
+
+
+@portal.post("/o/<token>")
+def check_again(token: str) -> ResponseReturnValue:
+    """Ask the provider again whether an unconfirmed upload arrived."""
+    handed_in = entrance.by_outcome(token)
+    try:
+        forms.receive_nothing()
+        if handed_in.upload.state == State.UNKNOWN:
+            services().deliverer.check_again(handed_in.organization.id, handed_in.upload.id, actor="customer")
+    except Refusal as refusal:
+        return _outcome(handed_in, token, refusal)
+    return redirect(url_for(".outcome", token=token, asked=1), 303)
+
+
+@portal.get("/accent/<colour>.css")
+def accent(colour: str) -> Response:
+    """Serve the stylesheet of one colour."""
+    return assets.accent_css(colour)
+
+
+def _hand_in(way: Entrance) -> ResponseReturnValue:
+    """Receive, check, deliver; then the outcome's own page, or the form again with what is wrong."""
+    notice = way.organization.notice_version
+    sent = None
+    try:
+        sent = forms.receive_form(way.operation, notice=notice)
+        forms.check_notice(sent)
+        origin = way.origin(notice_version=notice)
+        result = services().deliverer.hand_in(origin, way.operation, sent.collected, replace=sent.replace)
+    except Refusal as refusal:
+        if shuts(refusal):
+            raise
+        return _form(way, refusal, sent)
+    return redirect(url_for(".outcome", token=result.outcome_token), 303)
+
+
+def _form(way: Entrance, refusal: Refusal | None = None, sent: forms.Sent | None = None) -> ResponseReturnValue:
+    shown = sent.form if sent else forms.build(way.operation, notice=way.organization.notice_version)
+    if refusal:
+        forms.explain(shown, refusal, way.operation)
+    chosen = {name: file.filename for name, file in sent.collected.files.items()} if sent else {}
+    page = render_template(
+        "portal/form.html", way=way, form=shown, chosen=chosen, asks=forms.asks(refusal), provider=way.provider
+    )
+    return page, refusal.status if refusal else 200
+
+
+def _passphrase(way: Entrance, token: str, refusal: Refusal | None = None) -> ResponseReturnValue:
+    page = render_template("portal/passphrase.html", way=way, token=token, form=forms.bare(), refusal=refusal)
+    return page, refusal.status if refusal else 200
+
+
+def _outcome(handed_in: entrance.HandedIn, token: str, refusal: Refusal | None = None) -> ResponseReturnValue:
+    shown = outcomes.present(handed_in)
+    asked = "asked" in request.args
+    page = render_template("portal/outcome.html", shown=shown, token=token, form=forms.bare(), refusal=refusal, asked=asked)
+    return page, refusal.status if refusal else 200

@@ -1,0 +1,129 @@
+// Names, sizes and what a file seems to be, the moment it is picked. It warns and leaves the verdict to the gateway.
+
+import { kindOf } from "./kinds.js";
+
+const HEAD = 128;
+/** Above this the gateway closes the connection before it has read everything, and its answer may get lost. */
+const HUGE = 1_000_000;
+const WANTED = { ".cer": "certificate", ".key": "key" };
+
+/** @param {HTMLFormElement} form */
+export function watchFiles(form) {
+  const fields = [...form.querySelectorAll("[data-file]")].map((box) => new FileField(box, form.dataset));
+  for (const field of fields) {
+    field.input.addEventListener("change", async () => {
+      await field.look();
+      show(fields);
+    });
+    // A page that comes back from the browser's memory may still hold its files.
+    if (field.input.files.length) field.look().then(() => show(fields));
+  }
+  return fields;
+}
+
+class FileField {
+  constructor(box, says) {
+    this.box = box;
+    this.input = box.querySelector("input");
+    this.seen = box.querySelector(".seen");
+    this.ending = box.dataset.ending;
+    this.most = Number(box.dataset.most);
+    this.says = says;
+    this.kind = undefined;
+  }
+
+  get file() {
+    return this.input.files[0];
+  }
+
+  get wanted() {
+    return WANTED[this.ending];
+  }
+
+  async look() {
+    const { file } = this;
+    const head = file ? new Uint8Array(await file.slice(0, HEAD).arrayBuffer()) : undefined;
+    // Another file may have been picked while this one was read.
+    if (file === this.file) this.kind = head && kindOf(head, file.name);
+  }
+
+  /** What cannot be right whatever the file is: [message]. */
+  get impossible() {
+    if (!this.file) return this.input.required ? this.says.saysMissingFile : undefined;
+    if (this.file.size === 0) return this.says.saysEmpty;
+    return this.file.size > Math.max(HUGE, this.most) ? this.says.saysHuge : undefined;
+  }
+
+  /** [tone, message] about the picked file, or nothing. */
+  verdict() {
+    const { says, kind, wanted } = this;
+    if (this.impossible) return ["doubt", this.impossible];
+    if (!wanted) return undefined;
+    if (kind === wanted) return ["good", kind === "key" ? says.saysKey : says.saysCertificate];
+    if (kind === "key") return ["doubt", says.saysNotCertificate];
+    if (kind === "certificate") return ["doubt", says.saysNotKey];
+    const message = {
+      zip: says.saysZip,
+      sdg: says.saysSdg,
+      req: says.saysReq,
+      pfx: says.saysPfx,
+      pem: says.saysPem,
+      decrypted: wanted === "key" ? says.saysDecrypted : says.saysStrange,
+    }[kind];
+    if (!message && this.file.size > this.most) return ["doubt", says.saysLarge];
+    return ["doubt", (message ?? says.saysStrange)?.replace("{ending}", this.ending)];
+  }
+}
+
+function show(fields) {
+  const [one, other] = swapped(fields);
+  for (const field of fields) {
+    const verdict = field === one ? ["doubt", field.says.saysSwapped] : field === other ? undefined : field.verdict();
+    field.seen.replaceChildren(...(field.file ? described(field.file, verdict) : []));
+    if (field === one) field.seen.append(exchange(one, other));
+    field.box.querySelector(".before")?.remove();
+  }
+}
+
+/** The two fields whose files are in each other's place; the first is where it is said. */
+function swapped(fields) {
+  const one = fields.find((f) => f.wanted === "certificate" && f.kind === "key");
+  const other = fields.find((f) => f.wanted === "key" && f.kind === "certificate");
+  return one && other ? [one, other] : [];
+}
+
+function exchange(one, other) {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: one.says.saysSwap });
+  button.addEventListener("click", () => {
+    [one.input.files, other.input.files] = [other.input.files, one.input.files];
+    [one.kind, other.kind] = [other.kind, one.kind];
+    for (const field of [one, other]) clearError(field.box);
+    show([one, other]);
+    one.input.focus();
+  });
+  return button;
+}
+
+function* described(file, verdict) {
+  yield span("name", file.name);
+  yield span("size", size(file.size));
+  if (verdict?.[1]) yield span(`verdict ${verdict[0]}`, verdict[1]);
+}
+
+function span(className, textContent) {
+  return Object.assign(document.createElement("span"), { className, textContent });
+}
+
+/** As the server writes sizes: 1.5 kB. */
+function size(count) {
+  const number = new Intl.NumberFormat(document.documentElement.lang === "es" ? "es-MX" : "en", { maximumFractionDigits: 1 });
+  if (count >= 1e6) return `${number.format(count / 1e6)} MB`;
+  return count >= 1e3 ? `${number.format(count / 1e3)} kB` : `${count} bytes`;
+}
+
+/** Takes an error away from a field whose value changed. */
+export function clearError(box) {
+  box.classList.remove("wrong");
+  box.querySelector(".error")?.replaceChildren();
+  box.querySelector("input")?.removeAttribute("aria-invalid");
+}

@@ -1,0 +1,21 @@
+// An outcome page that is not final asks for its state and loads itself again once that has changed; until then
+// nothing on it moves.
+
+const EVERY = 3_000;
+const LONGEST = 30_000;
+
+/** @param {HTMLElement} page */
+export function watchOutcome(page) {
+  let wait = EVERY;
+  const look = async () => {
+    try {
+      const answer = await fetch(page.dataset.watch, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(10_000) });
+      if (answer.ok && (await answer.json()).state !== page.dataset.state) return location.reload();
+      wait = Math.min(wait * 1.2, LONGEST);
+    } catch {
+      wait = LONGEST; // offline, or asleep: later
+    }
+    setTimeout(look, wait);
+  };
+  setTimeout(look, wait);
+}

@@ -1,0 +1,64 @@
+// One press, one hand-in: what is missing is said next to its field, then the button rests and the bar moves.
+
+import { clearError } from "./files.js";
+
+/** @param {HTMLFormElement} form */
+export function watchSending(form, fileFields) {
+  const button = form.querySelector("[data-send]");
+  const label = button.querySelector("span");
+  const progress = form.querySelector("[data-progress]");
+  const text = label.textContent;
+  let sending = false;
+
+  const rest = () => {
+    sending = false;
+    button.removeAttribute("aria-disabled");
+    label.textContent = text;
+    if (progress) progress.hidden = true;
+  };
+
+  // Our own words instead of the browser's, which speak its language and show one fault at a time.
+  form.noValidate = true;
+  form.addEventListener("submit", (event) => {
+    if (sending || !complete(form, fileFields)) {
+      event.preventDefault();
+      return;
+    }
+    sending = true;
+    // Not `disabled`: that would take the focus away and, in some browsers, the submission back.
+    button.setAttribute("aria-disabled", "true");
+    label.textContent = button.dataset.textSending ?? text;
+    if (progress) progress.hidden = false;
+  });
+  form.addEventListener("input", (event) => {
+    const box = event.target.closest(".field");
+    if (box) clearError(box);
+  });
+  // Back from the browser's memory: the page may be sent again.
+  addEventListener("pageshow", (event) => event.persisted && rest());
+}
+
+function complete(form, fileFields) {
+  const says = form.dataset;
+  let first;
+  for (const input of form.querySelectorAll("input:not([type=hidden])")) {
+    const message = fileFields.find((field) => field.input === input)?.impossible ?? missing(input, says);
+    if (!message) continue;
+    complain(input.closest(".field"), input, message);
+    first ??= input;
+  }
+  first?.focus();
+  return !first;
+}
+
+function missing(input, says) {
+  if (input.type === "file" || input.validity.valid) return undefined;
+  return input.type === "checkbox" ? says.saysNotice : says.saysMissingField;
+}
+
+function complain(box, input, message) {
+  box.classList.add("wrong");
+  input.setAttribute("aria-invalid", "true");
+  const words = Object.assign(document.createElement("span"), { textContent: message });
+  box.querySelector(".error").replaceChildren(words);
+}
