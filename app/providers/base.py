@@ -198,12 +198,13 @@ class Outcome:
     """What became of an attempt, for the customer (`problem`), the operator (the rest) and the record."""
 
     ending: Ending
-    #: Slug of the problem, a key of `app.words`; with the form field that it belongs to and the values of its message.
+    #: Slug of the problem, a key of `app.words`, with the values of its message.
     problem: str | None = None
-    field: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     reference: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    #: The form field that the problem belongs to. (Below the defaults, which need `field` to be the function.)
+    field: str | None = None
     provider_status: Literal["processing", "ready", "failed"] | None = None
     http_status: int | None = None
     code: str | None = None
