@@ -1,0 +1,61 @@
+"""The providers, simulated faithfully as an application of their own; a stranger to the gateway and its mistakes."""
+
+from __future__ import annotations
+
+from traceback import extract_tb
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import HTTPException
+
+from app.sandbox import control
+from app.sandbox.clock import Clock
+from app.sandbox.facturapi import Facturapi
+from app.sandbox.faults import Faults
+from app.sandbox.files import Files
+from app.sandbox.ledger import Ledger
+from app.sandbox.provider import Provider, World
+from app.sandbox.state import Sandbox, sandbox
+from app.sandbox.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PROVIDERS: Final[tuple[type[Provider], ...]] = (Facturapi,)
+
+
+def create_sandbox(folder: Path, seed: Mapping[str, Any] | None = None, *, limits: bool = False) -> Flask:
+    """Make the application. `folder` is its own: emptied now, and again by whoever runs it, at the end.
+
+    `seed` holds what each provider is to know from the start, by slug. Raises BadSeed.
+    """
+    world = World(clock=Clock(), files=Files(folder), limits=limits)
+    providers = {provider.slug: provider(world) for provider in PROVIDERS}
+    made = Sandbox(ledger=Ledger(), faults=Faults(), world=world, providers=providers)
+    made.seed(seed or {})
+    app = Flask(__name__, static_folder=None)
+    app.extensions["sandbox"] = made
+    app.register_blueprint(control.bp)
+    for provider in providers.values():
+        app.register_blueprint(provider.blueprint)
+        app.register_blueprint(
+            provider.control, url_prefix=f"/_sandbox/{provider.slug}", name=f"{provider.slug}_control"
+        )
+    app.register_error_handler(Exception, _failed)
+    wire = Wire(app.wsgi_app, ledger=made.ledger, faults=made.faults, providers=providers, folder=folder)
+    app.wsgi_app = wire  # type: ignore[method-assign]
+    return app
+
+
+def _failed(error: Exception) -> Response | HTTPException:
+    """A provider's own words for an unknown address, and for a mistake in the sandbox itself."""
+    status = error.code or 500 if isinstance(error, HTTPException) else 500
+    if status >= 500:
+        # Where, and of what kind: an exception's text may quote what was sent.
+        frame = extract_tb(error.__traceback__)[-1]
+        current_app.logger.error("%s in %s, line %s", type(error).__name__, frame.filename, frame.lineno)
+    provider = sandbox().providers.get(request.path.split("/")[1])
+    if provider is None:
+        return error if isinstance(error, HTTPException) else Response(status=500)
+    return provider.failure(status)

@@ -1,0 +1,79 @@
+"""The sandbox's own server: one gunicorn gthread process, so that its state and its sockets are in one place."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.app.base import BaseApplication
+
+from app.sandbox import create_sandbox
+from app.sandbox.provider import BadSeed
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+#: As many requests at once; each may be slow, stalled or delayed.
+THREADS = 1_200
+
+
+class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
+    """gunicorn, set up here and nowhere else."""
+
+    def __init__(self, bind: str, folder: Path, seed: dict[str, Any], *, limits: bool) -> None:
+        self._bind = bind
+        self._folder = folder
+        self._seed = seed
+        self._limits = limits
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings: dict[str, Any] = {
+            "bind": self._bind,
+            "worker_class": "gthread",
+            "workers": 1,
+            "threads": THREADS,
+            "worker_connections": 2 * THREADS,
+            "keepalive": 15,
+            # Stalled and delayed requests are not waited for.
+            "graceful_timeout": 1,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "proc_name": "ventanilla-sandbox",
+            "on_exit": lambda _server: shutil.rmtree(self._folder, ignore_errors=True),
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return create_sandbox(self._folder, self._seed, limits=self._limits)
+
+
+def main() -> None:
+    """Serve until told to stop, as the environment says.
+
+    SANDBOX_PORT (on 127.0.0.1) or SANDBOX_FD (a listening socket, inherited); SANDBOX_DIR, emptied at start and
+    removed at the end; SANDBOX_SEED, a JSON file of what providers know from the start; SANDBOX_LIMITS=1, to keep to
+    the providers' rate limits.
+    """
+    descriptor, port = os.environ.get("SANDBOX_FD"), os.environ.get("SANDBOX_PORT")
+    if not (descriptor or port or "").isdecimal():
+        sys.exit("SANDBOX_PORT is missing or no number: the port to listen on.")
+    if not (folder := os.environ.get("SANDBOX_DIR")):
+        sys.exit("SANDBOX_DIR is missing: a folder for the sandbox alone, which it empties.")
+    seed: dict[str, Any] = {}
+    if path := os.environ.get("SANDBOX_SEED"):
+        try:
+            seed = json.loads(Path(path).read_bytes())
+            create_sandbox(Path(folder), seed)
+        except (OSError, ValueError, BadSeed) as exc:
+            sys.exit(f"SANDBOX_SEED cannot be used: {type(exc).__name__ if isinstance(exc, OSError) else exc}.")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    bind = f"fd://{descriptor}" if descriptor else f"127.0.0.1:{port}"
+    Server(bind, Path(folder), seed, limits=os.environ.get("SANDBOX_LIMITS") == "1").run()
