@@ -1,0 +1,94 @@
+"""Where a local installation keeps what, and at which addresses it is reached."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 8000
+
+
+class CannotStart(Exception):  # noqa: N818 - says what it means
+    """`make run` cannot go on; the message is one line that says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A folder and a port; everything else follows from them."""
+
+    instance: Path
+    port: int
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read INSTANCE_DIR and PORT. Raises CannotStart."""
+        port = os.environ.get("PORT") or str(DEFAULT_PORT)
+        if not port.isdecimal() or not 0 < int(port) < 65535:
+            raise CannotStart(f"PORT must be a number from 1 to 65534, not {port!r}: the sandbox takes the next one.")
+        return cls(instance=(ROOT / (os.environ.get("INSTANCE_DIR") or "instance")).resolve(), port=int(port))
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def sandbox_port(self) -> int:
+        return self.port + 1
+
+    @property
+    def sandbox_url(self) -> str:
+        return f"http://{HOST}:{self.sandbox_port}"
+
+    @property
+    def lock(self) -> Path:
+        """Held by whoever runs this installation."""
+        return self.instance / "lock"
+
+    @property
+    def postgres(self) -> Path:
+        return self.instance / "postgres"
+
+    @property
+    def keyset(self) -> Path:
+        return self.instance / "keyset.json"
+
+    @property
+    def secrets(self) -> Path:
+        """The demo's own: tokens, keys and passwords that stay the same from start to start."""
+        return self.instance / "secrets.json"
+
+    @property
+    def demo(self) -> Path:
+        """Where to go, for programs; there while everything runs."""
+        return self.instance / "demo.json"
+
+    @property
+    def seed(self) -> Path:
+        """What the sandbox knows from the start."""
+        return self.instance / "sandbox.json"
+
+    @property
+    def sandbox(self) -> Path:
+        """The sandbox's own folder, gone when it stops."""
+        return self.instance / "sandbox"
+
+    def certificates(self, slug: str) -> Path:
+        """Folder of the files that an organization of the demo hands in."""
+        return self.instance / "demo" / slug
+
+    def environment(self) -> dict[str, str]:
+        """The settings of every process, but for the database's."""
+        return {
+            "VENTANILLA_MODE": "demo",
+            "VAULT_KEYSET": str(self.keyset),
+            "INSTANCE_DIR": str(self.instance),
+            "PORT": str(self.port),
+            "PUBLIC_URL": self.gateway_url,
+            "TRUSTED_HOSTS": f"http://localhost:{self.port}",
+            "SANDBOX_URL": self.sandbox_url,
+            "EGRESS_ALLOW": self.sandbox_url,
+        }

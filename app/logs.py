@@ -1,0 +1,75 @@
+"""Logs: structured lines that name what happened and to what, and never what was sent.
+
+No line holds a query string or the address of a link or an outcome: those are keys. A request is named by its rule
+(`/l/<token>`). What libraries write by themselves passes through `mask`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import structlog
+
+#: Addresses that are keys, keys of providers and of ours, and what is sent as authorization.
+_SECRETS: Final = (
+    (re.compile(r"/([lo])/[\w~-]{8,}"), r"/\1/…"),
+    (re.compile(r"\b(sk_(?:user|live|test)|vnt)_\w+"), r"\1_…"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), r"\1 …"),
+    (re.compile(r"(postgresql(?:\+psycopg)?://[^:@/\s]*):[^@\s]*@"), r"\1:…@"),
+    (re.compile(r"\?[^\s\"')]+"), "?…"),
+)
+#: At `debug` these write addresses and headers of what goes out.
+_TALKATIVE: Final = ("urllib3", "requests", "procrastinate", "alembic", "psycopg")
+
+
+def mask(text: str) -> str:
+    """Write `text` without what could be a key, an address that is one, or a query string."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def configure(level: str, *, console: bool) -> None:
+    """Send everything to standard error: lines for people (`console`), or an object of JSON a line."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,  # the traceback alone: variables may hold what was handed in
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        if console
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _masked, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(capture=True)
+
+
+def _masked(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = mask(value)
+    return event
