@@ -37,11 +37,13 @@ def init_app(app: Flask) -> None:
     app.add_template_global(asset)
     app.add_template_global(icons)
 
-    @static.after_request
-    def keep(response: Response) -> Response:
-        if response.status_code == 200:
-            response.headers["Cache-Control"] = FOREVER
-        return response
+
+@static.after_request
+def keep(response: Response) -> Response:
+    """Let browsers keep a file for ever."""
+    if response.status_code == 200:
+        response.headers["Cache-Control"] = FOREVER
+    return response
 
 
 @cache

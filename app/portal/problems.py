@@ -32,7 +32,7 @@ FAULTS: Final = {
     404: (TITLES["not-found"], N_("Check the address: part of it may be missing. If you copied it, copy it whole.")),
     405: (N_("This page cannot do that"), N_("Go back, open the page again and try once more.")),
     413: (N_("That is too large"), N_("What was sent is larger than this page takes. Check that you chose the right file.")),
-    500: (N_("Something failed on our side"), N_("It is not your fault and nothing was sent. Wait a few minutes, then try again.")),
+    500: (N_("Something failed on our side"), N_("It is not your fault. Wait a few minutes and try again; if you were handing something in, ask first whether it arrived.")),
 }
 OTHERWISE: Final = (N_("That did not work"), N_("Go back, open the page again and try once more."))
 
