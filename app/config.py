@@ -49,9 +49,7 @@ class Settings(BaseSettings):
     public_url: str = Field(
         default="http://127.0.0.1:8000", description="Where people reach the gateway; origins are compared with it."
     )
-    trusted_hosts: Origins = Field(
-        default=(), description="More origins the gateway answers to, separated by commas."
-    )
+    trusted_hosts: Origins = Field(default=(), description="More origins the gateway answers to, separated by commas.")
     sandbox_url: str | None = Field(default=None, description="Where connections with environment `sandbox` go.")
     egress_allow: Origins = Field(
         default=(), description="Origins reachable although they are private or plain http; for the sandbox."

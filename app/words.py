@@ -103,7 +103,9 @@ ENTRANCE: Final = {
 
 #: What the provider, or the way to it, made of it.
 DELIVERY: Final = {
-    "credential-refused": N_("%(organization)s has to renew its access to the provider. Nothing of yours is wrong; try later."),
+    "credential-refused": N_(
+        "%(organization)s has to renew its access to the provider. Nothing of yours is wrong; try later."
+    ),
     "connection-paused": N_("Sending is on hold until access to the provider is renewed. Try again later."),
     "provider-unreachable": N_("The provider could not be reached and nothing was sent. Try again in a few minutes."),
     "provider-too-slow": N_("The provider took too long and nothing was sent. Try again in a few minutes."),
