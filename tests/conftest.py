@@ -1,0 +1,137 @@
+"""What tests stand on: PostgreSQL, gateway and sandbox, real ones, for each process that runs tests.
+
+Each is made when it is first asked for, and imported then: most tests need none of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Engine, create_engine, text
+
+from app.local import processes
+from app.local.place import ROOT
+from tests.servers import Sandbox, Server, environment_of
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.config import Settings
+    from app.database import Database
+    from app.local.postgres import Embedded
+    from app.tenants.vault import Vault
+
+
+@pytest.fixture(scope="session")
+def place() -> Iterator[Path]:
+    """A folder of this test process; not one of pytest's, which are too deep for sockets and closed to PostgreSQL."""
+    folder = Path(tempfile.mkdtemp(prefix="ventanilla-test-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(place: Path) -> Iterator[Embedded]:
+    """A server of one's own, migrated."""
+    from app.database import migrate
+    from app.local.postgres import Embedded
+
+    with Embedded(place / "postgres", durable=False) as server:
+        migrate(server.owner_url)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database(postgres: Embedded) -> Iterator[Database]:
+    """The database as the gateway sees it: row security binds it."""
+    from app.database import Database
+
+    found = Database(postgres.app_url, pool=5)
+    yield found
+    found.dispose()
+
+
+@pytest.fixture(scope="session")
+def owner_engine(postgres: Embedded) -> Iterator[Engine]:
+    """The tables' owner, for arranging and looking at what no role of the gateway could."""
+    url = postgres.owner_url.get_secret_value().replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = create_engine(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def clean(owner_engine: Engine) -> None:
+    """Begin with empty tables."""
+    with owner_engine.begin() as connection:
+        names = connection.scalars(
+            text(
+                "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
+                "WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+            )
+        ).all()
+        connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE"))
+
+
+@pytest.fixture(scope="session")
+def vault(place: Path) -> Vault:
+    """A vault with a master keyset of its own."""
+    from app.tenants.vault import Vault, create_keyset
+
+    path = place / "keyset.json"
+    create_keyset(path, demo=True)
+    return Vault.load(path)
+
+
+@pytest.fixture(scope="session")
+def sandbox(place: Path) -> Iterator[Sandbox]:
+    """The providers, simulated."""
+    environment = {"SANDBOX_FD": "{fd}", "SANDBOX_DIR": str(place / "sandbox")}
+    command = ["python", "-m", "app.sandbox"]
+    with Sandbox.running("sandbox", command, place, environment, ready="/_sandbox/ledger") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def settings(place: Path, postgres: Embedded, vault: Vault, sandbox: Sandbox) -> Settings:
+    """Settings of a gateway that talks to the sandbox."""
+    from app.config import Settings
+
+    return Settings(
+        ventanilla_mode="demo",
+        secret_key=SecretStr("test-" + 40 * "k"),
+        database_url=postgres.app_url,
+        database_worker_url=postgres.worker_url,
+        database_pool=5,
+        vault_keyset=place / "keyset.json",
+        instance_dir=place,
+        public_url="http://localhost",
+        sandbox_url=sandbox.url,
+        egress_allow=(sandbox.url,),
+        log_level="debug",
+    )
+
+
+@pytest.fixture
+def app(settings: Settings, clean: None) -> Iterator[Flask]:
+    """The gateway in this process, for pages that take no body."""
+    from app import create_app
+
+    app = create_app(settings)
+    yield app
+    app.extensions["ventanilla"].database.dispose()
+
+
+@pytest.fixture(scope="session")
+def gateway(place: Path, settings: Settings) -> Iterator[Server]:
+    """The gateway as it runs in life: gunicorn with the Procfile's settings, on a socket."""
+    command = [*processes.procfile(ROOT / "Procfile")["web"], "--bind", "fd://{fd}"]
+    environment = environment_of(settings) | {"PUBLIC_URL": "{url}"}
+    with Server.running("gateway", command, place, environment, ready="/readyz") as server:
+        yield server
