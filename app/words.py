@@ -80,6 +80,7 @@ CERTIFICATE: Final = {
 #: What a file of any kind can be refused for.
 POLICY: Final = {
     "missing-field": N_("Fill this in."),
+    "field-too-long": N_("“%(name)s” is longer than %(limit)s characters, the most that is taken."),
     "missing-file": N_("Choose a file."),
     "empty-file": N_("The file has no content."),
     "wrong-file-kind": N_("This does not look like the file that is asked for: %(kind)s."),

@@ -1,0 +1,68 @@
+"""What a file must pass before any of it leaves for a provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from pydantic import SecretStr
+
+from app.checks import certificate, image, policy
+from app.checks.base import Check, CheckResult, Given
+from app.checks.errors import Rejected
+from app.checks.sat import Kind
+from app.providers.base import Operation
+
+if TYPE_CHECKING:
+    from app.intake import Collected
+
+__all__ = ["CHECKS", "CheckResult", "Rejected", "run"]
+
+
+def run(
+    operation: Operation,
+    collected: Collected,
+    *,
+    secrets: Mapping[str, SecretStr],
+    expected_rfc: str | None,
+    now: datetime,
+) -> CheckResult:
+    """Put a hand-in that is whole through its operation's check; raises Rejected with the first thing that is wrong."""
+    given = Given(operation=operation, collected=collected, secrets=secrets, expected_rfc=expected_rfc, now=now)
+    policy.check_what_came(given)
+    return CHECKS[operation.check](given)
+
+
+def _check_certificate(given: Given, *, kind: Kind) -> CheckResult:
+    accepted = certificate.check(
+        given.content("cer"),
+        given.content("key"),
+        given.secrets.get("password"),
+        kind=kind,
+        expected_rfc=given.expected_rfc,
+        now=given.now,
+    )
+    return CheckResult(facts=accepted.certificate.facts(), secrets={**given.secrets, "password": accepted.password})
+
+
+def _check_image(given: Given) -> CheckResult:
+    policy.check_all_there(given)
+    facts = {name: asdict(image.check(file.content, field=name)) for name, file in given.collected.files.items()}
+    return CheckResult(facts=facts, secrets=given.secrets)
+
+
+def _check_policy(given: Given) -> CheckResult:
+    policy.check_all_there(given)
+    return CheckResult(secrets=given.secrets)
+
+
+#: By the name that an operation gives as its `check`.
+CHECKS: Final[Mapping[str, Check]] = {
+    "csd": partial(_check_certificate, kind="csd"),
+    "fiel": partial(_check_certificate, kind="fiel"),
+    "image": _check_image,
+    "policy": _check_policy,
+}
