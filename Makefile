@@ -65,7 +65,7 @@ lock: .venv/.dev ## Lock the newest allowed versions of every library, with thei
 .PHONY: messages
 messages: .venv/.dev ## Collect the sentences of templates and code for the translators
 	@mkdir -p build
-	$(BIN)/pybabel --quiet extract --mapping babel.cfg --keywords N_ --no-location --omit-header --output build/messages.pot .
+	$(BIN)/pybabel --quiet extract --mapping babel.cfg --keywords N_ --no-location --output build/messages.pot .
 	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --input-file build/messages.pot --output-dir translations
 
 .PHONY: clean

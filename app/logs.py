@@ -43,7 +43,7 @@ def configure(level: str, *, console: bool) -> None:
         structlog.processors.format_exc_info,  # the traceback alone: variables may hold what was handed in
     ]
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
         if console
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )

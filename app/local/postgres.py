@@ -42,7 +42,7 @@ LONGEST_FOLDER: Final = 92
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0
 
-#: No statement and no parameter reaches the log, whatever goes wrong with it.
+#: No statement, parameter or value reaches the log: an error's own message may quote one, so it tells of none.
 SETTINGS: Final = {
     "listen_addresses": "",
     "port": "5432",
@@ -50,6 +50,8 @@ SETTINGS: Final = {
     "log_timezone": "UTC",
     "max_connections": "200",
     "shared_buffers": "32MB",
+    "log_min_messages": "log",
+    "log_error_verbosity": "terse",
     "log_statement": "none",
     "log_min_error_statement": "panic",
     "log_min_duration_statement": "-1",

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from app import logs
+
+
+@pytest.fixture(autouse=True)
+def former() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize(
+    ("written", "masked"),
+    [
+        ("GET /l/AbCdEf123456 HTTP/1.1", "GET /l/… HTTP/1.1"),
+        ("at /o/AbCdEf_-~123456", "at /o/…"),
+        ("key sk_user_0123abc refused", "key sk_user_… refused"),
+        ("token vnt_live_abcdef", "token vnt_…"),
+        ("Authorization: Bearer abcdef123", "Authorization: Bearer …"),
+        ("authorization: basic c2tfdXNlcjo=", "authorization: basic …"),
+        ("postgresql://app:hunter2@/ventanilla", "postgresql://app:…@/ventanilla"),
+        ("GET /f/abc?secret=1 HTTP/1.1", "GET /f/abc?… HTTP/1.1"),
+        ("nothing to hide at /f/abc", "nothing to hide at /f/abc"),
+    ],
+)
+def test_mask(written: str, masked: str) -> None:
+    assert logs.mask(written) == masked
+
+
+def test_lines_are_json_with_level_time_and_logger(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", console=False)
+    structlog.get_logger("ventanilla").info("delivered", upload="u1")
+    logging.getLogger("other.library").warning("saw %s", "/l/0123456789abcdef")
+    structlog.get_logger("ventanilla").debug("not asked for")
+    ours, theirs = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert ours.pop("timestamp").endswith("Z")
+    assert ours == {"event": "delivered", "level": "info", "logger": "ventanilla", "upload": "u1"}
+    assert (theirs["event"], theirs["level"], theirs["logger"]) == ("saw /l/…", "warning", "other.library")
+
+
+@pytest.mark.parametrize("console", [True, False])
+def test_a_traceback_shows_no_variables_and_no_keys(capsys: pytest.CaptureFixture[str], *, console: bool) -> None:
+    logs.configure("info", console=console)
+
+    def fail(password: str) -> None:
+        raise ValueError(f"no /l/0123456789abcdef of {len(password)}")
+
+    try:
+        fail("hunter" + str(2))
+    except ValueError:
+        structlog.get_logger("ventanilla").exception("failed")
+        logging.getLogger("library").exception("failed there")
+    written = capsys.readouterr().err
+    assert written.count("ValueError: no /l/…") == 2
+    assert "hunter2" not in written
+    assert "0123456789abcdef" not in written
+
+
+def test_warnings_and_talkative_libraries(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("debug", console=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=True)
+        warnings.warn("mind this", UserWarning, stacklevel=1)
+    logging.getLogger("urllib3.connectionpool").debug("https://api.example GET /organizations")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "mind this" in line
