@@ -35,6 +35,7 @@ def create_sandbox(folder: Path, seed: Mapping[str, Any] | None = None, *, limit
     made = Sandbox(ledger=Ledger(), faults=Faults(), world=world, providers=providers)
     made.seed(seed or {})
     app = Flask(__name__, static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.extensions["sandbox"] = made
     app.register_blueprint(control.bp)
     for provider in providers.values():
