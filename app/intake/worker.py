@@ -1,0 +1,70 @@
+"""gunicorn's threaded worker, with an end to the waits that it leaves open before and after the application."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import suppress
+from http import HTTPStatus
+from socket import socket
+from typing import Any
+
+from gunicorn import util
+from gunicorn.http import errors, get_parser
+from gunicorn.workers.gthread import ThreadWorker
+
+from app.intake.errors import TooSlow
+from app.intake.known_end import linger
+from app.intake.pace import Deadlines, Pace, PacedSocket
+
+#: For a request's head, and for the client's own close after an answer that was the last.
+HEAD = Deadlines(idle=10.0, minimum_rate=500, grace=10.0, drain_bytes=1 << 16, drain_seconds=2.0)
+
+_STATUS = {
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+}
+
+#: Errors of gunicorn's that say something about the application's answer, not about the request.
+_OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Three things on top of `gthread`, each of which one client could otherwise use against all others.
+
+    The head of a request has a deadline: gunicorn waits for it for ever, in a thread of its pool. A connection's last
+    wait, for the client to close, is done in that thread: gunicorn does it in the loop that accepts. And nothing that a
+    client wrote is logged: a request line can hold a link's token, a header a key.
+    """
+
+    def handle(self, conn: Any) -> Any:
+        """Serve one request, in a thread of the pool; what is false closes the connection."""
+        if not self.cfg.is_ssl:
+            conn.parser = conn.parser or get_parser(self.cfg, conn.sock, conn.client)
+            conn.parser.unreader.sock = _HeadSocket(conn.sock, Pace(HEAD))
+        kept = super().handle(conn)
+        if not kept:
+            linger(conn.sock, most=HEAD.drain_bytes, seconds=HEAD.drain_seconds)
+        return kept
+
+    def handle_error(self, req: object, client: socket, addr: object, exc: Exception) -> None:  # noqa: ARG002
+        """Answer what never became a request, or what broke out of the application."""
+        if isinstance(exc, errors.ParseException) and not isinstance(exc, _OURS):
+            status = _STATUS.get(type(exc), HTTPStatus.BAD_REQUEST)
+            self.log.info("Refused a request: %s", type(exc).__name__)
+        else:
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            self.log.error("A request broke", exc_info=exc)
+        with suppress(OSError):  # the client may not have waited
+            util.write_error(client, status.value, status.phrase, "")
+
+
+class _HeadSocket(PacedSocket):
+    """Gives up on a slow head in the one way that gunicorn takes for a client's leaving."""
+
+    def recv(self, size: int) -> bytes:
+        try:
+            return super().recv(size)
+        except TooSlow:
+            raise ConnectionResetError(errno.ECONNRESET, "the head of the request took too long") from None

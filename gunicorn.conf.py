@@ -1,0 +1,43 @@
+"""The gateway's server. What may differ between installations comes from the environment:
+
+PORT, HOST, WEB_CONCURRENCY (processes), THREADS (requests at once in each), FORWARDED_ALLOW_IPS (proxies in front of
+it), LOG_LEVEL.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import gunicorn.http.wsgi
+
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+
+# A slow client costs a thread and nothing else, so there are many of them.
+worker_class = "app.intake.worker.Worker"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = int(os.environ.get("THREADS", "600"))
+worker_connections = 2 * threads  # as many again may rest between two requests; they cost no thread
+keepalive = 20
+
+timeout = 60  # of a worker's loop, which waits for no client; requests have deadlines of their own
+graceful_timeout = 70  # a hand-in that has begun is brought to its end (TOTAL_SECONDS is 60)
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - the heartbeat file, off the disk
+
+# A link's token is 43 characters; nothing else of ours is long.
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+http_parser = "python"  # the one that the tests run against
+header_map = "refuse"  # X_Forwarded_For is not X-Forwarded-For
+forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+
+# No access log: paths hold link tokens (/l/…, /o/…) and the application logs what it does. `debug` would print the
+# heads of broken requests.
+accesslog = None
+errorlog = "-"
+loglevel = os.environ.get("LOG_LEVEL", "info").lower().replace("debug", "info")
+control_socket_disable = True
+
+# gunicorn has no setting for the Server header.
+gunicorn.http.wsgi.SERVER = "ventanilla"
