@@ -17,7 +17,6 @@ from pydantic import SecretStr
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, FileField, PasswordField, StringField, ValidationError
 
-from app.checks import Rejected
 from app.intake import Collected, Deadlines, Limits, check_origin, receive
 from app.portal.errors import NoticeNotAccepted, StalePage
 from app.portal.language import say
@@ -33,6 +32,11 @@ if TYPE_CHECKING:
 OWN_FIELDS: Final = ("csrf_token", "notice", "replace")
 #: Refusals that are a question: the same files are taken once the customer says yes.
 QUESTIONS: Final = frozenset({"older_certificate", "test_certificate"})
+#: What intake says in general, in the words that the checks have for this kind of file.
+IN_OTHER_WORDS: Final = dict.fromkeys(
+    (("csd", "file-too-large"), ("csd", "body-too-large"), ("fiel", "file-too-large"), ("fiel", "body-too-large")),
+    "too_large",
+)
 KINDS: Final = {"text": StringField, "password": PasswordField, "checkbox": BooleanField}
 PASSPHRASE_BYTES: Final = 1024
 
@@ -130,7 +134,7 @@ def explain(form: FlaskForm, refusal: Refusal, operation: Operation) -> None:
     params = dict(refusal.params)
     if params.get("name") in labels:
         params["name"] = labels[str(params["name"])]
-    message = say(refusal.slug, params)
+    message = say(IN_OTHER_WORDS.get((operation.check, refusal.slug), refusal.slug), params)
     field = "replace" if asks(refusal) else refusal.field
     if field in form:
         form[field].errors = [message]
@@ -140,4 +144,4 @@ def explain(form: FlaskForm, refusal: Refusal, operation: Operation) -> None:
 
 def asks(refusal: Refusal | None) -> bool:
     """Whether a refusal is a question that the customer may answer with yes."""
-    return isinstance(refusal, Rejected) and refusal.slug in QUESTIONS
+    return refusal is not None and refusal.slug in QUESTIONS

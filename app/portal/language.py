@@ -8,6 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
+from babel.numbers import format_decimal
 from flask import Flask, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel, get_locale, gettext
@@ -18,6 +19,8 @@ from app.words import WORDS
 
 #: Code → the language's name in itself.
 LANGUAGES: Final = {"es": "Español", "en": "English"}
+#: Code → how its speakers here write dates and numbers (Mexico has a decimal point).
+REGIONS: Final = {"es": "es_MX", "en": "en"}
 COOKIE: Final = "lang"
 YEAR_SECONDS: Final = 365 * 24 * 3600
 
@@ -78,8 +81,15 @@ def switch() -> ResponseReturnValue | None:
 def when(moment: datetime) -> str:
     """Write a moment as `21 nov 2026, 14:05`, in the organization's zone."""
     name = zone() or current_app.config["DEFAULT_TIMEZONE"]
-    locale = "es_MX" if language() == "es" else "en"
-    return format_datetime(moment, "d MMM y, HH:mm", tzinfo=ZoneInfo(name), locale=locale)
+    return format_datetime(moment, "d MMM y, HH:mm", tzinfo=ZoneInfo(name), locale=REGIONS[language()])
+
+
+def size(count: int) -> str:
+    """Write a number of bytes as people do: `1.5 kB`."""
+    for unit, factor in (("MB", 1_000_000), ("kB", 1_000)):
+        if count >= factor:
+            return f"{format_decimal(round(count / factor, 1), locale=REGIONS[language()])} {unit}"
+    return gettext("%(count)s bytes", count=count)
 
 
 def say(slug: str, params: Mapping[str, object] | None = None) -> str:

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Final
 
 from flask import url_for
-from flask_babel import format_decimal, gettext
+from flask_babel import gettext
 
 from app.delivery import registry
 from app.errors import N_
 from app.portal.entrance import HandedIn
-from app.portal.language import say, when
+from app.portal.language import say, size, when
 from app.records.states import State
 
 
@@ -170,10 +170,3 @@ def _facts(handed_in: HandedIn) -> Iterator[tuple[str, str, bool]]:
     yield gettext("Handed in"), when(upload.created_at), False
     yield gettext("Upload"), str(upload.id), True
 
-
-def size(count: int) -> str:
-    """Write a number of bytes as people do: `1.5 kB`."""
-    for unit, factor in (("MB", 1_000_000), ("kB", 1_000)):
-        if count >= factor:
-            return f"{format_decimal(round(count / factor, 1))} {unit}"
-    return gettext("%(count)s bytes", count=count)

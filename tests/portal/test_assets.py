@@ -1,0 +1,66 @@
+"""The built front end: small, complete, all of it ours; and an organization's colour, readable whatever it is."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.portal.assets import DARK_PAGE, DIST, LIGHT_PAGE, ROOT, contrast, readable
+
+BUDGET = 60_000
+byte = st.integers(0, 255)
+
+
+def built() -> dict[str, str]:
+    return json.loads((DIST / "manifest.json").read_text())  # type: ignore[no-any-return]
+
+
+def test_a_page_is_small() -> None:
+    assert sum((DIST / name).stat().st_size for name in built().values()) < BUDGET / 2
+
+
+def test_no_built_file_names_another_host() -> None:
+    for name in built().values():
+        hosts = set(re.findall(rb"https?://([^/\"' )]+)", (DIST / name).read_bytes()))
+        assert hosts <= {b"www.w3.org"}, name
+
+
+def test_every_icon_that_a_page_names_is_in_the_sprite() -> None:
+    sprite = (DIST / built()["icons.svg"]).read_text()
+    there = set(re.findall(r'<symbol id="([\w-]+)"', sprite))
+    pages = "".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
+    from app.portal.outcomes import LOOKS
+
+    assert set(re.findall(r'icon\("([\w-]+)"', pages)) | {look.icon for look in LOOKS.values()} <= there
+
+
+def test_no_template_has_a_style_or_a_script_of_its_own() -> None:
+    for path in (ROOT / "templates").rglob("*.html"):
+        text = path.read_text()
+        assert not re.search(r"\sstyle=|<style|<script(?![^>]*\ssrc=)|\son\w+=|javascript:", text), path
+
+
+def test_script_and_style_are_worth_compressing_and_stay_tiny() -> None:
+    size = sum(len(gzip.compress((DIST / built()[name]).read_bytes())) for name in ("portal.js", "portal.css"))
+    assert size < 10_000
+
+
+@given(red=byte, green=byte, blue=byte)
+def test_any_colour_becomes_readable(red: int, green: int, blue: int) -> None:
+    for page in (LIGHT_PAGE, DARK_PAGE):
+        assert contrast(readable((red, green, blue), on=page), page) >= 4.5
+
+
+@pytest.mark.parametrize("colour", [(0x1F, 0x6F, 0x5C), (0, 0, 0)])
+def test_a_colour_that_is_readable_stays_as_it_is(colour: tuple[int, int, int]) -> None:
+    assert readable(colour, on=LIGHT_PAGE) == colour
+
+
+def test_contrast_is_that_of_the_guidelines() -> None:
+    assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
+    assert contrast((118, 118, 118), (255, 255, 255)) == pytest.approx(4.54, abs=0.01)

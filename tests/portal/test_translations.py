@@ -1,0 +1,119 @@
+"""The Spanish catalogue: whole, in step with the sources, and with the placeholders of the English."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.pofile import read_po
+
+from app.portal.assets import ROOT
+from app.records.states import State
+from app.words import CERTIFICATE, WORDS
+
+#: The sentences that the certificate's verdicts are known by, with their values as `%(name)s`.
+VERDICTS = {
+    "missing": "Faltan datos: sube el archivo .cer, el archivo .key y escribe la contraseña.",
+    "too_large": "El archivo es demasiado grande para ser un certificado o una llave del SAT. "
+    "Revisa que elegiste el correcto.",
+    "swapped": "Los archivos están invertidos: pusiste el .key en el lugar del .cer. Intercámbialos.",
+    "not_der": "El archivo está en formato de texto (PEM). Sube el archivo original que entregó el SAT, sin convertir.",
+    "cer_unreadable": "No pudimos leer el .cer. Puede estar incompleto o ser otro tipo de archivo "
+    "(.req, .sdg, .zip, .pfx). Descárgalo de nuevo del SAT.",
+    "fiel_not_csd": "Este archivo es tu e.firma (FIEL), no tu Certificado de Sello Digital (CSD). "
+    "No la compartas; sube el CSD.",
+    "csd_not_fiel": "Este archivo es tu CSD, no tu e.firma (FIEL). Sube los archivos de tu e.firma.",
+    "not_sat": "El certificado no parece emitido por el SAT. Sube el CSD que descargaste del portal del SAT.",
+    "rfc_mismatch": "El certificado es del RFC %(rfc)s, pero tu cuenta es del RFC %(expected)s.",
+    "not_yet_valid": "El certificado será válido a partir del %(date)s. Espera a esa fecha para subirlo.",
+    "expired": "El certificado venció el %(date)s. Genera uno nuevo en el SAT y súbelo.",
+    "key_decrypted": "Tu archivo .key no está protegido con contraseña. Sube el .key original del SAT.",
+    "key_unreadable": "No pudimos leer el archivo .key. Puede estar incompleto o no ser la llave privada.",
+    "wrong_password": "La contraseña no abre la llave privada. Es la del CSD (no la del portal del SAT ni, por lo "
+    "general, la de la e.firma); cuida mayúsculas y espacios.",
+    "pair_mismatch": "El .cer y el .key no son pareja. Si tienes varios CSD, usa los dos archivos de la misma sucursal.",
+    "password_encoding": "La contraseña tiene letras con acento o ñ que pueden fallar al timbrar. "
+    "Genera un CSD con contraseña sin acentos.",
+    "revoked": "El SAT no reconoce este certificado; puede estar revocado o ser muy reciente (hasta 72 horas). "
+    "Revísalo en el SAT.",
+}
+STATES = {
+    State.RECEIVING: ("receiving", "recibiendo"),
+    State.DELIVERING: ("sending", "enviando"),
+    State.DELIVERED: ("delivered", "entregado"),
+    State.WAITING: ("waiting", "en espera"),
+    State.REJECTED: ("rejected", "rechazado"),
+    State.FAILED: ("failed", "falló"),
+    State.UNKNOWN: ("unconfirmed", "sin confirmar"),
+    State.CANCELLED: ("cancelled", "cancelado"),
+}
+
+
+@cache
+def catalogue() -> Catalog:
+    with (ROOT / "translations/es/LC_MESSAGES/messages.po").open("rb") as file:
+        return read_po(file, locale="es")
+
+
+@cache
+def extracted() -> frozenset[str]:
+    with (ROOT / "babel.cfg").open() as file:
+        methods, options = parse_mapping_cfg(file)
+    found = {
+        message
+        for top in ("app", "templates")
+        for _file, _line, message, _comments, _context in extract_from_dir(
+            ROOT / top,
+            [(pattern.removeprefix(f"{top}/"), method) for pattern, method in methods if pattern.startswith(top)],
+            {pattern.removeprefix(f"{top}/"): values for pattern, values in options.items()},
+            keywords={**DEFAULT_KEYWORDS, "N_": None},
+        )
+        if isinstance(message, str)
+    }
+    return frozenset(found)
+
+
+def translated() -> dict[str, Message]:
+    return {str(message.id): message for message in catalogue() if message.id}
+
+
+def placeholders(text: str) -> list[str]:
+    return sorted(re.findall(r"%\(\w+\)[a-z]|\{\w+\}", text))
+
+
+def test_the_catalogue_is_in_step_with_the_sources() -> None:
+    """`make messages` has been run: no sentence is missing from the catalogue, none is left over."""
+    assert set(translated()) == extracted()
+
+
+def test_every_problem_is_among_the_sentences() -> None:
+    assert set(WORDS.values()) <= extracted()
+
+
+def test_nothing_is_untranslated_or_guessed() -> None:
+    wanting = [id_ for id_, message in translated().items() if not message.string or message.fuzzy]
+    assert not wanting
+    assert not catalogue().fuzzy
+
+
+@pytest.mark.parametrize("english", sorted(translated()))
+def test_spanish_has_the_same_placeholders(english: str) -> None:
+    assert placeholders(str(translated()[english].string)) == placeholders(english)
+
+
+@pytest.mark.parametrize("slug", VERDICTS)
+def test_a_verdict_says_what_it_is_known_for(slug: str) -> None:
+    assert translated()[CERTIFICATE[slug]].string == VERDICTS[slug]
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_state_has_its_word(state: State) -> None:
+    from app.portal.outcomes import LOOKS
+
+    english, spanish = STATES[state]
+    assert LOOKS[state].word == english
+    assert translated()[english].string == spanish
