@@ -24,7 +24,7 @@ Colour = tuple[int, int, int]
 static = Blueprint("static_files", __name__, static_folder=str(DIST), static_url_path="/static/dist")
 
 
-class NotBuilt(RuntimeError):
+class NotBuilt(RuntimeError):  # noqa: N818 - says what it is
     """The front end was not built."""
 
     def __init__(self) -> None:

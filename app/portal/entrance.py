@@ -126,9 +126,7 @@ def _form(db: Session, organization_id: UUID, form_id: UUID) -> tuple[Organizati
     return db.get_one(Organization, organization_id), form, db.get_one(Connection, form.connection_id)
 
 
-def _enter(
-    organization: Organization, form: Form, connection: Connection, link: Link | None, address: str
-) -> Entrance:
+def _enter(organization: Organization, form: Form, connection: Connection, link: Link | None, address: str) -> Entrance:
     if organization.suspended_at:
         raise Suspended
     if not form.open:

@@ -43,13 +43,6 @@ class StalePage(Refusal):
     status = 400
 
 
-class WrongPassphrase(Refusal):
-    """What was typed is not the link's passphrase."""
-
-    slug = "passphrase"
-    status = 403
-
-
 class NoticeNotAccepted(Refusal):
     """The privacy notice in force was not accepted."""
 

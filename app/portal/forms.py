@@ -67,7 +67,7 @@ def build(operation: Operation, *, notice: str | None, sent: Collected | None = 
     if notice is not None:
         fields["notice"] = BooleanField(validators=[accepted])
     fields["replace"] = BooleanField()
-    # Without `formdata` Flask-WTF would read the request's own body.
+    # None says that nothing was sent; left out, Flask-WTF would read the request's own body.
     formdata = MultiDict(sent.fields) if sent else None
     form: FlaskForm = type("HandInForm", (FlaskForm,), fields)(formdata=formdata)
     return form
@@ -78,8 +78,13 @@ def receive_form(operation: Operation, *, notice: str | None) -> Sent:
     secrets = {field.name for field in operation.fields if field.kind == "password"}
     declared = {field.name for field in operation.fields} - secrets
     collected = _collect(
-        files={part.name for part in operation.parts}, fields={*declared, *OWN_FIELDS}, secrets=secrets,
-        limits=Limits(file_bytes=max((part.max_bytes for part in operation.parts), default=0) or 1, body_bytes=operation.body_bytes),
+        files={part.name for part in operation.parts},
+        fields={*declared, *OWN_FIELDS},
+        secrets=secrets,
+        limits=Limits(
+            file_bytes=max((part.max_bytes for part in operation.parts), default=1),
+            body_bytes=operation.body_bytes,
+        ),
     )
     form = build(operation, notice=notice, sent=collected)
     _check_token(form)

@@ -141,7 +141,9 @@ def present(handed_in: HandedIn) -> Shown:
         operation=gettext(handed_in.operation.title),
         arrived=gettext(look.arrived) % values,
         next=gettext(look.next) % values,
-        problem=None if unexplained else say(str(upload.problem), {"organization": organization, **upload.problem_params}),
+        problem=None
+        if unexplained
+        else say(str(upload.problem), {"organization": organization, **upload.problem_params}),
         provider_message=upload.provider_message,
         provider=provider,
         pending=tuple(str(step) for step in upload.facts.get("pending_steps", ())),
@@ -169,4 +171,3 @@ def _facts(handed_in: HandedIn) -> Iterator[tuple[str, str, bool]]:
         yield gettext("Reference at the provider"), upload.reference, True
     yield gettext("Handed in"), when(upload.created_at), False
     yield gettext("Upload"), str(upload.id), True
-

@@ -8,7 +8,6 @@ from flask.typing import ResponseReturnValue
 from app.errors import Refusal
 from app.portal import assets, entrance, forms, outcomes
 from app.portal.entrance import Entrance
-from app.portal.errors import WrongPassphrase
 from app.portal.problems import shuts
 from app.records.states import State
 from app.services import services
@@ -40,7 +39,7 @@ def link(token: str) -> ResponseReturnValue:
 def hand_in_by_link(token: str) -> ResponseReturnValue:
     """Take a hand-in through a personal link."""
     way = entrance.by_link(token)
-    return _passphrase(way, token, WrongPassphrase()) if way.locked else _hand_in(way)
+    return redirect(way.address, 303) if way.locked else _hand_in(way)
 
 
 @portal.post("/l/<token>/passphrase")
@@ -49,8 +48,8 @@ def passphrase(token: str) -> ResponseReturnValue:
     way = entrance.by_link(token)
     try:
         said = forms.receive_passphrase()
-        if way.link and not links.passphrase_ok(way.link, said.get_secret_value()):
-            raise WrongPassphrase(field="passphrase")
+        if way.link:
+            links.unlock(services().database, way.link, said.get_secret_value(), services().clock())
     except Refusal as refusal:
         return _passphrase(way, token, refusal)
     way.unlock()
@@ -123,5 +122,7 @@ def _passphrase(way: Entrance, token: str, refusal: Refusal | None = None) -> Re
 def _outcome(handed_in: entrance.HandedIn, token: str, refusal: Refusal | None = None) -> ResponseReturnValue:
     shown = outcomes.present(handed_in)
     asked = "asked" in request.args
-    page = render_template("portal/outcome.html", shown=shown, token=token, form=forms.bare(), refusal=refusal, asked=asked)
+    page = render_template(
+        "portal/outcome.html", shown=shown, token=token, form=forms.bare(), refusal=refusal, asked=asked
+    )
     return page, refusal.status if refusal else 200

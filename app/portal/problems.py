@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from app.errors import N_, Refusal
 from app.portal.errors import Closed
 from app.portal.language import say
+from app.tenants.errors import LinkClosed
 
 #: Headings of the pages that a refusal has to itself.
 TITLES: Final = {
@@ -24,15 +25,21 @@ TITLES: Final = {
     "link-revoked": N_("This link was withdrawn"),
     "foreign-origin": N_("Open the form here"),
 }
-#: Ways in that are shut: the form is not shown again under them.
-SHUT: Final = frozenset({"link-expired", "link-used-up", "link-revoked"})
-
 FAULTS: Final = {
     403: (N_("You cannot go in here"), N_("This page is not open to you. If somebody sent you the address, ask them.")),
     404: (TITLES["not-found"], N_("Check the address: part of it may be missing. If you copied it, copy it whole.")),
     405: (N_("This page cannot do that"), N_("Go back, open the page again and try once more.")),
-    413: (N_("That is too large"), N_("What was sent is larger than this page takes. Check that you chose the right file.")),
-    500: (N_("Something failed on our side"), N_("It is not your fault. Wait a few minutes and try again; if you were handing something in, ask first whether it arrived.")),
+    413: (
+        N_("That is too large"),
+        N_("What was sent is larger than this page takes. Check that you chose the right file."),
+    ),
+    500: (
+        N_("Something failed on our side"),
+        N_(
+            "It is not your fault. Wait a few minutes and try again; if you were handing something in, "
+            "ask first whether it arrived."
+        ),
+    ),
 }
 OTHERWISE: Final = (N_("That did not work"), N_("Go back, open the page again and try once more."))
 
@@ -45,7 +52,7 @@ def init_app(app: Flask) -> None:
 
 def shuts(refusal: Refusal) -> bool:
     """Whether the way in is shut, so that showing the form again would be a false promise."""
-    return isinstance(refusal, Closed) or refusal.slug in SHUT
+    return isinstance(refusal, Closed | LinkClosed)
 
 
 def refused(refusal: Refusal) -> ResponseReturnValue:

@@ -1,5 +1,6 @@
 // Names, sizes and what a file seems to be, the moment it is picked. It warns and leaves the verdict to the gateway.
 
+import { icon } from "./icons.js";
 import { kindOf } from "./kinds.js";
 
 const HEAD = 128;
@@ -107,7 +108,11 @@ function exchange(one, other) {
 function* described(file, verdict) {
   yield span("name", file.name);
   yield span("size", size(file.size));
-  if (verdict?.[1]) yield span(`verdict ${verdict[0]}`, verdict[1]);
+  if (!verdict?.[1]) return;
+  const [tone, message] = verdict;
+  const words = span(`verdict ${tone}`, "");
+  words.append(icon(tone === "good" ? "check" : "warning"), span("", message));
+  yield words;
 }
 
 function span(className, textContent) {

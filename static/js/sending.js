@@ -1,6 +1,7 @@
 // One press, one hand-in: what is missing is said next to its field, then the button rests and the bar moves.
 
 import { clearError } from "./files.js";
+import { icon } from "./icons.js";
 
 /** @param {HTMLFormElement} form */
 export function watchSending(form, fileFields) {
@@ -60,5 +61,5 @@ function complain(box, input, message) {
   box.classList.add("wrong");
   input.setAttribute("aria-invalid", "true");
   const words = Object.assign(document.createElement("span"), { textContent: message });
-  box.querySelector(".error").replaceChildren(words);
+  box.querySelector(".error").replaceChildren(icon("warning"), words);
 }

@@ -35,7 +35,8 @@ VERDICTS = {
     "key_unreadable": "No pudimos leer el archivo .key. Puede estar incompleto o no ser la llave privada.",
     "wrong_password": "La contraseña no abre la llave privada. Es la del CSD (no la del portal del SAT ni, por lo "
     "general, la de la e.firma); cuida mayúsculas y espacios.",
-    "pair_mismatch": "El .cer y el .key no son pareja. Si tienes varios CSD, usa los dos archivos de la misma sucursal.",
+    "pair_mismatch": "El .cer y el .key no son pareja. Si tienes varios CSD, "
+    "usa los dos archivos de la misma sucursal.",
     "password_encoding": "La contraseña tiene letras con acento o ñ que pueden fallar al timbrar. "
     "Genera un CSD con contraseña sin acentos.",
     "revoked": "El SAT no reconoce este certificado; puede estar revocado o ser muy reciente (hasta 72 horas). "
