@@ -1,8 +1,8 @@
 """The database: typed tables' common ground, and transactions that see one organization and no other.
 
-Row-level security reads the organization from a setting that lives as long as the transaction. Whatever has to be
-found before the organization is known (a link by its token, a form by its address) goes through the doors: SQL
-functions of the owner that answer with ids and nothing else (`migrations/`).
+Row-level security reads the organization from a setting that lives as long as the transaction; where none is set
+there is nothing to see. Whatever has to be found before the organization is known (a link by its token, a form by
+its address) goes through the doors: SQL functions of the owner that answer with ids and little else (`migrations/`).
 """
 
 from __future__ import annotations
@@ -10,19 +10,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
+import psycopg
 from pydantic import SecretStr
-from sqlalchemy import JSON, DateTime, MetaData, create_engine, text
+from sqlalchemy import DateTime, Engine, Enum, ExceptionContext, MetaData, create_engine, event, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from uuid_utils.compat import uuid7
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 #: What is in no organization: house connections, house tokens, their audit.
 HOUSE: Final = None
 
-NAMES = {
+MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
+OLDEST_SERVER: Final = 15
+
+#: Every wait on the server ends: for a lock, for a statement, for a transaction that somebody forgot.
+TIMEOUTS: Final = "-c statement_timeout=30s -c lock_timeout=15s -c idle_in_transaction_session_timeout=60s"
+CONNECT_SECONDS: Final = 5
+POOL_SECONDS: Final = 10
+
+NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
@@ -37,11 +52,23 @@ class Base(DeclarativeBase):
     metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMES)
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: DateTime(timezone=True),
-        dict[str, Any]: JSON().with_variant(JSONB(), "postgresql"),
-        list[dict[str, Any]]: JSON().with_variant(JSONB(), "postgresql"),
+        dict[str, Any]: JSONB(),
+        list[dict[str, Any]]: JSONB(),
     }
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+
+
+def choice(kind: type[StrEnum]) -> Enum:
+    """A column that holds one of the values of `kind` and is read as such; the database refuses any other."""
+    return Enum(
+        kind,
+        name=kind.__name__.lower(),
+        native_enum=False,
+        create_constraint=True,
+        length=20,
+        values_callable=lambda members: [member.value for member in members],
+    )
 
 
 def utcnow() -> datetime:
@@ -53,33 +80,103 @@ class Database:
     """A pool of connections as one role."""
 
     def __init__(self, url: SecretStr, *, pool: int = 20) -> None:
-        dsn = url.get_secret_value().replace("postgresql://", "postgresql+psycopg://", 1)
-        self.engine = create_engine(
-            dsn,
-            pool_size=pool,
-            max_overflow=pool,
-            pool_pre_ping=True,
-            hide_parameters=True,
-            connect_args={"connect_timeout": 5, "options": "-c statement_timeout=30000"},
-        )
+        self.engine = _engine(url, pool_size=pool, max_overflow=pool, pool_timeout=POOL_SECONDS, pool_pre_ping=True)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager
     def transaction(self, organization: UUID | None) -> Iterator[Session]:
-        """One transaction that sees the rows of `organization` (HOUSE: of none), committed at the end."""
+        """One transaction that sees the rows of `organization` (HOUSE: the house's), committed at the end."""
         with self._sessions.begin() as session:
             session.execute(
                 text("SELECT set_config('ventanilla.organization', :organization, true)"),
-                {"organization": str(organization) if organization else ""},
+                {"organization": str(organization) if organization else "house"},
             )
             yield session
 
     @contextmanager
     def doors(self) -> Iterator[Session]:
-        """A transaction that sees no rows, for what has to be found before the organization is known."""
+        """A transaction that sees nobody's rows, for what has to be found before the organization is known."""
         with self._sessions.begin() as session:
             yield session
 
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def migrate(owner_url: SecretStr, revision: str = "head") -> None:
+    """Bring the tables up to `revision`: all of it or nothing, and once where several do it at the same time."""
+    from alembic import command
+
+    engine = _engine(owner_url)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('ventanilla migrations'))"))
+            config = _alembic()
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+    finally:
+        engine.dispose()
+
+
+def is_reachable(database: Database) -> bool:
+    """Whether the database answers."""
+    try:
+        with database.doors() as session:
+            session.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return False
+    return True
+
+
+def is_migrated(database: Database) -> bool:
+    """Whether the tables are those that this version expects."""
+    from alembic.script import ScriptDirectory
+
+    try:
+        with database.doors() as session:
+            found = set(session.scalars(text("SELECT version_num FROM alembic_version")))
+    except SQLAlchemyError:
+        return False
+    return found == set(ScriptDirectory.from_config(_alembic()).get_heads())
+
+
+def _alembic() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def driver_url(url: SecretStr) -> str:
+    """The address as libpq and psycopg take it."""
+    return url.get_secret_value().replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def _engine(url: SecretStr, **options: Any) -> Engine:
+    engine = create_engine(
+        driver_url(url).replace("postgresql://", "postgresql+psycopg://", 1),
+        hide_parameters=True,
+        connect_args={"connect_timeout": CONNECT_SECONDS, "options": TIMEOUTS, "application_name": "ventanilla"},
+        **options,
+    )
+    event.listen(engine, "handle_error", _keep_values_out)
+    return engine
+
+
+def _keep_values_out(context: ExceptionContext) -> None:
+    """Take from an error what quotes values: the detail names rows, and what a datum fails with names the datum.
+
+    `hide_parameters` covers SQLAlchemy's own text alone. Names of constraints, tables and columns stay.
+    """
+    error, ours = context.original_exception, context.sqlalchemy_exception
+    if not isinstance(error, psycopg.Error) or error.sqlstate is None:
+        return
+    quotes = error.sqlstate.startswith("22")  # data exceptions
+    message = type(error).__name__ if quotes else error.diag.message_primary
+    error.args = (message,)
+    if ours is not None:
+        ours.args = (f"({error.sqlstate}) {message}",)

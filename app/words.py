@@ -102,6 +102,14 @@ ENTRANCE: Final = {
     "organization-suspended": N_("Files are not being taken for this organization at the moment."),
 }
 
+#: What cannot be set up as it was asked for.
+TENANTS: Final = {
+    "bad-name": N_("“%(name)s” cannot be a name here: use small letters, digits and hyphens, at most 63."),
+    "bad-value": N_("“%(value)s” cannot be the %(name)s."),
+    "name-taken": N_("“%(name)s” is taken. Choose another name."),
+    "not-lent": N_("There is no house connection of %(provider)s in the environment %(environment)s under that id."),
+}
+
 #: What the provider, or the way to it, made of it.
 DELIVERY: Final = {
     "credential-refused": N_(
@@ -123,4 +131,4 @@ DELIVERY: Final = {
     "internal": N_("Something failed on our side. Nothing was said to be done that was not."),
 }
 
-WORDS: Final = INTAKE | CERTIFICATE | POLICY | ENTRANCE | DELIVERY
+WORDS: Final = INTAKE | CERTIFICATE | POLICY | ENTRANCE | TENANTS | DELIVERY

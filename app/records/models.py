@@ -6,29 +6,42 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base, utcnow
+from app.database import Base, choice, utcnow
 from app.records.states import State
+from app.tenants import models as tenants  # its tables are referred to below
+
+__all__ = ["Attempt", "AuditEntry", "Process", "Upload", "tenants"]
 
 
 class Upload(Base):
     """One hand-in and its whole history."""
 
     __tablename__ = "uploads"
-    __table_args__ = (Index("ix_uploads_organization_id_created_at", "organization_id", "created_at"),)
+    __table_args__ = (
+        UniqueConstraint("organization_id", "id"),
+        ForeignKeyConstraint(["organization_id", "connection_id"], ["connections.organization_id", "connections.id"]),
+        ForeignKeyConstraint(["organization_id", "form_id"], ["forms.organization_id", "forms.id"]),
+        ForeignKeyConstraint(["organization_id", "link_id"], ["links.organization_id", "links.id"]),
+        Index("ix_uploads_organization_id_created_at", "organization_id", "created_at"),
+        Index("ix_uploads_moving", "process_id", postgresql_where=text("state IN ('receiving', 'delivering')")),
+    )
 
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
-    connection_id: Mapped[UUID] = mapped_column(ForeignKey("connections.id"))
-    form_id: Mapped[UUID | None] = mapped_column(ForeignKey("forms.id"), default=None)
-    link_id: Mapped[UUID | None] = mapped_column(ForeignKey("links.id"), default=None)
+    connection_id: Mapped[UUID]
+    form_id: Mapped[UUID | None] = mapped_column(default=None)
+    link_id: Mapped[UUID | None] = mapped_column(default=None)
     api_token_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_tokens.id"), default=None)
+    #: The process that has it in hand; if that one dies while it is received or delivered, it is an orphan.
+    process_id: Mapped[UUID]
     operation: Mapped[str] = mapped_column(String(60))
     mode: Mapped[str] = mapped_column(String(10))
-    state: Mapped[State] = mapped_column(String(12), index=True)
+    state: Mapped[State] = mapped_column(choice(State))
     provider_status: Mapped[str | None] = mapped_column(String(12), default=None)
-    #: Slug of what went wrong, with the values for its message; the provider's own words beside it, cleaned.
+    #: Slug of what went wrong, with the values for its message (dates as ISO text); the provider's own words beside it,
+    #: cleaned.
     problem: Mapped[str | None] = mapped_column(String(60), default=None)
     problem_params: Mapped[dict[str, Any]] = mapped_column(default=dict)
     provider_message: Mapped[str | None] = mapped_column(Text, default=None)
@@ -45,7 +58,7 @@ class Upload(Base):
     #: Of the token that the outcome page's address ends with.
     outcome_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True, default=None)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
-    updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
+    updated_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
 class Attempt(Base):
@@ -54,13 +67,13 @@ class Attempt(Base):
     __tablename__ = "attempts"
     __table_args__ = (
         UniqueConstraint("upload_id", "number"),
-        Index("ix_attempts_unended", "process_id", postgresql_where="ended_at IS NULL"),
+        ForeignKeyConstraint(["organization_id", "upload_id"], ["uploads.organization_id", "uploads.id"]),
     )
 
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), index=True)
-    upload_id: Mapped[UUID] = mapped_column(ForeignKey("uploads.id"))
+    upload_id: Mapped[UUID]
     number: Mapped[int]
-    #: The process it runs in; when that one is dead and nothing ended the attempt, the sweeper does.
+    #: The process it ran in.
     process_id: Mapped[UUID]
     started_at: Mapped[datetime]
     #: The mark: from here on the provider may have the whole file.
@@ -80,9 +93,12 @@ class AuditEntry(Base):
     """Who did what to what, when; only ever added to."""
 
     __tablename__ = "audit_entries"
-    __table_args__ = (Index("ix_audit_entries_subject", "subject_type", "subject_id"),)
+    __table_args__ = (
+        Index("ix_audit_entries_organization_id_at", "organization_id", "at"),
+        Index("ix_audit_entries_subject", "subject_type", "subject_id"),
+    )
 
-    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"), index=True)
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
     at: Mapped[datetime] = mapped_column(default=utcnow)
     actor: Mapped[str] = mapped_column(String(100))
     action: Mapped[str] = mapped_column(String(60))

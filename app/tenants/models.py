@@ -1,4 +1,8 @@
-"""Tables of the tenants: who hands in for whom, through what, and with which key."""
+"""Tables of the tenants: who hands in for whom, through what, and with which key.
+
+References between rows of organizations carry the organization: the database itself refuses a form on another
+organization's connection. Row-level security does not, for foreign keys are checked without it.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,18 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base, utcnow
+from app.database import Base, choice, utcnow
 
 
 class Environment(StrEnum):
@@ -25,6 +37,10 @@ class Organization(Base):
     """A tenant."""
 
     __tablename__ = "organizations"
+    __table_args__ = (
+        CheckConstraint("locale IN ('es', 'en')", name="locale"),
+        CheckConstraint("accent ~ '^#[0-9a-f]{6}$'", name="accent"),
+    )
 
     slug: Mapped[str] = mapped_column(String(63), unique=True)
     name: Mapped[str] = mapped_column(String(200))
@@ -32,6 +48,7 @@ class Organization(Base):
     locale: Mapped[str] = mapped_column(String(2), default="es")
     timezone: Mapped[str] = mapped_column(String(64), default="America/Mexico_City")
     accent: Mapped[str] = mapped_column(String(7), default="#1f6f5c")
+    #: Whom its customers ask.
     contact: Mapped[str | None] = mapped_column(String(200), default=None)
     #: The organization's privacy notice: where it is read and which version is in force.
     notice_url: Mapped[str | None] = mapped_column(String(500), default=None)
@@ -46,16 +63,23 @@ class Connection(Base):
     __tablename__ = "connections"
     __table_args__ = (
         UniqueConstraint("organization_id", "name", postgresql_nulls_not_distinct=True),
+        UniqueConstraint("organization_id", "id"),
+        UniqueConstraint("id", "provider", "environment"),
+        # What is borrowed is of the same provider and the same world.
+        ForeignKeyConstraint(
+            ["house_connection_id", "provider", "environment"],
+            ["connections.id", "connections.provider", "connections.environment"],
+        ),
         CheckConstraint("house_connection_id IS NULL OR organization_id IS NOT NULL", name="house_lends"),
     )
 
-    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"), index=True)
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
     provider: Mapped[str] = mapped_column(String(40))
     name: Mapped[str] = mapped_column(String(63))
-    environment: Mapped[Environment] = mapped_column(String(10))
+    environment: Mapped[Environment] = mapped_column(choice(Environment))
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: The house connection whose credential is used instead of one of its own.
-    house_connection_id: Mapped[UUID | None] = mapped_column(ForeignKey("connections.id"), default=None)
+    house_connection_id: Mapped[UUID | None] = mapped_column(default=None, index=True)
     paused_at: Mapped[datetime | None] = mapped_column(default=None)
     paused_because: Mapped[str | None] = mapped_column(String(80), default=None)
     verified_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -69,7 +93,10 @@ class DataKey(Base):
     __table_args__ = (UniqueConstraint("organization_id", postgresql_nulls_not_distinct=True),)
 
     organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
+    #: Encrypts.
     wrapped: Mapped[bytes] = mapped_column(LargeBinary)
+    #: Makes fingerprints, which nobody without it can guess a secret by.
+    wrapped_prints: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
@@ -77,13 +104,17 @@ class Credential(Base):
     """One secret field of a connection, encrypted; fingerprint and last four characters are all that is shown."""
 
     __tablename__ = "credentials"
-    __table_args__ = (UniqueConstraint("connection_id", "field"),)
+    __table_args__ = (
+        UniqueConstraint("connection_id", "field"),
+        ForeignKeyConstraint(["organization_id", "connection_id"], ["connections.organization_id", "connections.id"]),
+    )
 
     organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"), index=True)
-    connection_id: Mapped[UUID] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    connection_id: Mapped[UUID] = mapped_column(ForeignKey("connections.id"))
     field: Mapped[str] = mapped_column(String(40))
     ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
     fingerprint: Mapped[str] = mapped_column(String(16))
+    #: Empty where the secret is so short that they would tell too much of it.
     last_four: Mapped[str] = mapped_column(String(4))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
@@ -92,9 +123,13 @@ class Form(Base):
     """A published page for one operation of one connection."""
 
     __tablename__ = "forms"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "id"),
+        ForeignKeyConstraint(["organization_id", "connection_id"], ["connections.organization_id", "connections.id"]),
+    )
 
-    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), index=True)
-    connection_id: Mapped[UUID] = mapped_column(ForeignKey("connections.id"))
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    connection_id: Mapped[UUID]
     operation: Mapped[str] = mapped_column(String(60))
     #: What its address ends with; says nothing about whose it is.
     public_id: Mapped[str] = mapped_column(String(22), unique=True)
@@ -108,16 +143,24 @@ class Link(Base):
     """A personal way into a form: it expires, is counted, and can be revoked."""
 
     __tablename__ = "links"
-    __table_args__ = (CheckConstraint("uses <= max_uses", name="uses_counted"),)
+    __table_args__ = (
+        UniqueConstraint("organization_id", "id"),
+        ForeignKeyConstraint(["organization_id", "form_id"], ["forms.organization_id", "forms.id"]),
+        CheckConstraint("uses BETWEEN 0 AND max_uses", name="uses_counted"),
+        CheckConstraint("max_uses > 0", name="max_uses"),
+    )
 
-    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), index=True)
-    form_id: Mapped[UUID] = mapped_column(ForeignKey("forms.id"))
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    form_id: Mapped[UUID]
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     expires_at: Mapped[datetime]
     max_uses: Mapped[int] = mapped_column(default=1)
     uses: Mapped[int] = mapped_column(default=0)
     revoked_at: Mapped[datetime | None] = mapped_column(default=None)
     passphrase_hash: Mapped[str | None] = mapped_column(String(255), default=None)
+    #: Tries at the passphrase since the last right one, or since it cooled off.
+    tries: Mapped[int] = mapped_column(default=0)
+    last_try_at: Mapped[datetime | None] = mapped_column(default=None)
     recipient: Mapped[str | None] = mapped_column(String(200), default=None)
     locale: Mapped[str | None] = mapped_column(String(2), default=None)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)

@@ -1,0 +1,64 @@
+"""The audit log: who did what to what, when. Entries are written in the transaction of what they tell of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.database import Base
+from app.records.jsonable import jsonable
+from app.records.models import AuditEntry
+
+#: Most entries of one page.
+PAGE: Final = 100
+#: What the gateway does by itself.
+SYSTEM: Final = "system"
+
+
+def write(
+    session: Session,
+    *,
+    organization_id: UUID | None,
+    actor: str,
+    action: str,
+    subject: Base,
+    now: datetime,
+    details: Mapping[str, Any] | None = None,
+) -> AuditEntry:
+    """Add an entry about a row; `details` never hold a secret, and a SecretStr among them is refused."""
+    entry = AuditEntry(
+        organization_id=organization_id,
+        at=now,
+        actor=actor,
+        action=action,
+        subject_type=subject_type(type(subject)),
+        subject_id=subject.id,
+        details=jsonable(details or {}),
+    )
+    session.add(entry)
+    session.flush()
+    return entry
+
+
+def listing(
+    session: Session, *, subject: Base | None = None, before: AuditEntry | None = None, limit: int = PAGE
+) -> Sequence[AuditEntry]:
+    """Entries of the organization, newest first; about one row only, or those before an entry, if asked."""
+    query = select(AuditEntry).order_by(AuditEntry.at.desc(), AuditEntry.id.desc()).limit(limit)
+    if subject is not None:
+        query = query.where(AuditEntry.subject_type == subject_type(type(subject)), AuditEntry.subject_id == subject.id)
+    if before is not None:
+        at, number = AuditEntry.at, AuditEntry.id
+        query = query.where((at < before.at) | ((at == before.at) & (number < before.id)))
+    return session.scalars(query).all()
+
+
+def subject_type(kind: type[Base]) -> str:
+    """How a table's rows are called in the log: `api_token` for ApiToken."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()

@@ -1,0 +1,88 @@
+"""The sweeper ends what a dead process left: without the mark the provider has nothing, with it nobody knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Select, delete, exists, func, select, text
+from sqlalchemy.orm import Session
+
+from app.database import Database
+from app.records import attempts, audit, uploads
+from app.records.models import Attempt, Process, Upload
+from app.records.processes import DEAD_AFTER
+from app.records.states import MOVING, State
+
+#: A process that was silent for so long is forgotten.
+FORGOTTEN_AFTER: Final = timedelta(days=1)
+#: Orphans that one transaction takes up.
+BATCH: Final = 100
+
+INTERRUPTED: Final = "interrupted"
+UNCONFIRMED: Final = "unconfirmed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """How many uploads were ended, and how."""
+
+    unknown: int = 0
+    failed: int = 0
+
+    def __add__(self, other: Swept) -> Swept:
+        return Swept(unknown=self.unknown + other.unknown, failed=self.failed + other.failed)
+
+
+def sweep(db: Database, now: datetime | None = None) -> Swept:
+    """End what dead processes left. Can run twice, and at the same time: each orphan is ended once.
+
+    `db` is the worker's. Without `now` the database's clock is asked, which also timed the heartbeats.
+    """
+    swept = Swept()
+    with db.doors() as session:
+        now = now or session.scalar(select(func.clock_timestamp()))
+        assert now is not None  # noqa: S101 - a clock always answers
+        silent_since = now - DEAD_AFTER
+        session.execute(delete(Process).where(Process.beat_at <= now - FORGOTTEN_AFTER))
+        found = text("SELECT ventanilla_find_orphans(:silent_since)")
+        organizations: list[UUID] = list(session.scalars(found, {"silent_since": silent_since}))
+    for organization in organizations:
+        more = True
+        while more:
+            with db.transaction(organization) as session:
+                done = _sweep_batch(session, silent_since, now)
+            swept += done
+            more = done.unknown + done.failed >= BATCH
+    return swept
+
+
+def _sweep_batch(session: Session, silent_since: datetime, now: datetime) -> Swept:
+    """End up to BATCH orphans; those that another sweeper has in hand are left to it."""
+    unknown = failed = 0
+    for upload in session.scalars(_orphans(silent_since)).all():
+        last = session.scalars(
+            select(Attempt).where(Attempt.upload_id == upload.id).order_by(Attempt.number.desc()).limit(1)
+        ).one_or_none()
+        marked = last is not None and last.completing_at is not None
+        problem = UNCONFIRMED if marked else INTERRUPTED
+        if last is not None and last.ended_at is None:
+            attempts.end(session, last, outcome=attempts.UNKNOWN if marked else INTERRUPTED, problem=problem, now=now)
+        state = State.UNKNOWN if marked else State.FAILED
+        uploads.move(session, upload, state, actor=audit.SYSTEM, now=now, problem=problem)
+        unknown, failed = unknown + marked, failed + (not marked)
+    return Swept(unknown=unknown, failed=failed)
+
+
+def _orphans(silent_since: datetime) -> Select[Upload]:
+    """Uploads on their way, of the session's organization, whose process was not heard of since."""
+    alive = exists().where(Process.id == Upload.process_id, Process.beat_at > silent_since)
+    return (
+        select(Upload)
+        .where(Upload.state.in_(MOVING), ~alive)
+        .order_by(Upload.id)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )

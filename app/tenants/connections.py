@@ -1,0 +1,116 @@
+"""Connections: an organization's way to a provider, with a credential of its own or one that the house lends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import SecretStr
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
+
+from app.tenants import names
+from app.tenants.conflicts import constraint
+from app.tenants.errors import CredentialMissing, NameTaken, NotLent
+from app.tenants.models import Connection, Credential, Environment
+from app.tenants.vault import Vault
+
+LENDS = "fk_connections_house_connection_id_provider_environment"
+
+
+def add(
+    session: Session,
+    vault: Vault,
+    *,
+    organization_id: UUID | None,
+    provider: str,
+    name: str,
+    environment: Environment,
+    settings: dict[str, Any],
+    credential: Mapping[str, SecretStr] | None = None,
+    house_connection_id: UUID | None = None,
+) -> Connection:
+    """Make a connection with its credential, or one that borrows; raises BadName, NameTaken, NotLent.
+
+    `settings` were validated by the provider's schema before.
+    """
+    connection = Connection(
+        id=uuid7(),
+        organization_id=organization_id,
+        provider=provider,
+        name=names.name(name, "name"),
+        environment=environment,
+        settings=settings,
+        house_connection_id=house_connection_id,
+    )
+    session.add(connection)
+    try:
+        session.flush()
+    except IntegrityError as exc:
+        if constraint(exc) == "uq_connections_organization_id_name":
+            raise NameTaken(field="name", name=name) from None
+        if constraint(exc) == LENDS:
+            raise NotLent(field="house_connection_id", provider=provider, environment=environment.value) from None
+        raise
+    if credential:
+        set_credential(session, vault, connection, credential)
+    return connection
+
+
+def by_name(session: Session, name: str) -> Connection | None:
+    """Find the organization's connection of that name."""
+    return session.scalars(select(Connection).where(Connection.name == name)).one_or_none()
+
+
+def listing(session: Session) -> Sequence[Connection]:
+    """All connections of the organization, by name."""
+    return session.scalars(select(Connection).order_by(Connection.name)).all()
+
+
+def set_credential(session: Session, vault: Vault, connection: Connection, credential: Mapping[str, SecretStr]) -> None:
+    """Give the connection a credential in place of what it had."""
+    session.execute(delete(Credential).where(Credential.connection_id == connection.id))
+    for field, secret in credential.items():
+        vault.seal(
+            session,
+            organization_id=connection.organization_id,
+            connection_id=connection.id,
+            field=field,
+            secret=secret,
+        )
+
+
+def credential(session: Session, vault: Vault, connection: Connection) -> dict[str, SecretStr]:
+    """Open the connection's credential, or the one that it borrows; raises CredentialMissing."""
+    holder = connection.house_connection_id or connection.id
+    rows = session.scalars(select(Credential).where(Credential.connection_id == holder)).all()
+    if not rows:
+        raise CredentialMissing(f"connection {connection.id}")
+    return {row.field: vault.open(session, row) for row in rows}
+
+
+def pause(session: Session, connection: Connection, because: str, now: datetime) -> bool:
+    """Stop the connection from being used; False if it was paused before, for the same or another reason."""
+    paused = session.scalar(
+        update(Connection)
+        .where(Connection.id == connection.id, Connection.paused_at.is_(None))
+        .values(paused_at=now, paused_because=because)
+        .returning(Connection.id)
+    )
+    return paused is not None
+
+
+def resume(session: Session, connection: Connection) -> None:
+    """Let a paused connection be used again."""
+    session.execute(
+        update(Connection).where(Connection.id == connection.id).values(paused_at=None, paused_because=None)
+    )
+
+
+def verified(session: Session, connection: Connection, now: datetime) -> None:
+    """Remember that the provider took the credential."""
+    session.execute(update(Connection).where(Connection.id == connection.id).values(verified_at=now))

@@ -1,0 +1,78 @@
+"""Doors: how something is found before its organization is known. They answer with ids; rows come after that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Uuid, column, func, select, text
+
+from app.database import Database
+from app.tenants import links, tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Whose it is, and which."""
+
+    organization_id: UUID
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundToken:
+    """A gateway token; without organization, the house's."""
+
+    organization_id: UUID | None
+    id: UUID
+
+
+def organization(db: Database, slug: str) -> UUID | None:
+    """Find an organization by its slug."""
+    with db.doors() as session:
+        found: UUID | None = session.scalar(text("SELECT ventanilla_find_organization(:slug)"), {"slug": slug})
+        return found
+
+
+def organizations(db: Database) -> list[tuple[UUID, str, str]]:
+    """List id, slug and name of every organization, by slug."""
+    with db.doors() as session:
+        rows = session.execute(text("SELECT id, slug, name FROM ventanilla_list_organizations()"))
+        return [(row.id, row.slug, row.name) for row in rows]
+
+
+def form(db: Database, public_id: str) -> Found | None:
+    """Find a form by what its address ends with."""
+    return _find(db, "ventanilla_find_form", public_id)
+
+
+def link(db: Database, token: str) -> Found | None:
+    """Find a personal link by its token."""
+    return _find(db, "ventanilla_find_link", links.token_hash(token))
+
+
+def outcome(db: Database, token: str) -> Found | None:
+    """Find an upload by the token that its outcome page's address ends with."""
+    return _find(db, "ventanilla_find_outcome", links.token_hash(token))
+
+
+def token(db: Database, token: str) -> FoundToken | None:
+    """Find a gateway token; what does not look like one is not looked for."""
+    if not tokens.is_token(token):
+        return None
+    row = _row(db, "ventanilla_find_token", tokens.token_hash(token))
+    return FoundToken(organization_id=row[0], id=row[1]) if row else None
+
+
+def _find(db: Database, door: str, wanted: str | bytes) -> Found | None:
+    row = _row(db, door, wanted)
+    return Found(organization_id=row[0], id=row[1]) if row and row[0] else None
+
+
+def _row(db: Database, door: str, wanted: str | bytes) -> tuple[UUID | None, UUID] | None:
+    if isinstance(wanted, str) and "\0" in wanted:
+        return None  # PostgreSQL's text cannot hold it
+    found = getattr(func, door)(wanted).table_valued(column("organization_id", Uuid()), column("id", Uuid()))
+    with db.doors() as session:
+        row = session.execute(select(found.c.organization_id, found.c.id)).one_or_none()
+    return (row.organization_id, row.id) if row else None

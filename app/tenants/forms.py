@@ -1,0 +1,46 @@
+"""Forms: published pages at addresses that say nothing about whose they are."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.tenants.models import Form
+
+
+def add(
+    session: Session,
+    *,
+    organization_id: UUID,
+    connection_id: UUID,
+    operation: str,
+    open: bool,  # noqa: A002 - the column's name
+    link_only: bool = False,
+) -> Form:
+    """Make a form; `open` as the operation says, for some wait until an operator opens them."""
+    form = Form(
+        organization_id=organization_id,
+        connection_id=connection_id,
+        operation=operation,
+        public_id=secrets.token_urlsafe(16),
+        open=open,
+        link_only=link_only,
+    )
+    session.add(form)
+    session.flush()
+    return form
+
+
+def listing(session: Session) -> Sequence[Form]:
+    """All forms of the organization, oldest first."""
+    return session.scalars(select(Form).order_by(Form.created_at, Form.id)).all()
+
+
+def set_open(session: Session, form_id: UUID, *, open: bool) -> bool:  # noqa: A002 - the column's name
+    """Open or close a form; False if the organization has no such form."""
+    changed = session.scalar(update(Form).where(Form.id == form_id).values(open=open).returning(Form.id))
+    return changed is not None

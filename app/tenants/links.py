@@ -1,0 +1,124 @@
+"""Personal links: whoever has the token may come in, until it expires, is used up or is withdrawn.
+
+A use counts when a hand-in is accepted (`reserve`), not when a page is looked at: mail scanners look at everything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import case, or_, update
+from sqlalchemy.orm import Session
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from app.database import Database
+from app.tenants.errors import LinkExpired, LinkRevoked, LinkUsedUp, TooManyTries, WrongPassphrase
+from app.tenants.models import Form, Link
+
+TOKEN_BYTES: Final = 24
+MAX_TRIES: Final = 5
+COOLING: Final = timedelta(minutes=15)
+LONGEST_PASSPHRASE: Final = 200
+
+
+def create(
+    session: Session,
+    *,
+    form: Form,
+    expires_at: datetime,
+    max_uses: int = 1,
+    passphrase: str | None = None,
+    recipient: str | None = None,
+    locale: str | None = None,
+    token: str | None = None,
+) -> tuple[Link, str]:
+    """Make a link into `form`; returns it with its token, which is kept nowhere. `token` is the demo's alone."""
+    token = token or secrets.token_urlsafe(TOKEN_BYTES)
+    link = Link(
+        organization_id=form.organization_id,
+        form_id=form.id,
+        token_hash=token_hash(token),
+        expires_at=expires_at,
+        max_uses=max_uses,
+        passphrase_hash=generate_password_hash(passphrase) if passphrase else None,
+        recipient=recipient,
+        locale=locale,
+    )
+    session.add(link)
+    session.flush()
+    return link, token
+
+
+def token_hash(token: str) -> bytes:
+    """What is stored of a token; it is random and long, so a fast hash is enough."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def check(link: Link, now: datetime) -> None:
+    """Raise LinkRevoked, LinkExpired or LinkUsedUp unless the link leads in."""
+    if link.revoked_at is not None:
+        raise LinkRevoked
+    if link.expires_at <= now:
+        raise LinkExpired(date=link.expires_at)
+    if link.uses >= link.max_uses:
+        raise LinkUsedUp
+
+
+def reserve(session: Session, link: Link, now: datetime) -> None:
+    """Count a use, of two at the same time only as many as are left; raises as `check` does."""
+    counted = session.scalar(
+        update(Link)
+        .where(Link.id == link.id, Link.uses < Link.max_uses, Link.revoked_at.is_(None), Link.expires_at > now)
+        .values(uses=Link.uses + 1)
+        .returning(Link.id)
+        .execution_options(synchronize_session=False)
+    )
+    if counted is None:
+        check(session.get_one(Link, link.id, populate_existing=True), now)
+        raise LinkUsedUp
+
+
+def release(session: Session, link_id: UUID) -> None:
+    """Give a use back: what it was counted for did not arrive, for sure."""
+    session.execute(update(Link).where(Link.id == link_id, Link.uses > 0).values(uses=Link.uses - 1))
+
+
+def revoke(session: Session, link_id: UUID, now: datetime) -> bool:
+    """Withdraw a link; False if the organization has no such link, or it was withdrawn before."""
+    revoked = session.scalar(
+        update(Link).where(Link.id == link_id, Link.revoked_at.is_(None)).values(revoked_at=now).returning(Link.id)
+    )
+    return revoked is not None
+
+
+def passphrase_ok(link: Link, text: str) -> bool:
+    """Whether `text` is the link's passphrase. Takes its time on purpose; `unlock` also limits the tries."""
+    if link.passphrase_hash is None:
+        return True
+    return len(text) <= LONGEST_PASSPHRASE and check_password_hash(link.passphrase_hash, text)
+
+
+def unlock(db: Database, link: Link, text: str, now: datetime) -> None:
+    """Raise WrongPassphrase or TooManyTries unless `text` is the link's passphrase.
+
+    A try is counted, for good, before it is looked at: many at once gain nothing. No transaction is open meanwhile.
+    """
+    cooled = now - COOLING
+    with db.transaction(link.organization_id) as session:
+        counted = session.scalar(
+            update(Link)
+            .where(Link.id == link.id, or_(Link.tries < MAX_TRIES, Link.last_try_at <= cooled))
+            .values(tries=case((Link.last_try_at <= cooled, 1), else_=Link.tries + 1), last_try_at=now)
+            .returning(Link.id)
+            .execution_options(synchronize_session=False)
+        )
+    if counted is None:
+        raise TooManyTries(field="passphrase")
+    if not passphrase_ok(link, text):
+        raise WrongPassphrase(field="passphrase")
+    with db.transaction(link.organization_id) as session:
+        session.execute(update(Link).where(Link.id == link.id).values(tries=0))

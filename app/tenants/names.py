@@ -1,0 +1,52 @@
+"""What names and values of a tenant look like, checked where they come in."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from zoneinfo import available_timezones
+
+from app.tenants.errors import BadName, BadValue
+
+NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+RFC: Final = re.compile(r"[A-ZÑ&]{3,4}[0-9]{6}[A-Z0-9]{3}")
+ACCENT: Final = re.compile(r"#[0-9a-f]{6}", re.ASCII)
+LOCALES: Final = frozenset({"es", "en"})
+
+
+def name(value: str, field: str) -> str:
+    """Return `value` if it can stand in an address; raises BadName."""
+    if not NAME.fullmatch(value):
+        raise BadName(field=field, name=value[:80])
+    return value
+
+
+def rfc(value: str) -> str:
+    """Return the taxpayer's RFC in capitals; raises BadValue."""
+    capitals = value.strip().upper()
+    return _matching(RFC, capitals, "rfc")
+
+
+def accent(value: str) -> str:
+    """Return the colour as pages write it; raises BadValue."""
+    return _matching(ACCENT, value.lower(), "accent")
+
+
+def locale(value: str) -> str:
+    """Return `value` if it is a language that pages speak; raises BadValue."""
+    if value not in LOCALES:
+        raise BadValue(field="locale", name="locale", value=value[:80])
+    return value
+
+
+def timezone(value: str) -> str:
+    """Return `value` if it is the name of a zone; raises BadValue."""
+    if value not in available_timezones():
+        raise BadValue(field="timezone", name="timezone", value=value[:80])
+    return value
+
+
+def _matching(pattern: re.Pattern[str], value: str, field: str) -> str:
+    if not pattern.fullmatch(value):
+        raise BadValue(field=field, name=field, value=value[:80])
+    return value

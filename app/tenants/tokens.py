@@ -1,0 +1,94 @@
+"""Gateway tokens: shown once, stored hashed, and shaped so that a scanner recognizes one that leaked.
+
+`vnt_live_` or `vnt_demo_`, 32 random characters, 6 of checksum: who finds one can tell it from noise without asking us.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import re
+import secrets
+import string
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.tenants.models import ApiToken
+
+ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
+RANDOM: Final = 32
+CHECKSUM: Final = 6
+SHAPE: Final = re.compile(rf"vnt_(?:live|demo)_[0-9A-Za-z]{{{RANDOM + CHECKSUM}}}", re.ASCII)
+
+
+def create(
+    session: Session,
+    *,
+    organization_id: UUID | None,
+    name: str,
+    scopes: Sequence[str],
+    expires_at: datetime | None = None,
+    token: str | None = None,
+) -> tuple[ApiToken, str]:
+    """Make a token; returns its row and the token itself, which is kept nowhere. `token` is the demo's alone."""
+    token = token or generate()
+    if not is_token(token):
+        raise ValueError("Not a token: its shape or its checksum is wrong.")
+    row = ApiToken(
+        organization_id=organization_id,
+        name=name,
+        token_hash=token_hash(token),
+        last_four=token[-4:],
+        scopes=list(scopes),
+        expires_at=expires_at,
+    )
+    session.add(row)
+    session.flush()
+    return row, token
+
+
+def generate(world: Literal["live", "demo"] = "live") -> str:
+    """Return a new token, 190 random bits long."""
+    body = f"vnt_{world}_" + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM))
+    return body + _checksum(body)
+
+
+def is_token(text: str) -> bool:
+    """Whether `text` has the shape and checksum of a token; says nothing about whether it is known."""
+    return SHAPE.fullmatch(text) is not None and _checksum(text[:-CHECKSUM]) == text[-CHECKSUM:]
+
+
+def token_hash(token: str) -> bytes:
+    """What is stored of a token; it is random and long, so a fast hash is enough."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def listing(session: Session) -> Sequence[ApiToken]:
+    """All tokens of the organization, oldest first."""
+    return session.scalars(select(ApiToken).order_by(ApiToken.created_at, ApiToken.id)).all()
+
+
+def revoke(session: Session, token_id: UUID, now: datetime) -> bool:
+    """Withdraw a token; False if the organization has no such token, or it was withdrawn before."""
+    revoked = session.scalar(
+        update(ApiToken)
+        .where(ApiToken.id == token_id, ApiToken.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .returning(ApiToken.id)
+    )
+    return revoked is not None
+
+
+def _checksum(body: str) -> str:
+    """CRC-32 in base 62: 62 to the 6th is more than 2 to the 32nd."""
+    number = binascii.crc32(body.encode())
+    digits = ""
+    for _ in range(CHECKSUM):
+        number, digit = divmod(number, len(ALPHABET))
+        digits = ALPHABET[digit] + digits
+    return digits

@@ -1,0 +1,181 @@
+"""The vault: credentials encrypted under their organization's data key, and that one under the master keyset.
+
+What a ciphertext is for is bound to it as associated data: copied to another organization, connection or field it
+does not decrypt, nor does a data key that was moved. What is shown again of a secret is a fingerprint, by which two
+can be told apart and none be guessed, and the last four characters of one that is long enough.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any, Final, Self
+from uuid import UUID
+
+import tink
+from pydantic import SecretStr
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+from tink import aead, prf, secret_key_access
+from uuid_utils.compat import uuid7
+
+from app.config import ConfigurationError
+from app.tenants.models import Credential, DataKey
+
+#: A shorter secret would be told too much of by its last four characters.
+LEAST_LENGTH_SHOWN: Final = 16
+PRINT_BYTES: Final = 8
+MOST_KEYSET_BYTES: Final = 1 << 20
+
+aead.register()
+prf.register()
+
+
+class VaultError(RuntimeError):
+    """Something encrypted does not open; the message never says more of it than whose it is."""
+
+
+class Vault:
+    """Seals and opens secrets; holds the master keyset and nothing else."""
+
+    def __init__(self, master: aead.Aead, *, demo: bool) -> None:
+        self._master = master
+        #: The keyset is one that `make run` made: nothing of production may stand on it.
+        self.demo = demo
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read the master keyset; raises ConfigurationError that names VAULT_KEYSET."""
+        try:
+            document = json.loads(_read_private(path))
+            handle = tink.json_proto_keyset_format.parse(json.dumps(document["keyset"]), secret_key_access.TOKEN)
+            return cls(handle.primitive(aead.Aead), demo=bool(document["demo"]))
+        except OSError as exc:
+            raise _wrong(f"{path} cannot be read: {exc.strerror}") from None
+        except (ValueError, KeyError, TypeError, tink.TinkError):
+            raise _wrong(f"{path} does not hold a keyset; make one with `flask vault create`") from None
+
+    def seal(
+        self, session: Session, *, organization_id: UUID | None, connection_id: UUID, field: str, secret: SecretStr
+    ) -> Credential:
+        """Encrypt a secret and keep it as the connection's `field`."""
+        key = self._data_key(session, organization_id) or self._make_data_key(session, organization_id)
+        plain = secret.get_secret_value()
+        fingerprint = self._prints(key).primary().compute(plain.encode(), PRINT_BYTES)
+        credential = Credential(
+            organization_id=organization_id,
+            connection_id=connection_id,
+            field=field,
+            ciphertext=self._cipher(key).encrypt(plain.encode(), _place(organization_id, connection_id, field)),
+            fingerprint=fingerprint.hex(),
+            last_four=plain[-4:] if len(plain) >= LEAST_LENGTH_SHOWN else "",
+        )
+        session.add(credential)
+        session.flush()
+        return credential
+
+    def open(self, session: Session, credential: Credential) -> SecretStr:
+        """Decrypt a secret; raises VaultError."""
+        where = credential.organization_id, credential.connection_id, credential.field
+        key = self._data_key(session, credential.organization_id)
+        if key is None:
+            raise VaultError(f"There is no data key of {_owner(credential.organization_id)}.")
+        try:
+            return SecretStr(self._cipher(key).decrypt(credential.ciphertext, _place(*where)).decode())
+        except tink.TinkError:
+            raise VaultError(
+                f"The {credential.field} of connection {credential.connection_id} does not open."
+            ) from None
+
+    def check(self, session: Session, organization_id: UUID | None) -> None:
+        """Raise VaultError if there is a data key and the master keyset does not open it."""
+        key = self._data_key(session, organization_id)
+        if key is not None:
+            self._cipher(key)
+
+    def _data_key(self, session: Session, organization_id: UUID | None) -> DataKey | None:
+        owner = DataKey.organization_id.is_not_distinct_from(organization_id)
+        return session.scalars(select(DataKey).where(owner)).one_or_none()
+
+    def _make_data_key(self, session: Session, organization_id: UUID | None) -> DataKey:
+        """Make the organization's data key, or find that of whoever was faster."""
+        cipher, prints = aead.aead_key_templates.AES256_GCM, prf.prf_key_templates.HKDF_SHA256
+        session.execute(
+            insert(DataKey)
+            .values(
+                id=uuid7(),
+                organization_id=organization_id,
+                wrapped=self._wrap(cipher, organization_id, "cipher"),
+                wrapped_prints=self._wrap(prints, organization_id, "prints"),
+            )
+            .on_conflict_do_nothing()
+        )
+        made = self._data_key(session, organization_id)
+        assert made is not None  # noqa: S101 - just inserted, or in the way of it
+        return made
+
+    def _wrap(self, template: Any, organization_id: UUID | None, use: str) -> bytes:
+        wrapped: bytes = tink.proto_keyset_format.serialize_encrypted(
+            tink.new_keyset_handle(template), self._master, _key_place(organization_id, use)
+        )
+        return wrapped
+
+    def _unwrap(self, wrapped: bytes, organization_id: UUID | None, use: str) -> tink.KeysetHandle:
+        try:
+            return tink.proto_keyset_format.parse_encrypted(wrapped, self._master, _key_place(organization_id, use))
+        except tink.TinkError:
+            raise VaultError(
+                f"VAULT_KEYSET does not open the data key of {_owner(organization_id)}: "
+                "it is not the keyset that this database was used with, or the row was changed."
+            ) from None
+
+    def _cipher(self, key: DataKey) -> aead.Aead:
+        return self._unwrap(key.wrapped, key.organization_id, "cipher").primitive(aead.Aead)
+
+    def _prints(self, key: DataKey) -> prf.PrfSet:
+        return self._unwrap(key.wrapped_prints, key.organization_id, "prints").primitive(prf.PrfSet)
+
+
+def create_keyset(path: Path, *, demo: bool = False) -> None:
+    """Make a master keyset, mode 0600; raises FileExistsError rather than replace one, for all would be lost."""
+    handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
+    keyset = json.loads(tink.json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN))
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with mode 0600
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            json.dump({"demo": demo, "keyset": keyset}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(name, path)  # whole or not at all, and never over another
+    finally:
+        Path(name).unlink()
+
+
+def _read_private(path: Path) -> bytes:
+    """Read a file that its owner alone may read."""
+    with path.open("rb") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        if mode & 0o077:
+            raise _wrong(f"{path} can be read by others (mode {mode:04o}); run: chmod 600 {path}")
+        return file.read(MOST_KEYSET_BYTES)
+
+
+def _wrong(text: str) -> ConfigurationError:
+    return ConfigurationError([f"VAULT_KEYSET: {text}."])
+
+
+def _owner(organization_id: UUID | None) -> str:
+    return f"organization {organization_id}" if organization_id else "the house"
+
+
+def _place(organization_id: UUID | None, connection_id: UUID, field: str) -> bytes:
+    """What a ciphertext is bound to; ids have one spelling and no bar, so no two places are written alike."""
+    return f"ventanilla/credential/1|{organization_id or 'house'}|{connection_id}|{field}".encode()
+
+
+def _key_place(organization_id: UUID | None, use: str) -> bytes:
+    return f"ventanilla/data-key/1|{organization_id or 'house'}|{use}".encode()

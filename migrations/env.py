@@ -1,0 +1,14 @@
+"""What alembic runs: `app.database.migrate` gives it the connection, and with it the transaction."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from app.database import Base
+from app.records import models as records
+from app.tenants import models as tenants
+
+MODELS = (records, tenants)  # imported so that the metadata knows their tables
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
+context.run_migrations()
