@@ -1,0 +1,100 @@
+"""The gateway's parts, put together."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+
+import structlog
+from flask import Flask, Response, g, request
+
+from app import cli, config, health, intake, logs, portal
+from app.config import Settings
+from app.database import Database, utcnow
+from app.delivery import Deliverer
+from app.records.processes import Heartbeat
+from app.services import Services
+from app.tenants.vault import Vault
+
+log = structlog.get_logger("ventanilla")
+
+ExcInfo = tuple[type, BaseException, TracebackType] | tuple[None, None, None]
+
+
+class Gateway(Flask):
+    """A Flask whose own lines name a request by its rule: some addresses are keys."""
+
+    def log_exception(self, exc_info: ExcInfo) -> None:  # type: ignore[override] # only names the same type
+        log.error("request failed", method=request.method, rule=_rule(), exc_info=exc_info)
+
+
+def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) -> Flask:
+    """Make the application and everything it works with; nothing is connected to and no thread runs yet."""
+    settings = settings or config.load()
+    logs.configure(settings.log_level, console=settings.demo)
+    vault = _vault(settings)
+    clock = clock or utcnow
+    database = Database(settings.database_url, pool=settings.database_pool)
+    process = Heartbeat(database, "web")
+    app = Gateway("app", static_folder=None, template_folder=None)
+    app.config["SECRET_KEY"] = settings.secret_key.get_secret_value()
+    app.extensions["ventanilla"] = Services(
+        settings=settings,
+        database=database,
+        vault=vault,
+        deliverer=Deliverer(database, vault, settings, clock, process.id),
+        clock=clock,
+        process=process,
+    )
+    _log_requests(app)
+    _beat_when_working(app, process)
+    health.init_app(app)
+    portal.init_app(app, settings)
+    cli.init_app(app)
+    app.wsgi_app = intake.KnownEnd(app.wsgi_app)  # type: ignore[method-assign] # how Flask has it wrapped
+    return app
+
+
+def _vault(settings: Settings) -> Vault:
+    """Open the vault's keyset; raises ConfigurationError where there is none, or the demo's in production."""
+    vault = Vault.load(settings.vault_keyset)
+    if vault.demo and not settings.demo:
+        raise config.ConfigurationError(["VAULT_KEYSET is the demo's; make your own: flask vault create"])
+    return vault
+
+
+def _beat_when_working(app: Flask, process: Heartbeat) -> None:
+    """Begin to beat with the first request that may change something: after every fork, and never for a command."""
+    starting = threading.Lock()
+
+    @app.before_request
+    def start() -> None:
+        if request.method not in {"GET", "HEAD", "OPTIONS"}:
+            with starting:
+                process.start()  # does nothing the second time
+
+    atexit.register(process.stop)  # nor does this where it was never started
+
+
+def _log_requests(app: Flask) -> None:
+    """A line for each request: what it was, never what its address or body said."""
+
+    @app.before_request
+    def begin() -> None:
+        g.began = time.monotonic()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        quiet = response.status_code < 400 and (request.endpoint or "").startswith(("static", "health"))
+        took = time.monotonic() - g.get("began", time.monotonic())
+        line = log.debug if quiet else log.info
+        line("request", method=request.method, rule=_rule(), status=response.status_code, ms=round(took * 1000))
+        return response
+
+
+def _rule() -> str:
+    return request.url_rule.rule if request.url_rule else "(none)"

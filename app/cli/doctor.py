@@ -1,0 +1,191 @@
+"""`flask doctor`: everything that has to be right, a line each, with its cure where it is not."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+import click
+from sqlalchemy import text
+
+from app import config
+from app.config import ConfigurationError, Settings
+from app.database import HOUSE, Database, is_migrated, is_reachable
+from app.providers import registry
+from app.providers.base import Account
+from app.tenants import connections, doors
+from app.tenants.vault import Vault, VaultError
+
+MOST_SKEW: Final = timedelta(seconds=2)
+
+#: Tables that hold rows of organizations and are not bound by row security, or only for others than their owner.
+UNBOUND: Final = text("""
+    SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'organization_id'
+    WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
+    AND NOT (c.relrowsecurity AND c.relforcerowsecurity) ORDER BY 1
+""")
+ROLE: Final = text("SELECT rolname, rolsuper OR rolbypassrls AS mighty FROM pg_roles WHERE rolname = current_user")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """How one thing is. `cure` says what to do where it is bad."""
+
+    about: str
+    state: Literal["ok", "n/a", "FAIL"] = "ok"
+    detail: str
+    cure: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.state:<5} {self.about:<12} {self.detail}"
+        return f"{line} → {self.cure}" if self.cure else line
+
+
+@click.command("doctor")
+def doctor() -> None:
+    """Look at everything that has to be right; exit code 1 if something is not."""
+    bad = False
+    for finding in examine():
+        click.echo(str(finding))
+        bad = bad or finding.state == "FAIL"
+    if bad:
+        raise SystemExit(1)
+
+
+def examine() -> Iterator[Finding]:
+    """Look at one thing after the other, as far as each can be without those before it."""
+    try:
+        settings = config.load()
+    except ConfigurationError as exc:
+        yield from (Finding(about="settings", state="FAIL", detail=line, cure="set it") for line in exc.lines)
+        return
+    yield Finding(about="settings", detail=f"{settings.ventanilla_mode}, {settings.public_url}")
+    vault = _vault(settings)
+    yield vault if isinstance(vault, Finding) else Finding(about="vault", detail=f"{settings.vault_keyset} is a keyset")
+    yield Finding(about="spool", state="n/a", detail="nothing is spooled: only direct operations are taken")
+    database = Database(settings.database_url, pool=1)
+    try:
+        yield from _with_database(database, settings, None if isinstance(vault, Finding) else vault)
+    finally:
+        database.dispose()
+    if settings.database_worker_url:
+        yield from _worker_role(Database(settings.database_worker_url, pool=1))
+
+
+def _with_database(database: Database, settings: Settings, vault: Vault | None) -> Iterator[Finding]:
+    if not is_reachable(database):
+        cure = "start PostgreSQL, and see that DATABASE_URL names its host, role and password"
+        yield Finding(about="database", state="FAIL", detail="does not answer", cure=cure)
+        return
+    yield Finding(about="database", detail="answers")
+    yield _role(database)
+    yield _clock(database)
+    if not is_migrated(database):
+        detail = "the tables are not those of this version"
+        yield Finding(about="migrations", state="FAIL", detail=detail, cure="flask db upgrade")
+        return
+    yield Finding(about="migrations", detail="the tables are those of this version")
+    yield _row_security(database)
+    if vault is not None:
+        yield _data_keys(database, vault)
+    yield from _providers(database, settings)
+
+
+def _vault(settings: Settings) -> Vault | Finding:
+    try:
+        vault = Vault.load(settings.vault_keyset)
+    except ConfigurationError as exc:
+        return Finding(about="vault", state="FAIL", detail=exc.lines[0], cure="flask vault create, or bring it back")
+    if vault.demo and not settings.demo:
+        cure = "flask vault create, with VAULT_KEYSET at another path"
+        return Finding(about="vault", state="FAIL", detail="VAULT_KEYSET is the demo's", cure=cure)
+    return vault
+
+
+def _data_keys(database: Database, vault: Vault) -> Finding:
+    """Whether the keyset is the one that this database was used with."""
+    owners = [HOUSE, *(organization for organization, _, _ in doors.organizations(database))]
+    for owner in owners:
+        with database.transaction(owner) as session:
+            try:
+                vault.check(session, owner)
+            except VaultError as exc:
+                return Finding(about="vault keys", state="FAIL", detail=str(exc), cure="bring the right keyset back")
+    return Finding(about="vault keys", detail="open")
+
+
+def _role(database: Database, variable: str = "DATABASE_URL", about: str = "role") -> Finding:
+    with database.doors() as session:
+        role = session.execute(ROLE).one()
+    if role.mighty:
+        detail = f"{role.rolname} is superuser or bypasses row security: nothing keeps organizations apart"
+        cure = f"let {variable} name a role without either, such as ventanilla_app"
+        return Finding(about=about, state="FAIL", detail=detail, cure=cure)
+    return Finding(about=about, detail=f"{role.rolname}, bound by row security")
+
+
+def _row_security(database: Database) -> Finding:
+    with database.doors() as session:
+        unbound = session.scalars(UNBOUND).all()
+    if unbound:
+        cure = "flask db upgrade; if it stays, ALTER TABLE … FORCE ROW LEVEL SECURITY"
+        return Finding(about="row security", state="FAIL", detail=f"not in force on {', '.join(unbound)}", cure=cure)
+    return Finding(about="row security", detail="in force on every table with rows of organizations")
+
+
+def _clock(database: Database) -> Finding:
+    with database.doors() as session:
+        began = datetime.now(UTC)
+        theirs: datetime = session.scalars(text("SELECT clock_timestamp()")).one()
+        ended = datetime.now(UTC)
+    skew = max(began - theirs, theirs - ended, timedelta())
+    if skew > MOST_SKEW:
+        detail = f"{skew.total_seconds():.1f} s apart from the database's"
+        return Finding(about="clock", state="FAIL", detail=detail, cure="run a time service (NTP) on both")
+    return Finding(about="clock", detail="as the database's")
+
+
+def _worker_role(database: Database) -> Iterator[Finding]:
+    try:
+        if not is_reachable(database):
+            cure = "see that DATABASE_WORKER_URL names its host, role and password"
+            yield Finding(about="worker role", state="FAIL", detail="cannot sign in", cure=cure)
+        else:
+            yield _role(database, "DATABASE_WORKER_URL", "worker role")
+    finally:
+        database.dispose()
+
+
+def _providers(database: Database, settings: Settings) -> Iterator[Finding]:
+    """Whether each address that a connection goes to can be reached; what the credential is worth is another matter."""
+    addresses = set()
+    for organization, _, _ in doors.organizations(database):
+        with database.transaction(organization) as session:
+            for connection in connections.listing(session):
+                account = Account(environment=connection.environment, settings=connection.settings)
+                base = registry.provider(connection.provider).base_url(account, settings.sandbox_url)
+                addresses.add((connection.provider, base))
+    if not addresses:
+        yield Finding(about="providers", state="n/a", detail="no connection yet")
+    for provider, base in sorted(addresses):
+        yield _reach(provider, base, settings.connect_seconds)
+
+
+def _reach(provider: str, base: str, seconds: float) -> Finding:
+    """Connect, with TLS where it is spoken, and say nothing."""
+    parts = urlsplit(base)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with socket.create_connection((host, port), timeout=seconds) as plain:
+            if parts.scheme == "https":
+                ssl.create_default_context().wrap_socket(plain, server_hostname=host).close()
+    except OSError as exc:
+        cure = "let this machine reach that address (name service, firewall, proxy)"
+        detail = f"{host}:{port} cannot be reached ({exc.strerror or exc})"
+        return Finding(about=provider, state="FAIL", detail=detail, cure=cure)
+    return Finding(about=provider, detail=f"{host}:{port} can be reached")
