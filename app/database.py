@@ -19,7 +19,7 @@ import psycopg
 from pydantic import SecretStr
 from sqlalchemy import DateTime, Engine, Enum, ExceptionContext, MetaData, create_engine, event, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from uuid_utils.compat import uuid7
 
@@ -116,6 +116,9 @@ def migrate(owner_url: SecretStr, revision: str = "head") -> None:
             config = _alembic()
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
+    except DBAPIError as exc:
+        exc.statement = None  # whole files of them: what went wrong would drown
+        raise
     finally:
         engine.dispose()
 

@@ -1,0 +1,78 @@
+"""The one door to the queue, Procrastinate in the same PostgreSQL.
+
+A job is put in within the caller's own transaction: it is there if what it is for was committed, and not otherwise.
+Handlers register from the layers above; the worker finds them by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, cast
+
+import procrastinate
+import psycopg
+from psycopg.pq import TransactionStatus
+from pydantic import SecretStr
+from sqlalchemy.orm import Session
+
+from app.database import TIMEOUTS, Database, driver_url
+
+#: Modules of the layers above whose import registers handlers; named, for nothing is imported upwards.
+HANDLERS: Final = ("app.records.jobs",)
+#: Longest wait for running jobs when the worker is asked to stop.
+STOP_SECONDS: Final = 20.0
+#: What a worker passes its handlers, under this name.
+DATABASE: Final = "database"
+
+#: Knows the handlers. Has no connections of its own here: a job goes in by the session that it belongs to.
+jobs: Final = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(), import_paths=HANDLERS)
+
+
+class NoTransaction(RuntimeError):  # noqa: N818 - says what is missing
+    """A job was to go in outside a transaction: it would vanish with the connection's return to its pool."""
+
+
+def defer(session: Session, task: procrastinate.tasks.Task[..., Any, ...], **arguments: Any) -> int:
+    """Put a job in, in the session's transaction; returns its number. Raises NoTransaction."""
+    driver = session.connection().connection.driver_connection if session.in_transaction() else None
+    if not isinstance(driver, psycopg.Connection) or driver.info.transaction_status != TransactionStatus.INTRANS:
+        raise NoTransaction(task.name)
+    return task.configure(connection=driver).defer(**arguments)
+
+
+def database(context: procrastinate.JobContext) -> Database:
+    """The worker's database, for a handler."""
+    return cast("Database", context.additional_context[DATABASE])
+
+
+def run_worker(url: SecretStr, db: Database) -> None:
+    """Work until SIGTERM or SIGINT, which let running jobs end. `url` is the database's as `ventanilla_worker`."""
+    asyncio.run(work(url, db))
+
+
+async def work(url: SecretStr, db: Database, *, signals: bool = True) -> None:
+    """Work until cancelled; with `signals`, until one of those that end a program."""
+    async with worker_app(url) as app:
+        await app.run_worker_async(
+            name="ventanilla",
+            additional_context={DATABASE: db},
+            delete_jobs="successful",
+            shutdown_graceful_timeout=STOP_SECONDS,
+            install_signal_handlers=signals,
+        )
+
+
+@asynccontextmanager
+async def worker_app(url: SecretStr) -> AsyncIterator[procrastinate.App]:
+    """The queue with connections of its own, as a worker needs it."""
+    connector = procrastinate.PsycopgConnector(
+        conninfo=driver_url(url),
+        kwargs={"options": TIMEOUTS, "connect_timeout": 5, "application_name": "ventanilla worker"},
+        min_size=1,
+        max_size=4,
+    )
+    with jobs.replace_connector(connector) as app:
+        async with app.open_async():
+            yield app

@@ -1,0 +1,22 @@
+"""What the worker does for the records by itself."""
+
+from __future__ import annotations
+
+import structlog
+from procrastinate import JobContext
+
+from app import queue
+from app.records import sweeper
+
+log = structlog.get_logger("ventanilla.sweeper")
+
+
+# No `lock`: a sweep whose worker was killed would hold it for ever, and two sweeps at once do no harm.
+@queue.jobs.periodic(cron="* * * * * */5")
+@queue.jobs.task(name="sweep", queueing_lock="sweep", pass_context=True)
+def sweep(context: JobContext, timestamp: int) -> None:
+    """Every five seconds: end what dead processes left."""
+    del timestamp  # when it was due
+    swept = sweeper.sweep(queue.database(context))
+    if swept != sweeper.Swept():
+        log.warning("orphans ended", unknown=swept.unknown, failed=swept.failed)
