@@ -98,7 +98,7 @@ def parts(source: Source, boundary: bytes, limits: Limits) -> Generator[Event, N
     """The body's events in order; the last part ends only when the closing delimiter and the body's end were seen.
 
     Raises a Refusal as soon as the body breaks a rule, whatever came before. How it was cut into blocks changes where
-    the content of a part is cut, and nothing else.
+    the content of a part is cut, and which of two faults of one header line is named, and nothing else.
     """
     delimiter = b"\r\n--" + boundary
     parser = _Parser(boundary, limits)

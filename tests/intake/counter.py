@@ -1,0 +1,81 @@
+"""A tiny application behind the real server: every way of treating a body, one path each. Its deadlines are short."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from app.errors import Refusal
+from app.intake import Deadlines, KnownEnd, Limits, receive, worker
+from app.intake.body import Body
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+DEADLINES = Deadlines(idle=1.0, minimum_rate=1000, grace=0.5, drain_bytes=1 << 20, drain_seconds=1.0)
+worker.HEAD = Deadlines(idle=0.5, minimum_rate=1000, grace=0.5, drain_bytes=1 << 16, drain_seconds=2.0)
+
+
+def collect(environ: WSGIEnvironment) -> object:
+    with receive(environ, Limits(), DEADLINES) as reception:
+        collected = reception.collect(files=["cer", "key"], fields=["notice"], secrets=["password"])
+    return {
+        "fields": collected.fields,
+        "files": {name: file.sha256 for name, file in collected.files.items()},
+        "secrets": {name: len(secret.get_secret_value()) for name, secret in collected.secrets.items()},
+    }
+
+
+def read(environ: WSGIEnvironment) -> object:
+    return hashlib.sha256(environ["wsgi.input"].read()).hexdigest()
+
+
+def blocks(environ: WSGIEnvironment) -> object:
+    body = Body.of(environ, DEADLINES)
+    return [len(block) for block in iter(body.block, b"")]
+
+
+def half(environ: WSGIEnvironment) -> object:
+    return environ["wsgi.input"].read(10).decode()
+
+
+def ignore(environ: WSGIEnvironment) -> object:
+    return environ["PATH_INFO"]
+
+
+def large(environ: WSGIEnvironment) -> object:
+    return "x" * 50_000_000
+
+
+def broken(environ: WSGIEnvironment) -> object:
+    raise RuntimeError("broken on purpose")
+
+
+PATHS: dict[str, Callable[[WSGIEnvironment], object]] = {
+    "/collect": collect,
+    "/read": read,
+    "/blocks": blocks,
+    "/half": half,
+    "/ignore": ignore,
+    "/large": large,
+    "/broken": broken,
+}
+
+
+def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    status = 200
+    try:
+        said = PATHS[environ["PATH_INFO"]](environ)
+    except Refusal as refusal:
+        status, said = refusal.status, {"slug": refusal.slug, "field": refusal.field, **refusal.params}
+    text = json.dumps(said).encode()
+    if status != 200:
+        print(environ["PATH_INFO"], text.decode(), file=environ["wsgi.errors"], flush=True)
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(text)))]
+    start_response(f"{status} {'OK' if status == 200 else 'Refused'}", headers)
+    return [text]
+
+
+app = KnownEnd(answer, DEADLINES)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from app.config import Settings
+from app.intake.errors import TooSlow
+from app.intake.pace import Deadlines, Pace, PacedSocket
+
+DEADLINES = Deadlines(idle=20.0, minimum_rate=100, grace=5.0)
+
+
+class Watch:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with closing(ours), closing(theirs):
+        yield ours, theirs
+
+
+def test_a_silent_client_has_the_grace(watch: Watch) -> None:
+    pace = Pace(DEADLINES, watch)
+    assert pace.patience() == 5.0
+    watch.now += 4.0
+    assert pace.patience() == 1.0
+    watch.now += 1.0
+    with pytest.raises(TooSlow):
+        pace.patience()
+
+
+def test_each_byte_pays_in_time_at_the_minimum_rate(watch: Watch) -> None:
+    pace = Pace(DEADLINES, watch)
+    pace.arrived(300)
+    assert pace.patience() == 8.0
+
+
+def test_a_client_at_the_minimum_rate_may_go_on_for_ever(watch: Watch) -> None:
+    pace = Pace(DEADLINES, watch)
+    for _ in range(10_000):
+        watch.now += 1.0
+        assert pace.patience() > 0
+        pace.arrived(100)
+
+
+def test_a_client_below_the_minimum_rate_may_not(watch: Watch) -> None:
+    pace = Pace(DEADLINES, watch)
+    with pytest.raises(TooSlow):  # noqa: PT012 - the end of a loop
+        for _ in range(60):
+            watch.now += 1.0
+            pace.patience()
+            pace.arrived(90)
+    assert watch.now == 1000.0 + 41  # grace 5 s + what 40 times 90 bytes pay
+
+
+def test_nobody_is_waited_for_longer_than_the_idle_time_however_much_came_before(watch: Watch) -> None:
+    pace = Pace(DEADLINES, watch)
+    pace.arrived(1 << 30)
+    assert pace.patience() == 20.0
+    watch.now += 20.0
+    with pytest.raises(TooSlow):
+        pace.patience()
+
+
+def test_bytes_sent_fast_do_not_pay_for_dribbling(watch: Watch) -> None:
+    pace = Pace(DEADLINES, watch)
+    pace.arrived(1 << 30)
+    watch.now += 19.0
+    pace.arrived(1)
+    assert pace.patience() == pytest.approx(1.01)
+
+
+def test_a_grace_longer_than_the_idle_time_is_kept(watch: Watch) -> None:
+    pace = Pace(Deadlines(idle=2.0, minimum_rate=100, grace=5.0), watch)
+    assert pace.patience() == 2.0
+    watch.now += 2.0
+    pace.arrived(1)
+    assert pace.patience() == 2.0
+    watch.now += 2.0
+    pace.arrived(1)
+    assert pace.patience() == pytest.approx(1.02)
+
+
+def test_deadlines_come_from_the_settings() -> None:
+    settings = Settings.model_construct(
+        idle_seconds=1.0, minimum_rate=2, rate_grace_seconds=3.0, drain_bytes=4, drain_seconds=5.0
+    )
+    assert Deadlines.from_settings(settings) == Deadlines(
+        idle=1.0, minimum_rate=2, grace=3.0, drain_bytes=4, drain_seconds=5.0
+    )
+
+
+def test_what_is_there_is_received(pair: tuple[socket.socket, socket.socket], watch: Watch) -> None:
+    ours, theirs = pair
+    theirs.sendall(b"hello")
+    pace = Pace(DEADLINES, watch)
+    assert PacedSocket(ours, pace).recv(3) == b"hel"
+    assert pace.patience() == pytest.approx(5.03)
+
+
+def test_a_wait_ends(pair: tuple[socket.socket, socket.socket]) -> None:
+    with pytest.raises(TooSlow) as caught:
+        PacedSocket(pair[0], Pace(Deadlines(idle=0.01))).recv(1)
+    assert caught.value.__context__ is None
+
+
+def test_no_wait_begins_when_the_time_is_over(pair: tuple[socket.socket, socket.socket], watch: Watch) -> None:
+    ours, theirs = pair
+    theirs.sendall(b"hello")
+    paced = PacedSocket(ours, Pace(DEADLINES, watch))
+    watch.now += 6.0
+    with pytest.raises(TooSlow):
+        paced.recv(1)
