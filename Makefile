@@ -14,7 +14,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --requir
 ##@ Use
 
 .PHONY: run
-run: .venv/.run static/dist/manifest.json $(CATALOGUES) ## Set up, start everything on http://127.0.0.1:8000 (PORT) and print where to go
+run: .venv/.run assets ## Set up, start everything on http://127.0.0.1:8000 (PORT) and print where to go
 	@exec $(BIN)/python -m app.local
 
 .PHONY: help
@@ -75,8 +75,11 @@ clean: ## Remove what was set up and built; instance/ (the demo's data) stays
 
 # --- set-up: a file each, newer than what it is made from -------------------------------------------------------------
 
+.PHONY: assets
+assets: static/dist/manifest.json $(CATALOGUES)
+
 .PHONY: setup
-setup: .venv/.dev static/dist/manifest.json $(CATALOGUES)
+setup: .venv/.dev assets
 ifneq ($(wildcard tests/sandbox/node/package-lock.json),)
 setup: tests/sandbox/node/node_modules/.package-lock.json
 endif
@@ -87,6 +90,11 @@ endif
 	$(PYTHON) -m venv .venv
 
 .venv/.run: requirements-local.txt | .venv/pyvenv.cfg
+	$(PIP) --requirement $<
+	@touch $@
+
+# For the image: what the gateway runs on and nothing else.
+.venv/.gateway: requirements.txt | .venv/pyvenv.cfg
 	$(PIP) --requirement $<
 	@touch $@
 

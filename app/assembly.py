@@ -28,7 +28,7 @@ ExcInfo = tuple[type, BaseException, TracebackType] | tuple[None, None, None]
 class Gateway(Flask):
     """A Flask whose own lines name a request by its rule: some addresses are keys."""
 
-    def log_exception(self, exc_info: ExcInfo) -> None:  # type: ignore[override] # only names the same type
+    def log_exception(self, exc_info: ExcInfo) -> None:
         log.error("request failed", method=request.method, rule=_rule(), exc_info=exc_info)
 
 

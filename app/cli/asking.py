@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ def secret(label: str, variable: str | None = None) -> SecretStr:
     return SecretStr(value)
 
 
-class Span(click.ParamType):
+class Span(click.ParamType[timedelta]):
     """A time from now, as `12h`, `30d` or `4w`."""
 
     name = "span"
@@ -47,7 +48,7 @@ class Span(click.ParamType):
         return int(found[1]) * _UNITS[found[2]]
 
 
-class Pair(click.ParamType):
+class Pair(click.ParamType[tuple[str, str]]):
     """A setting, as `name=value`."""
 
     name = "name=value"
@@ -66,7 +67,7 @@ def shown(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}Z" if moment else "-"
 
 
-def table(rows: list[tuple[str, ...]], *titles: str) -> None:
+def table(rows: Sequence[tuple[str, ...]], *titles: str) -> None:
     """Print rows below their titles; nothing where there are none, so that a script sees nothing."""
     if not rows:
         return

@@ -1,0 +1,35 @@
+# The gateway, or with another command its worker: docker run … flask --app wsgi worker
+# The steps are the Makefile's, in stages, so that neither Node nor a compiler nor a package cache ends up in the image.
+FROM python:3.11-slim AS make
+RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
+WORKDIR /srv/ventanilla
+COPY Makefile ./
+
+FROM make AS assets
+COPY requirements-local.txt package.json package-lock.json .npmrc build.mjs ./
+COPY static static
+COPY translations translations
+RUN make assets
+
+FROM make AS libraries
+COPY requirements.txt ./
+RUN make .venv/.gateway
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin ventanilla
+WORKDIR /srv/ventanilla
+COPY --from=libraries /srv/ventanilla/.venv .venv
+COPY --from=assets /srv/ventanilla/static/dist static/dist
+COPY --from=assets /srv/ventanilla/translations translations
+COPY migrations migrations
+COPY templates templates
+COPY app app
+COPY wsgi.py gunicorn.conf.py ./
+ENV PATH=/srv/ventanilla/.venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000
+USER ventanilla
+EXPOSE 8000
+# Longer than gunicorn's graceful_timeout before `docker stop` kills: docker stop --time 75
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=15s CMD ["python", "-c", \
+    "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open(f\"http://127.0.0.1:{os.environ['PORT']}/healthz\", timeout=2)"]
+CMD ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
