@@ -8,13 +8,15 @@ from uuid import UUID
 from flask import g, session, url_for
 from sqlalchemy.orm import Session
 
-from app.delivery import Origin, registry
+from app.delivery import Origin
 from app.portal import language
 from app.portal.errors import FormClosed, LinkOnly, NothingHere, Suspended
+from app.providers import registry
 from app.providers.base import Operation
+from app.records import uploads
 from app.records.models import Upload
 from app.services import services
-from app.tenants import doors, links
+from app.tenants import doors, links, organizations
 from app.tenants.models import Connection, Form, Link, Organization
 
 #: Links of this visitor whose passphrase was said, as ids in the session.
@@ -107,8 +109,8 @@ def by_outcome(token: str) -> HandedIn:
     if found is None:
         raise NothingHere
     with services().database.transaction(found.organization_id) as db:
-        upload = db.get_one(Upload, found.id)
-        organization = db.get_one(Organization, found.organization_id)
+        upload = uploads.get(db, found.id)
+        organization = organizations.get(db, found.organization_id)
         connection = db.get_one(Connection, upload.connection_id)
         form = db.get(Form, upload.form_id) if upload.form_id else None
     _arrive(organization, upload.locale)
@@ -123,7 +125,7 @@ def by_outcome(token: str) -> HandedIn:
 
 def _form(db: Session, organization_id: UUID, form_id: UUID) -> tuple[Organization, Form, Connection]:
     form = db.get_one(Form, form_id)
-    return db.get_one(Organization, organization_id), form, db.get_one(Connection, form.connection_id)
+    return organizations.get(db, organization_id), form, db.get_one(Connection, form.connection_id)
 
 
 def _enter(organization: Organization, form: Form, connection: Connection, link: Link | None, address: str) -> Entrance:

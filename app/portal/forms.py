@@ -135,7 +135,9 @@ def _check_token(form: FlaskForm) -> None:
 
 def explain(form: FlaskForm, refusal: Refusal, operation: Operation) -> None:
     """Put the sentence of a refusal next to the field that it is about, or above them all."""
-    labels = {item.name: gettext(item.label) for item in (*operation.parts, *operation.fields)}
+    declared = [(part.name, part.label) for part in operation.parts]
+    declared += [(field.name, field.label) for field in operation.fields]
+    labels = {name: gettext(label) for name, label in declared}
     params = dict(refusal.params)
     if params.get("name") in labels:
         params["name"] = labels[str(params["name"])]

@@ -31,7 +31,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     Babel(app, default_locale=settings.default_locale, locale_selector=choose, timezone_selector=zone)
     app.config["DEFAULT_TIMEZONE"] = settings.default_timezone
     app.before_request(switch)
-    app.add_template_global(LANGUAGES, "languages")
+    app.jinja_env.globals["languages"] = LANGUAGES
     app.add_template_global(language)
     app.add_template_global(say)
     app.add_template_filter(when)
@@ -81,7 +81,7 @@ def switch() -> ResponseReturnValue | None:
 def when(moment: datetime) -> str:
     """Write a moment as `21 nov 2026, 14:05`, in the organization's zone."""
     name = zone() or current_app.config["DEFAULT_TIMEZONE"]
-    return format_datetime(moment, "d MMM y, HH:mm", tzinfo=ZoneInfo(name), locale=REGIONS[language()])
+    return str(format_datetime(moment, "d MMM y, HH:mm", tzinfo=ZoneInfo(name), locale=REGIONS[language()]))
 
 
 def size(count: int) -> str:
@@ -89,12 +89,13 @@ def size(count: int) -> str:
     for unit, factor in (("MB", 1_000_000), ("kB", 1_000)):
         if count >= factor:
             return f"{format_decimal(round(count / factor, 1), locale=REGIONS[language()])} {unit}"
-    return gettext("%(count)s bytes", count=count)
+    return str(gettext("%(count)s bytes", count=count))
 
 
 def say(slug: str, params: Mapping[str, object] | None = None) -> str:
     """Write the sentence of a problem, its values filled in and its dates written out."""
-    return gettext(WORDS[slug]) % {name: _value(name, value) for name, value in (params or {}).items()}
+    sentence: str = gettext(WORDS[slug])
+    return sentence % {name: _value(name, value) for name, value in (params or {}).items()}
 
 
 def _value(name: str, value: object) -> object:

@@ -10,10 +10,10 @@ from typing import Final
 from flask import url_for
 from flask_babel import gettext
 
-from app.delivery import registry
 from app.errors import N_
 from app.portal.entrance import HandedIn
 from app.portal.language import say, size, when
+from app.providers import registry
 from app.records.states import State
 
 

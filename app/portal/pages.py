@@ -103,7 +103,7 @@ def _hand_in(way: Entrance) -> ResponseReturnValue:
     return redirect(url_for(".outcome", token=result.outcome_token), 303)
 
 
-def _form(way: Entrance, refusal: Refusal | None = None, sent: forms.Sent | None = None) -> ResponseReturnValue:
+def _form(way: Entrance, refusal: Refusal | None = None, sent: forms.Sent | None = None) -> tuple[str, int]:
     shown = sent.form if sent else forms.build(way.operation, notice=way.organization.notice_version)
     if refusal:
         forms.explain(shown, refusal, way.operation)
@@ -114,12 +114,12 @@ def _form(way: Entrance, refusal: Refusal | None = None, sent: forms.Sent | None
     return page, refusal.status if refusal else 200
 
 
-def _passphrase(way: Entrance, token: str, refusal: Refusal | None = None) -> ResponseReturnValue:
+def _passphrase(way: Entrance, token: str, refusal: Refusal | None = None) -> tuple[str, int]:
     page = render_template("portal/passphrase.html", way=way, token=token, form=forms.bare(), refusal=refusal)
     return page, refusal.status if refusal else 200
 
 
-def _outcome(handed_in: entrance.HandedIn, token: str, refusal: Refusal | None = None) -> ResponseReturnValue:
+def _outcome(handed_in: entrance.HandedIn, token: str, refusal: Refusal | None = None) -> tuple[str, int]:
     shown = outcomes.present(handed_in)
     asked = "asked" in request.args
     page = render_template(

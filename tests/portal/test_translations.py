@@ -63,7 +63,7 @@ def catalogue() -> Catalog:
 @cache
 def extracted() -> frozenset[str]:
     with (ROOT / "babel.cfg").open() as file:
-        methods, options = parse_mapping_cfg(file)
+        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     found = {
         message
         for top in ("app", "templates")

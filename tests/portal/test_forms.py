@@ -1,0 +1,188 @@
+"""The form page of every operation, made from its declaration; and what is said of what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+from pydantic import SecretStr
+from uuid_utils.compat import uuid7
+
+from app.checks import Rejected
+from app.errors import Refusal
+from app.intake import Collected, CollectedFile
+from app.intake.errors import BodyTooLarge, FileTooLarge, UnknownPart
+from app.portal import forms, pages
+from app.portal.errors import StalePage
+from app.providers import registry
+from app.providers.base import Operation
+from app.tenants.models import Link
+from tests.portal.conftest import NOON, form_page, way
+
+Open = Callable[..., None]
+OPERATIONS = sorted(registry.operations(), key=lambda operation: operation.slug)
+
+
+def read(page: str) -> BeautifulSoup:
+    return BeautifulSoup(page, "html.parser")
+
+
+def names(operation: Operation) -> list[str]:
+    return [part.name for part in operation.parts] + [field.name for field in operation.fields]
+
+
+def refused(refusal: Refusal, *, files: tuple[str, ...] = ()) -> BeautifulSoup:
+    """The form page after a hand-in that was refused."""
+    through = way()
+    kept = {
+        name: CollectedFile(name=name, filename=f"my.{name}", content_type="", content=b"", sha256="") for name in files
+    }
+    collected = Collected(fields={"notice": "2026-01"}, secrets={"password": SecretStr("hunter2!")}, files=kept)
+    form = forms.build(through.operation, notice="2026-01", sent=collected)
+    form.validate()
+    page, status = pages._form(through, refusal, forms.Sent(collected=collected, form=form))
+    assert status == refusal.status
+    return read(page)
+
+
+@pytest.mark.parametrize("lang", ["es", "en"])
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.slug)
+def test_a_form_asks_for_what_its_operation_declares(request_in: Open, operation: Operation, lang: str) -> None:
+    request_in(lang)
+    page = read(form_page(operation.slug))
+    asked = {str(tag["name"]) for tag in page.select("form input")}
+    assert asked == {"csrf_token", "notice", *names(operation)}
+    for tag in page.select("form input:not([type=hidden])"):
+        assert page.select_one(f"label[for={tag['id']}]"), tag
+        assert all(page.select_one(f"#{name}") for name in str(tag["aria-describedby"]).split()), tag
+        assert not tag.has_attr("accept")
+    if lang == "es" and operation.intro:
+        assert operation.intro not in page.get_text()
+
+
+def test_a_form_says_where_to_find_it_with_a_picture_that_has_a_text(request_in: Open) -> None:
+    request_in("es")
+    picture = read(form_page("facturapi/certificate")).select_one("svg[role=img]")
+    assert picture
+    described = [picture.select_one(f"#{name}") for name in str(picture["aria-labelledby"]).split()]
+    assert all(tag and tag.get_text() for tag in described)
+
+
+def test_a_page_asks_no_other_host_for_anything(request_in: Open) -> None:
+    request_in("es")
+    for tag in read(form_page()).select("[src], link[href], use[href], form[action]"):
+        for attribute in ("src", "href", "action"):
+            assert str(tag.get(attribute, "/")).startswith("/"), tag
+
+
+def test_a_page_is_small(request_in: Open) -> None:
+    request_in("es")
+    assert len(form_page().encode()) < 25_000
+
+
+def test_without_a_notice_there_is_nothing_to_accept(request_in: Open) -> None:
+    request_in("es")
+    assert not read(form_page(notice_version=None)).select("#notice")
+
+
+@pytest.mark.parametrize("lang", ["es", "en"])
+def test_what_is_wrong_stands_next_to_its_field_which_has_the_focus(request_in: Open, lang: str) -> None:
+    request_in(lang)
+    page = refused(Rejected("wrong_password", field="password"), files=("cer", "key"))
+    field = page.select_one("#password")
+    assert isinstance(field, Tag)
+    assert field["aria-invalid"] == "true"
+    assert field.has_attr("autofocus")
+    assert "password-error" in str(field["aria-describedby"])
+    said = page.select_one("#password-error")
+    assert said
+    assert said.get_text().startswith("La contraseña no abre" if lang == "es" else "The password does not open")
+    assert [str(tag["id"]) for tag in page.select("[aria-invalid], [autofocus]")] == ["password"]
+
+
+def test_names_of_files_are_remembered_and_a_password_never(request_in: Open) -> None:
+    request_in("es")
+    page = refused(Rejected("wrong_password", field="password"), files=("cer", "key"))
+    assert "Habías elegido “my.cer”." in page.get_text()
+    assert "hunter2" not in str(page)
+    assert page.select_one("#notice[checked]")
+
+
+@pytest.mark.parametrize("slug", sorted(forms.QUESTIONS))
+def test_a_question_is_asked_with_a_box_to_say_yes(request_in: Open, slug: str) -> None:
+    request_in("es")
+    page = refused(Rejected(slug, field="cer", date=NOON, held_date=NOON), files=("cer", "key"))
+    box = page.select_one("input[name=replace]")
+    assert isinstance(box, Tag)
+    assert box["type"] == "checkbox"
+    assert not box.has_attr("checked")
+    assert box.has_attr("autofocus")
+    said = page.select_one("#replace-error")
+    assert said
+    assert said.get_text().endswith("de todos modos?")
+    assert page.select_one("#cer[required]")
+
+
+def test_without_a_question_there_is_no_box(request_in: Open) -> None:
+    request_in("es")
+    assert not refused(Rejected("expired", field="cer", date=NOON)).select("input[name=replace]")
+
+
+def test_what_is_wrong_with_the_whole_form_stands_above_it_and_has_the_focus(request_in: Open) -> None:
+    request_in("en")
+    page = refused(StalePage())
+    summary = page.select_one("#summary")
+    assert isinstance(summary, Tag)
+    assert summary["role"] == "alert"
+    assert summary.has_attr("autofocus")
+    assert "open for too long" in summary.get_text()
+    assert not page.select("[aria-invalid]")
+
+
+def test_a_field_is_called_by_its_label(request_in: Open) -> None:
+    request_in("es")
+    labels = {part.name: part.label for part in registry.operation("facturapi/certificate").parts}
+    said = refused(Rejected("duplicate-part", field="cer", name="cer")).select_one("#cer-error")
+    assert said
+    assert "“cer”" not in said.get_text()
+    assert labels["cer"]
+    assert "“x<y”" in refused(UnknownPart(name="x<y")).get_text()
+
+
+@pytest.mark.parametrize("refusal", [FileTooLarge(16384, field="cer", name="cer"), BodyTooLarge(65536)])
+def test_too_large_is_said_in_the_words_of_certificates(request_in: Open, refusal: Refusal) -> None:
+    request_in("es")
+    assert "demasiado grande para ser un certificado" in (refused(refusal).select_one("main") or Tag()).get_text()
+
+
+def test_the_notice_in_force_has_to_be_accepted(request_in: Open) -> None:
+    request_in("es")
+    operation = way().operation
+
+    def errors(**fields: str) -> list[str]:
+        form = forms.build(operation, notice="2026-01", sent=Collected(fields=fields, secrets={}, files={}))
+        form.validate()
+        return list(form.notice.errors)
+
+    assert errors(notice="2026-01") == []
+    for fields in ({}, {"notice": ""}, {"notice": "y"}, {"notice": "2025-01"}):
+        assert errors(**fields) == ["Acepta el aviso de privacidad para continuar."]
+
+
+def test_a_passphrase_is_asked_for_and_a_wrong_one_stands_next_to_it(request_in: Open) -> None:
+    from app.tenants.errors import WrongPassphrase
+
+    request_in("es")
+    link = Link(id=uuid7(), passphrase_hash="x", locale="en")
+    through = way(link=link)
+    assert through.locked
+    page, status = pages._passphrase(through, "tok", WrongPassphrase(field="passphrase"))
+    assert status == 403
+    field = read(page).select_one("#passphrase[aria-invalid]")
+    assert isinstance(field, Tag)
+    assert field.has_attr("autofocus")
+    through.unlock()
+    assert not through.locked
+    assert not way(link=Link(id=uuid7(), passphrase_hash=None)).locked
+    assert way(link=Link(id=uuid7(), passphrase_hash="x")).locked
