@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -17,7 +18,7 @@ _START_OF_FRAME: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN: Final = 0xDA
 _END_OF_IMAGE: Final = 0xD9
 #: What ends compressed data: a marker that is neither an escaped 0xFF nor a restart.
-_MARKER_AFTER_SCAN: Final = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+_MARKER_AFTER_SCAN: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +32,9 @@ class Image:
 
 def check(data: bytes, *, field: str) -> Image:
     """Walk through an image's structure without decoding a pixel; raises Rejected `image-unreadable`."""
-    try:
-        image = _read(data)
-    except (ValueError, IndexError, struct.error):
-        raise Rejected("image-unreadable", field=field) from None
-    return image
+    with suppress(ValueError, IndexError, struct.error):
+        return _read(data)
+    raise Rejected("image-unreadable", field=field)
 
 
 def _read(data: bytes) -> Image:
@@ -52,9 +51,9 @@ def _read(data: bytes) -> Image:
 
 def _read_png(data: bytes) -> Image:
     """IHDR first, IDAT somewhere, IEND last; every checksum right."""
-    at = len(_PNG)
+    at, name = len(_PNG), b""
     names: list[bytes] = []
-    while b"IEND" not in names:
+    while name != b"IEND":
         length, name = struct.unpack_from(">I4s", data, at)
         body_end = at + 8 + length
         (checksum,) = struct.unpack_from(">I", data, body_end)
@@ -75,10 +74,12 @@ def _read_jpeg(data: bytes) -> Image:
     marker, at = _marker(data, len(_JPEG))
     while marker != _END_OF_IMAGE:
         (length,) = struct.unpack_from(">H", data, at)
+        if length < 2:
+            raise ValueError("a length counts itself")
         if marker in _START_OF_FRAME:
             height, width = struct.unpack_from(">HH", data, at + 3)
             image = Image(format="jpeg", width=width, height=height)
-        at += max(length, 2)
+        at += length
         if marker == _START_OF_SCAN:
             scanned = True
             end = _MARKER_AFTER_SCAN.search(data, at)

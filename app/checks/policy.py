@@ -11,8 +11,10 @@ from app.checks.errors import Rejected
 #: What file systems and multipart headers take without a fuss.
 MOST_NAME_BYTES: Final = 255
 
-#: Control, format (as the marks that turn text around) and unpaired surrogate characters; line and paragraph breaks.
-_UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+#: Control and unpaired surrogate characters, line and paragraph breaks.
+_UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+#: Marks that turn text around: with them `exe.cer` can be made to look like another name.
+_TURNING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 def check_what_came(given: Given) -> None:
@@ -48,6 +50,9 @@ def _is_usable(filename: str) -> bool:
     return (
         filename.strip() not in {"", ".", ".."}
         and not {"/", "\\"} & set(filename)
-        and not any(unicodedata.category(character) in _UNPRINTABLE for character in filename)
+        and not any(
+            unicodedata.category(character) in _UNPRINTABLE or unicodedata.bidirectional(character) in _TURNING
+            for character in filename
+        )
         and len(filename.encode()) <= MOST_NAME_BYTES
     )

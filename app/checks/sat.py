@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -57,10 +58,10 @@ class Reading:
 
 def read(data: bytes) -> Reading:
     """Read a certificate of bounded size; raises UnreadableError."""
-    try:
+    # Broken bytes are answered by the decoder with whatever it stumbles over, and with some of them in its message.
+    with suppress(Exception):
         return _read(data)
-    except Exception:  # noqa: BLE001 - the decoder answers broken bytes with whatever it stumbles over
-        raise UnreadableError from None
+    raise UnreadableError
 
 
 def _read(data: bytes) -> Reading:

@@ -237,6 +237,12 @@ _WRONG_FILES: Final = (
         verdict="swapped",
         field="cer",
     ),
+    Case(
+        id="key-and-request",
+        make=issued(cer=lambda one: one.key, key=as_request),
+        verdict="cer_unreadable",
+        field="cer",
+    ),
     Case(id="pem-cer", make=issued(cer=lambda one: as_pem(one.cer)), verdict="not_der", field="cer"),
     Case(
         id="pem-behind-text",

@@ -1,4 +1,4 @@
-"""The SAT's own test certificates, where `SAT_SAMPLES` names their folder: they end in 2027 and are not ours to ship."""
+"""The SAT's own test certificates, where `SAT_SAMPLES` names their folder; not ours to ship."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ _EKU_2023: Final = "csd_EKU9003173C9_expired_2023"
 _CACX: Final = "csd_CACX7605101P8_valid_2027"
 _AAA: Final = "csd_AAA010101AAA_expired_2021"
 
+#: What opens each of the keys, as the SAT made it public.
+PASSWORD: Final = "12345678a"
+
 _Change = Callable[[bytes], bytes]
 
 
@@ -41,7 +44,7 @@ def _files(
     cer: str,
     key: str | None = None,
     *,
-    password: str = "12345678a",
+    password: str = PASSWORD,
     change_cer: _Change = _as_it_is,
     change_key: _Change = _as_it_is,
 ) -> Callable[[], Files]:
@@ -106,9 +109,7 @@ SAMPLES: Final = (
         params={"date": datetime(2023, 6, 17, 19, 44, 14, tzinfo=UTC)},
     ),
     _case(id="10-in-2022", make=_files(_EKU_2023), now=_IN_2022),
-    _case(
-        id="11", make=_files(_EKU), now=_IN_2022, verdict="not_yet_valid", field="cer", params={"date": _BEGINS}
-    ),
+    _case(id="11", make=_files(_EKU), now=_IN_2022, verdict="not_yet_valid", field="cer", params={"date": _BEGINS}),
     _case(id="12-last-second", make=_files(_EKU), now=_ENDS),
     _case(
         id="12-one-later",
@@ -118,18 +119,14 @@ SAMPLES: Final = (
         field="cer",
         params={"date": _ENDS},
     ),
-    _case(
-        id="13", make=_files("csd_ONO120726RX3_t61_expired_2023"), now=_IN_2022, facts={"rfc": "OÑO120726RX3"}
-    ),
+    _case(id="13", make=_files("csd_ONO120726RX3_t61_expired_2023"), now=_IN_2022, facts={"rfc": "OÑO120726RX3"}),
     _case(
         id="14",
         make=_files("altered_csd_EKU9003173C9_t61branch_valid_2027", _EKU),
         facts={"branch": "MONTAÑA  1"},
     ),
     _case(id="15", make=_files("altered_csd_EKU9003173C9_ac6issuer_valid_2027", _EKU)),
-    _case(
-        id="16", make=_files("csd_HE951128469_ampersand_expired_2023"), now=_IN_2022, facts={"rfc": "H&E951128469"}
-    ),
+    _case(id="16", make=_files("csd_HE951128469_ampersand_expired_2023"), now=_IN_2022, facts={"rfc": "H&E951128469"}),
     _case(id="17-selfmade", make=_files("notsat_AAA010101AAA_selfmade_2028"), verdict="not_sat", field="cer"),
     _case(id="17-selfsigned", make=_files("notsat_selfsigned_2035"), verdict="not_sat", field="cer"),
     _case(
@@ -143,9 +140,7 @@ SAMPLES: Final = (
     _case(id="19", make=_files(_EKU, change_cer=_cut(10)), verdict="cer_unreadable", field="cer"),
     _case(id="20-cut", make=_files(_EKU, change_key=_cut(1)), verdict="key_unreadable", field="key"),
     _case(id="20-cer-again", make=_files(_EKU, f"{_EKU}.cer"), verdict="key_unreadable", field="key"),
-    _case(
-        id="21", make=_files(_EKU, change_key=_with_two_million_rounds), verdict="key_unreadable", field="key"
-    ),
+    _case(id="21", make=_files(_EKU, change_key=_with_two_million_rounds), verdict="key_unreadable", field="key"),
     _case(id="22", make=_files(_EKU, password=""), verdict="missing", field="password"),
     # Beyond the numbered ones: the e.firma's own operation.
     _case(id="fiel", kind="fiel", make=_files("fiel_EKU9003173C9_valid_2027"), facts={"branch": None}),
