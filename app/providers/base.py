@@ -128,6 +128,9 @@ class OutgoingPart:
     name: str
     file: FilePart | None = None
     value: SecretStr | str | None = field(default=None, repr=False)
+    #: What a file is called and said to be on its way out; without them, as it was handed in.
+    filename: str | None = None
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +155,8 @@ class Reply:
     """What a provider answered, whole."""
 
     status: int
-    headers: Mapping[str, str]
+    #: By names in lower case.
+    headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = field(repr=False)
 
     @property
@@ -164,15 +168,19 @@ class Reply:
         """The body as JSON; None where it is none."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
+
+
+#: Why there is no answer: our own rules, no connection, too late, broken off before the answer began, or within it.
+Cause = Literal["egress", "connect", "timeout", "reset", "truncated"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoAnswer:
-    """No usable answer came. `released`: the provider may have had the whole request."""
+    """No usable answer came. `released`: all of the request was handed to the network, and may have arrived."""
 
-    cause: Literal["egress", "connect", "timeout", "reset", "truncated"]
+    cause: Cause
     released: bool
 
 
@@ -207,6 +215,7 @@ class Outcome:
     field: str | None = None
     provider_status: Literal["processing", "ready", "failed"] | None = None
     http_status: int | None = None
+    #: The provider's code; where there was no answer, its Cause.
     code: str | None = None
     #: The provider's own words, cleaned of anything secret.
     message: str | None = None
@@ -246,7 +255,7 @@ class Provider(Protocol):
     credentials: ClassVar[tuple[str, ...]]
 
     def base_url(self, account: Account, sandbox_url: str | None) -> str:
-        """Where its API is, for this environment."""
+        """Where its API is, for this environment; empty where there is no such place."""
         ...
 
     def headers(self, account: Account, credential: Mapping[str, SecretStr]) -> Mapping[str, str]:
@@ -267,7 +276,11 @@ class Reconciles(Protocol):
     """Can tell later, without the file, whether an attempt arrived."""
 
     def reconcile(self, operation: Operation, handin: HandIn, account: Account) -> Steps:
-        """Look whether it is there. UNKNOWN: a good answer that cannot tell."""
+        """Look whether it is there.
+
+        DELIVERED: it is. FAILED: it is not. UNKNOWN: a good answer that cannot tell. RETRY, CREDENTIAL: there was no
+        good answer, so nothing was learnt.
+        """
         ...
 
 

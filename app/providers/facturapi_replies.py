@@ -1,0 +1,94 @@
+"""What Facturapi's answers say: the organization that they show, or the code that refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from app.providers.base import Account, Answer, Ending, HandIn, NoAnswer, Outcome, Reply
+from app.providers.outcomes import DOUBTFUL, by_cause, by_status
+
+#: Codes of its refusals, as the verdict of our own checks that they amount to and the field it belongs to.
+VERDICTS: Final[Mapping[str, tuple[str, str]]] = {
+    "certificate_files_required": ("missing", "cer"),
+    "certificate_file_required": ("missing", "cer"),
+    "private_key_file_required": ("missing", "key"),
+    "private_key_password_incorrect": ("wrong_password", "password"),
+    "private_key_certificate_mismatch": ("pair_mismatch", "key"),
+    "certificate_expired": ("expired", "cer"),
+    "certificate_not_yet_valid": ("not_yet_valid", "cer"),
+    "certificate_files_invalid": ("key_unreadable", "key"),
+    # Our own checks read it: what is left is what only the SAT knows.
+    "certificate_invalid": ("revoked", "cer"),
+    "fiel_invalid": ("revoked", "cer"),
+    "csd_required": ("fiel_not_csd", "cer"),
+    "fiel_required": ("csd_not_fiel", "cer"),
+    "certificate_previous_rfc_mismatch": ("rfc_mismatch", "cer"),
+    "certificate_fiel_rfc_mismatch": ("rfc_mismatch", "cer"),
+    "fiel_rfc_mismatch": ("rfc_mismatch", "cer"),
+    "image_file_required": ("missing-file", "file"),
+    "invalid_image_file": ("image-unreadable", "file"),
+}
+#: Codes that judge the kind of key or where it points, not whether it is genuine: no reason to pause a connection.
+SETTINGS: Final = frozenset(
+    {"api_key_not_allowed", "live_api_key_required", "forbidden", "organization_not_found", "not_found"}
+)
+
+
+def organization(answer: Answer, account: Account) -> dict[str, Any] | None:
+    """The organization that an answer shows; None where it shows none, or not the one that was asked for."""
+    if not isinstance(answer, Reply) or not answer.ok or not isinstance(answer.json, dict):
+        return None
+    return answer.json if answer.json.get("id") == account.settings["organization_id"] else None
+
+
+def block(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object within an object; empty where there is none."""
+    found = data.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def text(data: Mapping[str, Any], name: str) -> str | None:
+    """A text that is there and not empty; None for anything else."""
+    value = data.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def date(data: Mapping[str, Any], name: str) -> datetime | None:
+    """A moment with its zone; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(text(data, name) or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def refusal(answer: Answer) -> Outcome:
+    """What an answer means that is not the one hoped for."""
+    if isinstance(answer, NoAnswer):
+        return by_cause(answer)
+    told = answer.json if isinstance(answer.json, dict) and not answer.ok else {}
+    code = text(told, "code")
+    log_id = answer.headers.get("x-facturapi-log-id")
+    outcome = by_status(answer, code=code, message=text(told, "message"), log_id=log_id)
+    if code in SETTINGS and answer.status not in DOUBTFUL:
+        return replace(outcome, ending=Ending.FAILED, problem="settings-wrong")
+    return outcome
+
+
+def verdict(outcome: Outcome, handin: HandIn, before: Mapping[str, Any]) -> Outcome:
+    """The same, in the words of our own checks where the code is one that they know."""
+    if outcome.ending is not Ending.FAILED or outcome.code is None or outcome.code not in VERDICTS:
+        return outcome
+    problem, field = VERDICTS[outcome.code]
+    values: dict[str, dict[str, Any]] = {
+        "expired": {"date": date(handin.facts, "not_after")},
+        "not_yet_valid": {"date": date(handin.facts, "not_before")},
+        "rfc_mismatch": {"rfc": text(handin.facts, "rfc"), "expected": text(block(before, "legal"), "tax_id")},
+    }
+    params = values.get(problem, {})
+    if None in params.values():
+        return outcome
+    return replace(outcome, problem=problem, field=field, params=params)

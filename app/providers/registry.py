@@ -1,0 +1,26 @@
+"""All providers and operations, by their slugs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.providers.base import Mode, Operation, Provider
+from app.providers.facturapi import Facturapi
+
+PROVIDERS: Final[dict[str, Provider]] = {one.slug: one for one in (Facturapi(),)}
+OPERATIONS: Final = {operation.slug: operation for one in PROVIDERS.values() for operation in one.operations}
+
+
+def provider(slug: str) -> Provider:
+    """The provider of that slug; raises KeyError."""
+    return PROVIDERS[slug]
+
+
+def operation(slug: str) -> Operation:
+    """The operation of that slug (`facturapi/certificate`); raises KeyError."""
+    return OPERATIONS[slug]
+
+
+def operations(mode: Mode | None = None) -> tuple[Operation, ...]:
+    """Every operation, or those that allow a mode."""
+    return tuple(one for one in OPERATIONS.values() if mode is None or mode in one.modes)
