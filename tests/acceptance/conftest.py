@@ -1,0 +1,92 @@
+"""The whole gateway on a socket, with a clock that can be set, in front of the sandbox."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from app.config import Settings
+from app.database import Database
+from app.local import processes
+from app.local.place import ROOT
+from app.tenants.vault import Vault
+from tests.acceptance.counter import Counter, World
+from tests.servers import Sandbox, Server, environment_of
+
+
+@pytest.fixture(scope="session")
+def clock(place: Path) -> Path:
+    """The file that says what time it is."""
+    path = place / "clock"
+    path.write_text("")
+    return path
+
+
+@contextmanager
+def gateway_with_clock(name: str, place: Path, environment: dict[str, str], clock: Path) -> Iterator[Server]:
+    """The gateway with the Procfile's settings; its clock is ours, and its patience with a provider shorter."""
+    line = processes.procfile(ROOT / "Procfile")["web"]
+    command = [word.replace("wsgi:app", "tests.acceptance.clocked:app") for word in line]
+    assert command != line
+    environment |= {
+        "PUBLIC_URL": "{url}",
+        "TEST_CLOCK": str(clock),
+        "CONNECT_SECONDS": "2",
+        "ANSWER_SECONDS": "1.5",
+        "TOTAL_SECONDS": "6",
+    }
+    with Server.running(name, [*command, "--bind", "fd://{fd}"], place, environment, ready="/readyz") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def clocked(place: Path, settings: Settings, clock: Path) -> Iterator[Server]:
+    """The gateway in front of the sandbox."""
+    with gateway_with_clock("clocked", place, environment_of(settings), clock) as server:
+        yield server
+
+
+@pytest.fixture
+def world(
+    clean: None, clocked: Server, sandbox: Sandbox, database: Database, vault: Vault, owner_engine: Engine, clock: Path
+) -> Iterator[World]:
+    """Everything running, nothing in it, and the right time."""
+    sandbox.clear()
+    made = World(gateway=clocked, sandbox=sandbox, database=database, vault=vault, owner=owner_engine, clock=clock)
+    made.set_clock(None)
+    yield made
+    made.set_clock(None)
+
+
+@pytest.fixture
+def open_counter(world: World) -> Callable[..., Counter]:
+    """Opens a counter, and makes its account the provider's only one."""
+
+    def open_counter(**options: Any) -> Counter:
+        counter = Counter.open_for(world, **options)
+        world.sandbox.seed(facturapi={"user_keys": [], "organizations": [counter.provider_entry]})
+        return counter
+
+    return open_counter
+
+
+@pytest.fixture
+def counter(open_counter: Callable[..., Counter]) -> Counter:
+    """A counter of an organization that takes any RFC's certificate."""
+    return open_counter()
+
+
+@pytest.fixture(scope="session")
+def nowhere(place: Path, settings: Settings, clock: Path) -> Iterator[Server]:
+    """A gateway whose provider is not there: nothing listens at its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = "http://{}:{}".format(*listener.getsockname())
+    environment = {"SANDBOX_URL": url, "EGRESS_ALLOW": url}
+    with gateway_with_clock("nowhere", place, environment_of(settings) | environment, clock) as server:
+        yield server
