@@ -5,7 +5,7 @@ from __future__ import annotations
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from app.sandbox import control
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from flask import Response
+
 PROVIDERS: Final[tuple[type[Provider], ...]] = (Facturapi,)
 
 
@@ -33,7 +35,7 @@ def create_sandbox(folder: Path, seed: Mapping[str, Any] | None = None, *, limit
     world = World(clock=Clock(), files=Files(folder), limits=limits)
     providers = {provider.slug: provider(world) for provider in PROVIDERS}
     made = Sandbox(ledger=Ledger(), faults=Faults(), world=world, providers=providers)
-    made.seed(seed or {})
+    made.seed({} if seed is None else seed)
     app = Flask(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.extensions["sandbox"] = made
@@ -49,14 +51,13 @@ def create_sandbox(folder: Path, seed: Mapping[str, Any] | None = None, *, limit
     return app
 
 
-def _failed(error: Exception) -> Response | HTTPException:
+def _failed(error: Exception) -> Response:
     """A provider's own words for an unknown address, and for a mistake in the sandbox itself."""
+    provider = sandbox().providers.get(request.path.split("/")[1])
     status = error.code or 500 if isinstance(error, HTTPException) else 500
-    if status >= 500:
+    answer = provider.failure(status) if provider else control.refusal(error)
+    if answer.status_code >= 500:
         # Where, and of what kind: an exception's text may quote what was sent.
         frame = extract_tb(error.__traceback__)[-1]
         current_app.logger.error("%s in %s, line %s", type(error).__name__, frame.filename, frame.lineno)
-    provider = sandbox().providers.get(request.path.split("/")[1])
-    if provider is None:
-        return error if isinstance(error, HTTPException) else Response(status=500)
-    return provider.failure(status)
+    return answer

@@ -1,24 +1,22 @@
-"""Request bodies: read as they arrive, hashed whole, and taken apart leniently, by part name and in any order.
-
-The parts are found by Werkzeug's decoder: another reader than the gateway's, so that the two cannot share a mistake.
-"""
+"""Request bodies: read as they arrive, hashed whole, and taken apart leniently, by part name and in any order."""
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.http import parse_options_header
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from app.sandbox.files import Held
 from app.sandbox.ledger import Entry, Part
+from app.sandbox.multipart import Event, Malformed, MultipartReader, PartHead
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
     from pathlib import Path
     from wsgiref.types import WSGIEnvironment
 
@@ -27,8 +25,11 @@ BLOCK_BYTES = 256 << 10
 IDLE_SECONDS = 120.0
 
 
-class Gone(ConnectionResetError):  # noqa: N818
-    """The client left, or fell silent, before its body had arrived."""
+class Gone(ConnectionResetError):  # noqa: N818 - named for what happened
+    """The client left, or fell silent, before its body had arrived. The server closes without a word in its log."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
 
 class Incoming:
@@ -129,7 +130,7 @@ class Received:
         self._hash = sha256()
         kind, options = parse_options_header(content_type)
         boundary = options.get("boundary", "").encode()
-        self._decoder = MultipartDecoder(boundary) if kind == "multipart/form-data" and boundary else None
+        self._reader = MultipartReader(boundary) if kind == "multipart/form-data" and boundary else None
 
     def fill(self, incoming: Incoming, upto: int | None = None) -> None:
         """Take the body up to that many bytes of it in all, or to its end."""
@@ -141,9 +142,10 @@ class Received:
                 if not entry.bytes:
                     entry.first_byte_at = entry.last_byte_at
                 entry.bytes += len(block)
+                self._hash.update(block)
                 self._feed(block)
         if incoming.ended and not entry.complete:
-            self._feed(None)
+            self.multipart = self._reader is not None and self._reader.complete
             entry.sha256 = self._hash.hexdigest()
             entry.complete = True
 
@@ -157,42 +159,27 @@ class Received:
         for part in self.parts:
             part.held.close()
 
-    def _feed(self, block: bytes | None) -> None:
-        if block is not None:
-            self._hash.update(block)
-        if self._decoder is None:
-            if block is not None:
-                self.plain.write(block)
+    def _feed(self, block: bytes) -> None:
+        if self._reader is None:
+            self.plain.write(block)
             return
         try:
-            self._decoder.receive_data(block)
-            for event in self._events(self._decoder):
+            for event in self._reader.feed(block):
                 self._take(event)
-        except (ValueError, AttributeError):  # what the decoder raises on a body that is not multipart
-            self._decoder = None
-            self.multipart = False
+        except Malformed:
+            self._reader = None
 
-    @staticmethod
-    def _events(decoder: MultipartDecoder) -> Iterator[Any]:
-        while not isinstance(event := decoder.next_event(), NeedData):
-            yield event
-            if isinstance(event, Epilogue):
-                return
-
-    def _take(self, event: Any) -> None:
-        if isinstance(event, Field | File):
+    def _take(self, event: Event) -> None:
+        if isinstance(event, PartHead):
             self.parts.append(
                 ReceivedPart(
-                    name=event.name or "",
-                    filename=event.filename if isinstance(event, File) else None,
-                    content_type=event.headers.get("Content-Type"),
+                    name=event.name,
+                    filename=event.filename,
+                    content_type=event.content_type,
                     held=Held(self._folder),
                 )
             )
-        elif isinstance(event, Data):
-            part = self.parts[-1]
-            part.held.write(event.data)
-            if not event.more_data:
-                self.entry.parts.append(part.ledgered())
-        elif isinstance(event, Epilogue):
-            self.multipart = True
+        elif isinstance(event, bytes):
+            self.parts[-1].held.write(event)
+        else:
+            self.entry.parts.append(self.parts[-1].ledgered())

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 bp = Blueprint("control", __name__, url_prefix="/_sandbox")
 
 
-@bp.errorhandler(BadFault)
-@bp.errorhandler(BadSeed)
-def bad_order(error: ValueError) -> ResponseReturnValue:
-    return jsonify(error=str(error)), 400
-
-
-@bp.errorhandler(HTTPException)
-def not_json(error: HTTPException) -> ResponseReturnValue:
-    return jsonify(error=error.description), error.code or 500
+def refusal(error: Exception) -> Response:
+    """What is answered outside of the providers when something cannot be done: why, and nothing that was sent."""
+    if isinstance(error, BadFault | BadSeed):
+        status, why = 400, str(error)
+    elif isinstance(error, HTTPException):
+        status, why = error.code or 500, error.description or error.name
+    else:
+        status, why = 500, "a mistake in the sandbox; its log says where"
+    answer = jsonify(error=why)
+    answer.status_code = status
+    return answer
 
 
 @bp.get("/ledger")

@@ -37,7 +37,7 @@ class Action(StrEnum):
         return self in {Action.TRUNCATE, Action.DROP_ANSWER}
 
 
-class BadFault(ValueError):  # noqa: N818
+class BadFault(ValueError):  # noqa: N818 - named for what is wrong
     """An order that cannot be carried out, and why."""
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.sandbox.files import Files
 
 
-class BadSeed(ValueError):  # noqa: N818
+class BadSeed(ValueError):  # noqa: N818 - named for what is wrong
     """What was to be preloaded, or controlled, does not make sense, and why."""
 
 

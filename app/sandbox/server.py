@@ -68,12 +68,24 @@ def main() -> None:
         sys.exit("SANDBOX_DIR is missing: a folder for the sandbox alone, which it empties.")
     seed: dict[str, Any] = {}
     if path := os.environ.get("SANDBOX_SEED"):
-        try:
-            seed = json.loads(Path(path).read_bytes())
-            create_sandbox(Path(folder), seed)
-        except (OSError, ValueError, BadSeed) as exc:
-            sys.exit(f"SANDBOX_SEED cannot be used: {type(exc).__name__ if isinstance(exc, OSError) else exc}.")
+        seed = _seed(Path(path), Path(folder))
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     bind = f"fd://{descriptor}" if descriptor else f"127.0.0.1:{port}"
     Server(bind, Path(folder), seed, limits=os.environ.get("SANDBOX_LIMITS") == "1").run()
+
+
+def _seed(path: Path, folder: Path) -> dict[str, Any]:
+    """Read a seed and try it; ends the process with one line where it cannot be used."""
+    try:
+        seed: dict[str, Any] = json.loads(path.read_bytes())
+        create_sandbox(folder, seed)
+    except OSError as exc:
+        why = type(exc).__name__
+    except BadSeed as exc:
+        why = str(exc)
+    except ValueError:
+        why = "it is not JSON"
+    else:
+        return seed
+    sys.exit(f"SANDBOX_SEED cannot be used: {why}.")

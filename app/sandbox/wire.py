@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import socket
 import struct
 import time
+from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from app.sandbox.body import Incoming, Received
+from werkzeug.test import run_wsgi_app
+
+from app.sandbox.body import BLOCK_BYTES, Gone, Incoming, Received
 from app.sandbox.faults import LONGEST_SECONDS, Action, Fault
 from app.sandbox.ledger import Entry, Ledger
 
@@ -25,12 +27,12 @@ if TYPE_CHECKING:
     from app.sandbox.faults import Faults
     from app.sandbox.provider import Provider
 
+#: How long a client that is still sending has to notice its answer.
+LINGER_SECONDS = 1.0
 
-class Silence(ConnectionResetError):  # noqa: N818
+
+class Silence(Gone):
     """Raised through the server, which takes it for a client that left: it writes nothing more and closes."""
-
-    def __init__(self) -> None:
-        super().__init__(errno.ECONNRESET, "the sandbox says nothing more")
 
 
 class Wire:
@@ -52,50 +54,57 @@ class Wire:
         self._folder = folder
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        provider = self._providers.get(environ["PATH_INFO"].split("/")[1])
+        provider = self._providers.get(f"{environ['PATH_INFO']}/".split("/")[1])
         if provider is None:
             return self._app(environ, start_response)
         entry = _entry(provider.slug, environ)
         self._ledger.add(entry)
         fault = self._faults.take(provider.slug, entry.method, entry.path)
+        connection: socket.socket | None = environ.get("gunicorn.socket")
         incoming = Incoming(environ)
         received = Received(entry, environ.get("CONTENT_TYPE", ""), self._folder)
         try:
             if fault and not fault.action.stores:
                 received.fill(incoming, fault.point)
-                if answer := _before(fault, provider, incoming, environ.get("gunicorn.socket")):
+                if answer := _before(fault, provider, incoming, connection):
                     entry.status = answer.status_code
+                    if not entry.complete:
+                        return _early(answer(environ, start_response), start_response, connection)
                     return answer(environ, start_response)
             received.fill(incoming)
             environ["sandbox.received"] = received
             environ["wsgi.input"] = BytesIO(b"" if received.multipart else received.plain.content() or b"")
             environ["CONTENT_LENGTH"] = str(entry.bytes)
             environ.pop("HTTP_TRANSFER_ENCODING", None)
-            return self._answer(environ, start_response, entry, fault)
+            if fault is None or not fault.action.stores:
+                return self._app(environ, _noting(entry, start_response))
+            return self._lose(fault, environ, start_response, entry)
         finally:
             received.close()
 
-    def _answer(
-        self, environ: WSGIEnvironment, start_response: StartResponse, entry: Entry, fault: Fault | None
+    def _lose(
+        self, fault: Fault, environ: WSGIEnvironment, start_response: StartResponse, entry: Entry
     ) -> Iterable[bytes]:
-        """Let the provider do its work, note its status, and lose what a fault says is lost of the answer."""
-        opening: list[tuple[str, list[tuple[str, str]]]] = []
-
-        def note(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            entry.status = int(status.split(maxsplit=1)[0])
-            opening.append((status, headers))
-            return start_response(status, headers, exc_info) if fault is None or not fault.action.stores else None
-
-        answer = self._app(environ, note)
-        if fault is None or not fault.action.stores:
-            return answer
-        body = b"".join(answer)
+        """Let the provider do its work, then lose what the fault says is lost of its answer."""
+        iterable, status, headers = run_wsgi_app(self._app, environ, buffered=True)
+        entry.status = int(status.split()[0])
+        body = b"".join(iterable)
+        connection = environ.get("gunicorn.socket")
         time.sleep(fault.seconds or 0)
         if fault.action is Action.DROP_ANSWER:
+            _end(connection)
             raise Silence
-        start_response(*opening[-1])
+        start_response(status, headers.to_wsgi_list())
         kept = len(body) // 2 if fault.after_bytes is None else fault.after_bytes
-        return _broken_off(body[: min(kept, len(body) - 1)])
+        return _broken_off(body[: min(kept, len(body) - 1)], connection)
+
+
+def _noting(entry: Entry, start_response: StartResponse) -> StartResponse:
+    def note(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        entry.status = int(status.split(maxsplit=1)[0])
+        return start_response(status, headers, exc_info)
+
+    return note
 
 
 def _entry(slug: str, environ: WSGIEnvironment) -> Entry:
@@ -122,11 +131,12 @@ def _before(fault: Fault, provider: Provider, incoming: Incoming, connection: so
     if fault.action is Action.STALL and fault.seconds is None:
         incoming.abandon()
         _until_gone(connection)
+        _end(connection)
         raise Silence
     time.sleep(fault.seconds or 0)
     if fault.action is Action.RESET:
         incoming.abandon()
-        _reset(connection)
+        _end(connection, reset=True)
         raise Silence
     if fault.action is not Action.STATUS:
         return None
@@ -140,9 +150,26 @@ def _before(fault: Fault, provider: Provider, incoming: Incoming, connection: so
     return answer
 
 
-def _broken_off(beginning: bytes) -> Iterator[bytes]:
+def _broken_off(beginning: bytes, connection: socket.socket | None) -> Iterator[bytes]:
     yield beginning
+    _end(connection)
     raise Silence
+
+
+def _early(answer: Iterable[bytes], start_response: StartResponse, connection: socket.socket | None) -> Iterator[bytes]:
+    """Answer a client that is still sending, and give it a moment to notice before the connection ends."""
+    response: Any = getattr(start_response, "__self__", None)  # the server's own, which writes the headers
+    if response is not None:
+        response.force_close()
+    yield from answer
+    if connection is not None:
+        connection.settimeout(LINGER_SECONDS)
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+            until = time.monotonic() + LINGER_SECONDS
+            while connection.recv(BLOCK_BYTES) and time.monotonic() < until:
+                pass
+    _end(connection)
 
 
 def _until_gone(connection: socket.socket | None) -> None:
@@ -154,15 +181,16 @@ def _until_gone(connection: socket.socket | None) -> None:
     poll.poll(LONGEST_SECONDS * 1000)
 
 
-def _reset(connection: socket.socket | None) -> None:
-    """Send a reset now, behind the server's back.
+def _end(connection: socket.socket | None, *, reset: bool = False) -> None:
+    """Close the connection now, in order or with a reset, behind the server's back.
 
-    Its descriptor is exchanged for a dead one, which closes the real one and lets the server go on: had it closed the
-    connection itself, the client would have seen an orderly end first.
+    Its descriptor is exchanged for a dead one, and the server goes on with that: left to itself it would never reset,
+    and would hold up every other connection while it waits for this one's client to close too.
     """
     if connection is None:
         return
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if reset:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     ours, theirs = socket.socketpair()
     with ours, theirs:
         os.dup2(ours.fileno(), connection.fileno())

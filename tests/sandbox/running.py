@@ -72,16 +72,27 @@ class Running:
 
     def stop(self) -> None:
         """Stop it and every process it started."""
+        # Connections that are kept open would be waited for.
+        self._http.close()
+        if self._process is not None:
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(SECONDS)
+            self.kill()
+
+    def kill(self) -> None:
+        """End it without giving it a chance to tidy up."""
         if self._process is None:
             return
-        self._process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(SECONDS)
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(SECONDS)
         self._process = None
-        self._http.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The process that was started; the server's worker is its child."""
+        return self._process.pid if self._process else None
 
     def log(self) -> str:
         """All that it printed."""
@@ -99,7 +110,7 @@ class Running:
             self.control("DELETE", what)
 
     def fault(self, **order: Any) -> None:
-        """Order a fault, as DESIGN's `POST /_sandbox/faults` takes it."""
+        """Order a fault, by the names that `POST /_sandbox/faults` takes."""
         self.control("POST", "/faults", order)
 
     def seed(self, data: dict[str, Any]) -> None:

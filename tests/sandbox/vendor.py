@@ -32,7 +32,7 @@ def install() -> None:
 def calls(base_url: str, key: str, *wanted: list[Any]) -> list[dict[str, Any]]:
     """Make calls of `facturapi.organizations` one after the other: `["uploadLogo", "me", b"…"]`."""
     question = json.dumps({"base": base_url, "key": key, "calls": wanted}, default=_bytes)
-    outcomes: list[dict[str, Any]] = json.loads(_run([PROGRAMS / "node", "call.mjs"], question, seconds=60))
+    outcomes: list[dict[str, Any]] = json.loads(_run([PROGRAMS / "node", "call.cjs"], question, seconds=60))
     return outcomes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict, deque
+from datetime import datetime
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -170,11 +171,20 @@ def _seeded(data: Any) -> tuple[list[str], list[dict[str, Any]]]:
             raise BadSeed(f"{at}: an object with name and, at most, {', '.join(sorted(_SEED - {'name'}))}")
         if not re.fullmatch("[0-9a-f]{24}", str(one.get("id", "0" * 24))):
             raise BadSeed(f"{at}.id: 24 hexadecimal digits")
-        if not isinstance(one.get("legal", {}), dict):
-            raise BadSeed(f"{at}.legal: an object")
+        if not _is_legal(one.get("legal", {})):
+            raise BadSeed(f"{at}.legal: an object of texts, and an address of texts, under the names that it shows")
         if not is_key(one.get("test_key", KeyKind.TEST + "x"), KeyKind.TEST):
             raise BadSeed(f"{at}.test_key: a key that begins with sk_test_")
         live = one.get("live_keys", [])
         if not isinstance(live, list) or not all(is_key(secret, KeyKind.LIVE) for secret in live):
             raise BadSeed(f"{at}.live_keys: a list of keys that begin with sk_live_")
     return users, organizations
+
+
+def _is_legal(value: Any) -> bool:
+    known = Organization(id="", created_at=datetime.min).legal  # noqa: DTZ901 - only its fields are looked at
+    if not isinstance(value, dict) or not isinstance(address := value.get("address", {}), dict):
+        return False
+    texts = [text for name, text in value.items() if name != "address"] + list(address.values())
+    within = value.keys() <= known.keys() and address.keys() <= known["address"].keys()
+    return within and all(isinstance(text, str) for text in texts)

@@ -23,11 +23,11 @@ _KEY_USAGE, _EXTENDED_KEY_USAGE = "2.5.29.15", "2.5.29.37"
 _DATA_ENCIPHERMENT, _KEY_AGREEMENT = 3, 4
 
 
-class Unreadable(ValueError):  # noqa: N818
+class Unreadable(ValueError):  # noqa: N818 - named for what is wrong
     """Not the kind of file that it was sent as, or damaged."""
 
 
-class WrongPassword(ValueError):  # noqa: N818
+class WrongPassword(ValueError):  # noqa: N818 - named for what is wrong
     """The file is an encrypted key, and the password does not open it."""
 
 

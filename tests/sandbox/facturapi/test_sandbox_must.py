@@ -64,12 +64,11 @@ def upload(facturapi: Facturapi, issued: sat.Issued, where: str = "certificate",
 
 
 @pytest.mark.parametrize("kind", "ULT")
-@pytest.mark.parametrize(
-    ("method", "path", "allowed", "request_"), OPERATIONS, ids=[f"{one[0]} {one[1]}" for one in OPERATIONS]
-)
+@pytest.mark.parametrize("operation", [pytest.param(one, id=f"{one[0]} {one[1]}") for one in OPERATIONS])
 def test_1_each_operation_takes_its_kinds_of_key_and_no_other(
-    facturapi: Facturapi, kind: str, method: str, path: str, allowed: str, request_: dict[str, Any]
+    facturapi: Facturapi, kind: str, operation: tuple[str, str, str, dict[str, Any]]
 ) -> None:
+    method, path, allowed, request_ = operation
     before = facturapi.organization()
     answer = facturapi.ask(method, path, key=KEYS[kind], **good(request_))
     if kind in allowed:
@@ -140,20 +139,21 @@ def test_2_every_reply_is_json_and_none_is_empty(facturapi: Facturapi, running: 
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "rest", "status", "code"),
+    ("asked", "rest", "status", "code"),
     [
-        ("GET", "/organizations/" + "0" * 24, {}, 404, "organization_not_found"),
-        ("GET", "/organizations/me", {"key": None}, 401, "missing_credentials"),
-        ("POST", "/organizations", {"data": "{"}, 400, "invalid_json"),
-        ("POST", "/organizations", {"json": {}}, 400, "invalid_request"),
-        ("PUT", f"/organizations/{ACME}/logo", {"files": {"x": b"x"}}, 400, "image_file_required"),
-        ("DELETE", f"/organizations/{ACME}/apikeys/live/none", {}, 404, "not_found"),
+        ("GET /organizations/" + "0" * 24, {}, 404, "organization_not_found"),
+        ("GET /organizations/me", {"key": None}, 401, "missing_credentials"),
+        ("POST /organizations", {"data": "{"}, 400, "invalid_json"),
+        ("POST /organizations", {"json": {}}, 400, "invalid_request"),
+        ("POST /organizations", {"json": []}, 400, "invalid_request"),
+        (f"PUT /organizations/{ACME}/logo", {"files": {"x": b"x"}}, 400, "image_file_required"),
+        (f"DELETE /organizations/{ACME}/apikeys/live/none", {}, 404, "not_found"),
     ],
 )
 def test_3_an_error_says_its_status_and_code_in_its_body(
-    facturapi: Facturapi, method: str, path: str, rest: dict[str, Any], status: int, code: str
+    facturapi: Facturapi, asked: str, rest: dict[str, Any], status: int, code: str
 ) -> None:
-    answer = facturapi.ask(method, path, **rest)
+    answer = facturapi.ask(*asked.split(), **rest)
     body = answer.json()
     assert answer.headers["Content-Type"] == "application/json"
     assert (answer.status_code, body["status"], body["code"], body["ok"]) == (status, status, code, False)

@@ -1,0 +1,78 @@
+"""The sandbox as a process: what it needs, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.sandbox.facturapi.conftest import ACME, SEED
+from tests.sandbox.running import ROOT, Running
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.live
+
+
+@pytest.mark.parametrize(
+    ("environment", "line"),
+    [
+        ({"SANDBOX_PORT": ""}, "SANDBOX_PORT is missing or no number: the port to listen on."),
+        ({"SANDBOX_PORT": "http"}, "SANDBOX_PORT is missing or no number: the port to listen on."),
+        ({"SANDBOX_DIR": ""}, "SANDBOX_DIR is missing: a folder for the sandbox alone, which it empties."),
+        ({"SANDBOX_SEED": "/no/such/file"}, "SANDBOX_SEED cannot be used: FileNotFoundError."),
+        ({"SANDBOX_SEED": "broken"}, "SANDBOX_SEED cannot be used: it is not JSON."),
+        ({"SANDBOX_SEED": "wrong"}, "SANDBOX_SEED cannot be used: a seed is an object with, at most, facturapi."),
+    ],
+)
+def test_what_is_missing_is_said_in_one_line(tmp_path: Path, environment: dict[str, str], line: str) -> None:
+    (tmp_path / "broken").write_text('{"user_keys": ["sk_user_secret"')
+    (tmp_path / "wrong").write_text('{"codat": {}}')
+    if environment.get("SANDBOX_SEED") in {"broken", "wrong"}:
+        environment = {"SANDBOX_SEED": str(tmp_path / environment["SANDBOX_SEED"])}
+    done = subprocess.run(
+        [sys.executable, "-m", "app.sandbox"],
+        cwd=ROOT,
+        env=os.environ | {"SANDBOX_PORT": "1", "SANDBOX_DIR": str(tmp_path / "files")} | environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, line + "\n")
+
+
+def test_it_starts_with_its_seed_and_leaves_neither_files_nor_processes(tmp_path: Path) -> None:
+    folder = tmp_path / "sandbox"
+    with Running(folder, SEED) as running:
+        assert running.pid
+        master = psutil.Process(running.pid)
+        processes = [master, *master.children(recursive=True)]
+        assert len(processes) == 2, "gunicorn's master and its one worker"
+        assert (folder / "files").is_dir()
+        running.fault(provider="facturapi", action="status", status=503)
+    psutil.wait_procs(processes, timeout=10)
+    assert not [one for one in processes if one.is_running()]
+    assert sorted(path.name for path in folder.iterdir()) == ["sandbox.log", "seed.json"]
+    with Running(folder, SEED) as running:
+        assert running.control("GET", "/faults") == {"faults": []}
+
+
+def test_after_a_kill_it_starts_again_in_the_same_folder(tmp_path: Path) -> None:
+    running = Running(tmp_path, SEED)
+    running.start()
+    (tmp_path / "files" / "left").write_bytes(b"x")
+    running.kill()
+    with Running(tmp_path, SEED) as again:
+        assert not (tmp_path / "files" / "left").exists()
+        assert again.ledger() == []
+
+
+def test_one_that_cannot_start_says_why(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"did not start:\nSANDBOX_SEED cannot be used"):
+        Running(tmp_path, {"facturapi": {"organizations": [{"id": ACME}]}}).start()
