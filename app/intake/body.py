@@ -11,7 +11,7 @@ from functools import cached_property
 from socket import socket
 from typing import TYPE_CHECKING, Any
 
-from gunicorn.http.body import LengthReader
+from gunicorn.http.body import ChunkedReader, LengthReader
 from gunicorn.http.errors import NoMoreData, ParseException
 
 from app.errors import Refusal
@@ -102,12 +102,14 @@ class Body(io.RawIOBase):
     def _read(self) -> Callable[[int], bytes]:
         """How this body is read; decided, and the client's time started, by the first who wants a byte."""
         reader = getattr(self._input, "reader", None)
-        if self.connection is None or not hasattr(getattr(reader, "unreader", None), "sock"):
+        if self.connection is None or not isinstance(reader, LengthReader | ChunkedReader):
             return self._input.read  # type: ignore[no-any-return]
-        pace = Pace(self.deadlines, self._clock)
-        if isinstance(reader, LengthReader) and not isinstance(self.connection, ssl.SSLSocket):
-            return _FromSocket(reader, PacedSocket(self.connection, pace))
-        return _ThroughServer(self._input, PacedSocket(self.connection, pace))
+        source = PacedSocket(self.connection, Pace(self.deadlines, self._clock))
+        if isinstance(reader, ChunkedReader):
+            return _ThroughServer(self._input, reader.req.unreader, source)
+        if isinstance(self.connection, ssl.SSLSocket):
+            return _ThroughServer(self._input, reader.unreader, source)
+        return _FromSocket(reader, source)
 
 
 class _FromSocket:
@@ -137,14 +139,14 @@ class _FromSocket:
 class _ThroughServer:
     """Reads `wsgi.input` while gunicorn's reader waits at our socket, under our deadlines."""
 
-    def __init__(self, stream: Any, source: PacedSocket) -> None:
+    def __init__(self, stream: Any, unreader: Any, source: PacedSocket) -> None:
         self._stream = stream
+        self._unreader = unreader
         self._source = source
 
     def __call__(self, most: int) -> bytes:
-        unreader = self._stream.reader.unreader
-        plain, unreader.sock = unreader.sock, self._source
+        plain, self._unreader.sock = self._unreader.sock, self._source
         try:
             return self._stream.read(min(most, SMALLEST_BLOCK))  # type: ignore[no-any-return]
         finally:
-            unreader.sock = plain
+            self._unreader.sock = plain

@@ -58,7 +58,6 @@ PATHS: dict[str, Callable[[WSGIEnvironment], object]] = {
     "/read": read,
     "/blocks": blocks,
     "/half": half,
-    "/ignore": ignore,
     "/large": large,
     "/broken": broken,
 }
@@ -67,13 +66,15 @@ PATHS: dict[str, Callable[[WSGIEnvironment], object]] = {
 def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     status = 200
     try:
-        said = PATHS[environ["PATH_INFO"]](environ)
+        said = PATHS.get(environ["PATH_INFO"], ignore)(environ)
     except Refusal as refusal:
         status, said = refusal.status, {"slug": refusal.slug, "field": refusal.field, **refusal.params}
     text = json.dumps(said).encode()
     if status != 200:
         print(environ["PATH_INFO"], text.decode(), file=environ["wsgi.errors"], flush=True)
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(text)))]
+    if environ["PATH_INFO"] == "/header":
+        headers.append(("X-Wrong", "a\r\nb"))
     start_response(f"{status} {'OK' if status == 200 else 'Refused'}", headers)
     return [text]
 

@@ -111,6 +111,10 @@ class Gateway:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def returncode(self) -> int | None:
+        return self._process.returncode
+
     def log(self) -> str:
         return self._log.read_text()
 

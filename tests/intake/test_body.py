@@ -4,6 +4,7 @@ import io
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +28,10 @@ class Wire:
         self.ours, self.client = socket.socketpair()
         self.unreader = SocketUnreader(self.ours)
         self.unreader.unread(buffered)
-        self.reader: Any = ChunkedReader(None, self.unreader) if length is None else LengthReader(self.unreader, length)
+        request = SimpleNamespace(unreader=self.unreader)
+        self.reader: Any = (
+            ChunkedReader(request, self.unreader) if length is None else LengthReader(self.unreader, length)
+        )
         self.input = ServerBody(self.reader)
         self.environ: dict[str, Any] = {"wsgi.input": self.input, "gunicorn.socket": self.ours}
         if length is None:
@@ -102,15 +106,15 @@ def test_a_body_that_is_left_in_the_middle_is_where_the_server_thinks(wire: Any)
 def test_blocks_grow_while_the_client_fills_them_and_shrink_again(wire: Any) -> None:
     asked: list[int] = []
 
-    class Source(io.RawIOBase):
+    class Source:
         def recv(self, size: int) -> bytes:
             asked.append(size)
             return bytes(size if len(asked) < 7 else 10)
 
-    made = wire(1 << 30)
+    made = wire(1 << 30, b"x")
     body = made.body()
-    body.block(1)
-    body._read._source = Source()  # type: ignore[attr-defined]
+    body.block()
+    body._read._source = Source()
     for _ in range(12):
         body.block()
     sizes = [SMALLEST_BLOCK << n for n in range(5)]
@@ -158,7 +162,7 @@ def test_a_chunked_body_is_read_through_the_server(wire: Any) -> None:
     assert not body.ended
     assert (body.block(), body.block(), body.block()) == (b"hello", b"", b"")
     assert body.ended
-    assert made.unreader.take_buffered() + made.ours.recv(100, socket.MSG_DONTWAIT) == b"GET /"
+    assert made.unreader.take_buffered() == b"GET /"
 
 
 def test_a_chunked_body_keeps_the_deadlines_and_leaves_the_server_its_socket(wire: Any) -> None:

@@ -61,12 +61,12 @@ def test_a_client_at_the_minimum_rate_may_go_on_for_ever(watch: Watch) -> None:
 
 def test_a_client_below_the_minimum_rate_may_not(watch: Watch) -> None:
     pace = Pace(DEADLINES, watch)
-    with pytest.raises(TooSlow):  # noqa: PT012 - the end of a loop
+    with pytest.raises(TooSlow):
         for _ in range(60):
             watch.now += 1.0
             pace.patience()
             pace.arrived(90)
-    assert watch.now == 1000.0 + 41  # grace 5 s + what 40 times 90 bytes pay
+    assert 40 <= watch.now - 1000.0 <= 42  # the grace of 5 s, and what 40 times 90 bytes pay
 
 
 def test_nobody_is_waited_for_longer_than_the_idle_time_however_much_came_before(watch: Watch) -> None:
