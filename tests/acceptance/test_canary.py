@@ -1,0 +1,156 @@
+"""Known secrets go through success and every failure; afterwards nobody finds them anywhere, in any spelling.
+
+What is searched: every file of the installation (the database's folder with its write-ahead log, the servers' logs),
+every page and header that a customer got, the audit log, and what each process shows of itself to others.
+The sandbox is left out: it is the provider, who is sent these things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy import text
+
+from app.local.postgres import Embedded
+from app.sandbox.sat import Issued, issue
+from tests.acceptance.counter import Counter
+from tests.acceptance.customer import Customer, Page
+from tests.acceptance.leaks import Canary, Leak, window
+from tests.acceptance.test_provider import CODES, TROUBLES, problem
+from tests.checks.cases import Files
+from tests.servers import Server
+
+pytestmark = pytest.mark.live
+
+PASSWORD = 'Canario "ñ" en/la+mina & 7431'
+
+
+@dataclass(kw_only=True)
+class Seen:
+    """Every page that the customers got."""
+
+    pages: list[Page] = field(default_factory=list)
+
+    def search(self, canary: Canary) -> Iterator[Leak]:
+        for page in self.pages:
+            yield from canary.search(f"page {page.address}", str(page.html).encode())
+            yield from canary.search(f"headers of {page.address}", repr(dict(page.headers)).encode())
+
+
+def secrets_of(counter: Counter, csd: Issued) -> dict[str, bytes]:
+    """What must not be found. Pieces stand for the files: a log line could hold a part of one."""
+    return {
+        "api key": counter.key.removeprefix("sk_live_").encode(),
+        "password": csd.password.encode(),
+        "key, its middle": window(csd.key, at=len(csd.key) // 2),
+        "key, its end": window(csd.key, at=len(csd.key) - 40),
+        "certificate, its signature": window(csd.cer, at=len(csd.cer) - 100),
+    }
+
+
+def journeys(counter: Counter, csd: Issued) -> Seen:
+    """Hand in well, badly in every way, to a provider that fails in every way; keep every page."""
+    seen = Seen()
+    good = Files(cer=csd.cer, key=csd.key, password=csd.password)
+    bad = [
+        good,
+        Files(cer=csd.key, key=csd.cer, password=csd.password),
+        Files(cer=csd.cer[:-3], key=csd.key, password=csd.password),
+        Files(cer=csd.cer, key=csd.key[:-1], password=csd.password),
+        Files(cer=csd.cer, key=csd.key, password=csd.password + "!"),
+        Files(cer=csd.cer, key=issue(password=csd.password).key, password=csd.password),
+        Files(cer=csd.cer, key=csd.key + bytes(40_000), password=csd.password),
+    ]
+    seen.pages += [counter.hand_in(files) for files in bad]
+    for trouble in TROUBLES:
+        for fault in trouble.faults:
+            counter.world.sandbox.fault(**fault)
+        with repaired(counter):
+            seen.pages.append(counter.hand_in(good))
+    for code in CODES:
+        # A provider that quotes what it was sent, as some do.
+        words = f"{csd.password} no abre {csd.key.hex()} con {counter.key}"
+        counter.world.sandbox.fault(method="PUT", **problem(400, code, words))
+        seen.pages.append(counter.hand_in(good))
+    seen.pages += malformed(counter, csd)
+    return seen
+
+
+@contextmanager
+def repaired(counter: Counter) -> Iterator[None]:
+    """Let a connection that was paused be used again afterwards, and leave no fault over."""
+    yield
+    counter.world.sandbox.ask("DELETE", "/_sandbox/faults")
+    with counter.world.owner.begin() as connection:
+        connection.execute(text("UPDATE connections SET paused_at = NULL, paused_because = NULL"))
+
+
+def malformed(counter: Counter, csd: Issued) -> Iterator[Page]:
+    """Send the same secrets in bodies that break in the middle of them."""
+    boundary = b"--b\r\n"
+    disposition = b'Content-Disposition: form-data; name="'
+    password = boundary + disposition + b'password"\r\n\r\n' + csd.password.encode()
+    key = boundary + disposition + b'key"; filename="k.key"\r\n\r\n' + csd.key
+    bodies = [
+        password,
+        password + b"\r\n--b\r\n",
+        key,
+        key + b"\r\n--b--\r\n trailing " + csd.key,
+        password + b"\r\n" + password + b"\r\n--b--\r\n",
+        boundary + disposition + csd.password.encode() + b'"\r\n\r\nx\r\n--b--\r\n',
+        boundary + b"X-" + csd.password.encode() + b": y\r\n\r\nx\r\n--b--\r\n",
+    ]
+    for body in bodies:
+        customer = Customer(origin=counter.world.gateway.url)
+        headers = {"Content-Type": "multipart/form-data; boundary=b", "Origin": counter.world.gateway.url}
+        yield Page.of(customer.session.post(counter.address, data=body, headers=headers, timeout=30))
+
+
+def leaks(counter: Counter, seen: Seen, canary: Canary, place: Path, postgres: Embedded) -> list[Leak]:
+    """Everything that is found, everywhere."""
+    with counter.world.owner.connect() as connection:
+        audit = "\n".join(map(str, connection.execute(text("SELECT * FROM audit_entries"))))
+    running = [
+        counter.world.gateway.child.process.pid,
+        postgres.process.pid,
+    ]
+    family = [
+        member for pid in running for member in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))
+    ]
+    return [
+        *seen.search(canary),
+        *canary.search("audit", audit.encode()),
+        *canary.search_folder(place, besides=sorted((place / "sandbox").rglob("*"))),
+        *canary.search_processes(family),
+    ]
+
+
+def test_no_secret_is_found_anywhere(counter: Counter, place: Path, postgres: Embedded, clocked: Server) -> None:
+    csd = issue(password=PASSWORD)
+    canary = Canary(secrets_of(counter, csd))
+
+    seen = journeys(counter, csd)
+
+    assert leaks(counter, seen, canary, place, postgres) == []
+    assert len(counter.puts) > len(CODES), "the journeys did not happen"
+    assert clocked.child.process.poll() is None
+
+
+def test_a_planted_leak_is_found(counter: Counter, place: Path, postgres: Embedded) -> None:
+    """In the database and in a log: what the search above stands on."""
+    csd = issue(password=PASSWORD)
+    canary = Canary(secrets_of(counter, csd))
+    log = place / "planted.log"
+    log.write_bytes(b"handing in " + csd.key)
+    with counter.world.owner.begin() as connection:
+        connection.execute(text("UPDATE organizations SET contact = :said"), {"said": csd.password})
+
+    found = {leak.place.partition("/")[0] for leak in leaks(counter, Seen(), canary, place, postgres)}
+
+    log.unlink()
+    assert found == {"planted.log", "postgres"}
