@@ -143,7 +143,7 @@ def test_no_secret_is_found_anywhere(counter: Counter, place: Path, postgres: Em
 
 def test_a_planted_leak_is_found(counter: Counter, place: Path, postgres: Embedded) -> None:
     """In the database and in a log: what the search above stands on."""
-    csd = issue(password=PASSWORD)
+    csd = issue(password='Plantado "ñ" & 9042')
     canary = Canary(secrets_of(counter, csd))
     log = place / "planted.log"
     log.write_bytes(b"handing in " + csd.key)

@@ -215,7 +215,7 @@ def test_an_unconfirmed_upload_is_settled_by_checking_again(counter: Counter) ->
     page = customer.hand_in(
         counter.address, files={"cer": given.cer, "key": given.key}, fields={"password": given.password}
     )
-    assert counter.upload.state == State.UNKNOWN
+    assert [upload.state for upload in counter.world.rows(Upload)] == [State.UNKNOWN]
 
     page = customer.send(page.address, files={}, fields=page.hidden())
 
