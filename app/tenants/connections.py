@@ -19,7 +19,7 @@ from app.tenants.errors import CredentialMissing, NameTaken, NotLent
 from app.tenants.models import Connection, Credential, Environment
 from app.tenants.vault import Vault
 
-LENDS = "fk_connections_house_connection_id_provider_environment"
+LENDER = "fk_connections_lender"
 
 
 def add(
@@ -53,7 +53,7 @@ def add(
     except IntegrityError as exc:
         if constraint(exc) == "uq_connections_organization_id_name":
             raise NameTaken(field="name", name=name) from None
-        if constraint(exc) == LENDS:
+        if constraint(exc) == LENDER:
             raise NotLent(field="house_connection_id", provider=provider, environment=environment.value) from None
         raise
     if credential:

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     CheckConstraint,
+    Computed,
     ForeignKey,
     ForeignKeyConstraint,
     LargeBinary,
@@ -64,11 +65,12 @@ class Connection(Base):
     __table_args__ = (
         UniqueConstraint("organization_id", "name", postgresql_nulls_not_distinct=True),
         UniqueConstraint("organization_id", "id"),
-        UniqueConstraint("id", "provider", "environment"),
-        # What is borrowed is of the same provider and the same world.
+        UniqueConstraint("id", "provider", "environment", "is_house", name="uq_connections_lender"),
+        # What is borrowed is the house's, of the same provider and the same world.
         ForeignKeyConstraint(
-            ["house_connection_id", "provider", "environment"],
-            ["connections.id", "connections.provider", "connections.environment"],
+            ["house_connection_id", "provider", "environment", "borrows"],
+            ["connections.id", "connections.provider", "connections.environment", "connections.is_house"],
+            name="fk_connections_lender",
         ),
         CheckConstraint("house_connection_id IS NULL OR organization_id IS NOT NULL", name="house_lends"),
     )
@@ -80,6 +82,11 @@ class Connection(Base):
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: The house connection whose credential is used instead of one of its own.
     house_connection_id: Mapped[UUID | None] = mapped_column(default=None, index=True)
+    is_house: Mapped[bool] = mapped_column(Computed("organization_id IS NULL", persisted=True))
+    #: True or null, so that the reference to the lender can ask for a house connection.
+    borrows: Mapped[bool | None] = mapped_column(
+        Computed("CASE WHEN house_connection_id IS NOT NULL THEN true ELSE NULL::boolean END", persisted=True)
+    )
     paused_at: Mapped[datetime | None] = mapped_column(default=None)
     paused_because: Mapped[str | None] = mapped_column(String(80), default=None)
     verified_at: Mapped[datetime | None] = mapped_column(default=None)

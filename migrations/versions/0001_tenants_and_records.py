@@ -161,6 +161,13 @@ def _connections() -> None:
         ),
         sa.Column("settings", JSONB(), nullable=False),
         sa.Column("house_connection_id", sa.Uuid(), nullable=True),
+        sa.Column("is_house", sa.Boolean(), sa.Computed("organization_id IS NULL", persisted=True), nullable=False),
+        sa.Column(
+            "borrows",
+            sa.Boolean(),
+            sa.Computed("CASE WHEN house_connection_id IS NOT NULL THEN true ELSE NULL::boolean END", persisted=True),
+            nullable=True,
+        ),
         sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("paused_because", sa.String(length=80), nullable=True),
         sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
@@ -170,13 +177,13 @@ def _connections() -> None:
             "house_connection_id IS NULL OR organization_id IS NOT NULL", name=op.f("ck_connections_house_lends")
         ),
         sa.ForeignKeyConstraint(
-            ["house_connection_id", "provider", "environment"],
-            ["connections.id", "connections.provider", "connections.environment"],
-            name=op.f("fk_connections_house_connection_id_provider_environment"),
+            ["house_connection_id", "provider", "environment", "borrows"],
+            ["connections.id", "connections.provider", "connections.environment", "connections.is_house"],
+            name=op.f("fk_connections_lender"),
         ),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_connections_organization_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_connections")),
-        sa.UniqueConstraint("id", "provider", "environment", name=op.f("uq_connections_id_provider_environment")),
+        sa.UniqueConstraint("id", "provider", "environment", "is_house", name=op.f("uq_connections_lender")),
         sa.UniqueConstraint("organization_id", "id", name=op.f("uq_connections_organization_id_id")),
         sa.UniqueConstraint(
             "organization_id",

@@ -1,0 +1,124 @@
+"""Tenants for tests: organizations with a row in every table, made by the functions that make them in life."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from pydantic import SecretStr
+
+from app.database import HOUSE, Database
+from app.records import attempts, uploads
+from app.records.models import Attempt, Upload
+from app.records.states import State
+from app.tenants import connections, forms, links, organizations, tokens
+from app.tenants.models import Connection, Environment, Form, Link, Organization
+from app.tenants.vault import Vault
+
+NOW = datetime(2026, 11, 21, 14, 5, tzinfo=UTC)
+KEY = "sk_user_0123456789abcdef"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tenant:
+    """An organization and one of everything that it can have."""
+
+    organization: Organization
+    connection: Connection
+    form: Form
+    link: Link
+    link_token: str
+    api_token: str
+    upload: Upload
+    attempt: Attempt
+    outcome_token: str
+
+    @property
+    def id(self) -> UUID:
+        return self.organization.id
+
+
+def tenant(db: Database, vault: Vault, slug: str, *, passphrase: str | None = None, max_uses: int = 1) -> Tenant:
+    """Make an organization with a connection, a form, a link, a token, and an upload that is being delivered."""
+    organization = organizations.add(db, slug=slug, name=slug.title())
+    with db.transaction(organization.id) as session:
+        connection = connections.add(
+            session,
+            vault,
+            organization_id=organization.id,
+            provider="facturapi",
+            name="facturapi",
+            environment=Environment.SANDBOX,
+            settings={"organization_id": "5f0"},
+            credential={"key": SecretStr(KEY)},
+        )
+        form = forms.add(
+            session,
+            organization_id=organization.id,
+            connection_id=connection.id,
+            operation="facturapi/certificate",
+            open=True,
+        )
+        link, link_token = links.create(
+            session, form=form, expires_at=NOW + timedelta(days=1), passphrase=passphrase, max_uses=max_uses
+        )
+        _, api_token = tokens.create(session, organization_id=organization.id, name="tests", scopes=["uploads"])
+        outcome_token, outcome_hash = uploads.new_outcome_token()
+        process_id = uuid4()
+        upload = uploads.begin(
+            session,
+            organization_id=organization.id,
+            connection_id=connection.id,
+            form_id=form.id,
+            link_id=link.id,
+            operation="facturapi/certificate",
+            mode="direct",
+            state=State.DELIVERING,
+            process_id=process_id,
+            actor=f"link:{link.id}",
+            outcome_hash=outcome_hash,
+            now=NOW,
+        )
+        attempt = attempts.start(session, upload, process_id=process_id, now=NOW)
+    return Tenant(
+        organization=organization,
+        connection=connection,
+        form=form,
+        link=link,
+        link_token=link_token,
+        api_token=api_token,
+        upload=upload,
+        attempt=attempt,
+        outcome_token=outcome_token,
+    )
+
+
+def house(db: Database, vault: Vault, name: str = "facturapi-house", key: str = KEY) -> Connection:
+    """Make a house connection that lends its key."""
+    with db.transaction(HOUSE) as session:
+        return connections.add(
+            session,
+            vault,
+            organization_id=None,
+            provider="facturapi",
+            name=name,
+            environment=Environment.SANDBOX,
+            settings={},
+            credential={"key": SecretStr(key)},
+        )
+
+
+def borrow(db: Database, vault: Vault, organization_id: UUID, lender: Connection, name: str = "borrowed") -> Connection:
+    """Make a connection of the organization that uses the house's credential."""
+    with db.transaction(organization_id) as session:
+        return connections.add(
+            session,
+            vault,
+            organization_id=organization_id,
+            provider=lender.provider,
+            name=name,
+            environment=Environment(lender.environment),
+            settings={},
+            house_connection_id=lender.id,
+        )
