@@ -69,7 +69,7 @@ def public_key_of(der: bytes, password: str) -> bytes:
         key = load_der_private_key(der, password.encode())
     except UnsupportedAlgorithm:
         raise Unreadable from None
-    except ValueError:
+    except (ValueError, TypeError):  # the latter for an empty one
         raise WrongPassword from None
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
