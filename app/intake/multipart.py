@@ -103,10 +103,7 @@ def parts(source: Source, boundary: bytes, limits: Limits) -> Generator[Event, N
     delimiter = b"\r\n--" + boundary
     parser = _Parser(boundary, limits)
     names: set[str] = set()
-    header: PartHeader | None = None
-    size = 0
     offset = -len(_CRLF)  # of the line break that `_pieces` puts before the body
-    piece = b""
     for piece in _pieces(source, delimiter, limits.body_bytes):
         for event in parser.events(piece):
             if isinstance(event, MultipartSegment):
@@ -159,7 +156,7 @@ def _pieces(source: Source, delimiter: bytes, most: int) -> Iterator[bytes]:
         held = held.removesuffix(_CRLF)
     if held.endswith(closing):
         yield from filter(None, (held.removesuffix(closing), closing))
-    elif held:
+    else:
         yield held
 
 
@@ -167,13 +164,11 @@ def _length(lines: list[bytes]) -> int:
     return sum(len(line) + len(_CRLF) for line in lines)
 
 
-def _check_size(header: PartHeader | None, size: int, limits: Limits) -> None:
-    name = header.name if header else ""
-    if header and header.filename is None:
-        if size > limits.field_bytes:
-            raise FieldTooLarge(limits.field_bytes, field=name, name=name)
-    elif size > limits.file_bytes:
-        raise FileTooLarge(limits.file_bytes, field=name, name=name)
+def _check_size(header: PartHeader, size: int, limits: Limits) -> None:
+    if header.filename is None and size > limits.field_bytes:
+        raise FieldTooLarge(limits.field_bytes, field=header.name, name=header.name)
+    if header.filename is not None and size > limits.file_bytes:
+        raise FileTooLarge(limits.file_bytes, field=header.name, name=header.name)
 
 
 class _Parser(PushMultipartParser):  # type: ignore[misc]

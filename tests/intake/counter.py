@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from app.intake.body import Body
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-DEADLINES = Deadlines(idle=1.0, minimum_rate=1000, grace=0.5, drain_bytes=1 << 20, drain_seconds=1.0)
+GRACE = float(os.environ.get("GRACE", "0.5"))
+DEADLINES = Deadlines(idle=2 * GRACE, minimum_rate=1000, grace=GRACE, drain_bytes=1 << 20, drain_seconds=1.0)
 worker.HEAD = Deadlines(idle=0.5, minimum_rate=1000, grace=0.5, drain_bytes=1 << 16, drain_seconds=2.0)
 
 

@@ -83,7 +83,9 @@ class Client:
 class Gateway:
     """gunicorn with gunicorn.conf.py before `counter.py`."""
 
-    def __init__(self, folder: Path, *, threads: int = 8, tls: tuple[Path, Path] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, threads: int = 8, grace: float = 0.5, tls: tuple[Path, Path] | None = None
+    ) -> None:
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             self.port: int = free.getsockname()[1]
         self._log = folder / "stderr"
@@ -103,7 +105,8 @@ class Gateway:
                     "counter:app",
                 ],
                 cwd=ROOT,
-                env=os.environ | {"PORT": str(self.port), "WEB_CONCURRENCY": "1", "THREADS": str(threads)},
+                env=os.environ
+                | {"PORT": str(self.port), "WEB_CONCURRENCY": "1", "THREADS": str(threads), "GRACE": str(grace)},
                 stderr=log,
             )
 

@@ -242,8 +242,8 @@ def test_a_client_that_never_stops_sending_is_closed(counter: Gateway) -> None:
 
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway with four threads."""
-    with running(Gateway(tmp_path_factory.mktemp("narrow"), threads=4)) as gateway:
+    """A gateway with seven threads and more patience."""
+    with running(Gateway(tmp_path_factory.mktemp("narrow"), threads=7, grace=2.0)) as gateway:
         yield gateway
 
 
@@ -264,13 +264,12 @@ STALLED = {
 }
 
 
-@pytest.mark.parametrize("sent", STALLED.values(), ids=STALLED)
-def test_a_client_that_stalls_gets_408_and_costs_one_thread_only(narrow: Gateway, sent: bytes) -> None:
+def test_a_client_that_stalls_gets_408_and_costs_one_thread_only(narrow: Gateway) -> None:
     with ExitStack() as stack:
-        stalled = [stack.enter_context(narrow.connect()) for _ in range(3)]
-        for client in stalled:
+        stalled = [stack.enter_context(narrow.connect()) for _ in STALLED]
+        for client, sent in zip(stalled, STALLED.values(), strict=True):
             client.send(sent)
-        assert prompt(narrow) < 0.4  # of the 0.5 s that the others are waited for
+        assert prompt(narrow) < 1.5  # of the 2 s that the others are waited for, with the one thread that is left
         for client in stalled:
             answer = client.answer()
             assert (answer.status, answer.json["slug"], answer.closes) == (408, "client-too-slow", True)
@@ -301,7 +300,7 @@ def test_a_client_that_dribbles_gets_408(counter: Gateway, framing: str) -> None
 
 def test_a_head_that_does_not_come_costs_a_thread_for_a_while_only(narrow: Gateway) -> None:
     with ExitStack() as stack:
-        stalled = [stack.enter_context(narrow.connect()) for _ in range(4)]
+        stalled = [stack.enter_context(narrow.connect()) for _ in range(7)]
         for client in stalled:
             client.send(b"GET /ignore HT")
         assert prompt(narrow) < 3.0
@@ -310,11 +309,11 @@ def test_a_head_that_does_not_come_costs_a_thread_for_a_while_only(narrow: Gatew
 
 def test_a_client_that_does_not_take_its_answer_is_let_go(narrow: Gateway) -> None:
     with ExitStack() as stack:
-        for _ in range(4):
+        for _ in range(7):
             client = stack.enter_context(narrow.connect())
             client.send(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
             client.sock.recv(1)
-        assert prompt(narrow) < 6.0
+        assert prompt(narrow) < 10.0
 
 
 def test_a_client_that_does_not_close_after_the_last_answer_keeps_nobody_waiting(narrow: Gateway) -> None:
@@ -324,7 +323,7 @@ def test_a_client_that_does_not_close_after_the_last_answer_keeps_nobody_waiting
             client = stack.enter_context(narrow.connect())
             client.send(sent)
             client.answer()
-        assert prompt(narrow) < 0.5
+        assert prompt(narrow) < 1.5  # gunicorn's own worker would wait 2 s for each, in the loop that accepts
 
 
 # What the server says and logs.

@@ -180,6 +180,11 @@ def test_a_quote_in_a_file_name_comes_as_browsers_write_it() -> None:
 # Limits: each at the last byte that is taken, and one beyond.
 
 
+def test_limits_have_defaults() -> None:
+    expected = Limits(parts=20, part_header_bytes=4096, field_bytes=4096, file_bytes=16_384, body_bytes=65_536)
+    assert Limits() == expected
+
+
 def refusal(whole: bytes, limits: Limits) -> Refusal:
     with pytest.raises(Refusal) as caught:
         found([whole], limits)
