@@ -40,7 +40,7 @@ class StalePage(Refusal):
     """The token that a page of ours carries is missing, too old or another session's."""
 
     slug = "csrf"
-    status = 400
+    status = 403
 
 
 class NoticeNotAccepted(Refusal):

@@ -81,8 +81,9 @@ def receive_form(operation: Operation, *, notice: str | None) -> Sent:
         files={part.name for part in operation.parts},
         fields={*declared, *OWN_FIELDS},
         secrets=secrets,
+        # One byte more than the operation takes: its check then says of what is too large what to do about it.
         limits=Limits(
-            file_bytes=max((part.max_bytes for part in operation.parts), default=1),
+            file_bytes=max((part.max_bytes for part in operation.parts), default=0) + 1,
             body_bytes=operation.body_bytes,
         ),
     )

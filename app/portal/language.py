@@ -95,7 +95,14 @@ def size(count: int) -> str:
 def say(slug: str, params: Mapping[str, object] | None = None) -> str:
     """Write the sentence of a problem, its values filled in and its dates written out."""
     sentence: str = gettext(WORDS[slug])
-    return sentence % {name: _value(name, value) for name, value in (params or {}).items()}
+    return sentence % _Values({name: _value(name, value) for name, value in (params or {}).items()})
+
+
+class _Values(dict[str, object]):
+    """A page is worth more than a value that nobody gave."""
+
+    def __missing__(self, name: str) -> str:
+        return "…"
 
 
 def _value(name: str, value: object) -> object:

@@ -14,7 +14,9 @@ from app.errors import N_
 from app.portal.entrance import HandedIn
 from app.portal.language import say, size, when
 from app.providers import registry
+from app.records.models import Upload
 from app.records.states import State
+from app.words import WORDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,6 @@ def present(handed_in: HandedIn) -> Shown:
     values = {"provider": provider, "when": when(upload.updated_at)}
     again = upload.state in AGAIN
     organization = handed_in.organization.name
-    unexplained = upload.problem is None or upload.state == State.UNKNOWN
     return Shown(
         look=look,
         state=upload.state,
@@ -141,9 +142,7 @@ def present(handed_in: HandedIn) -> Shown:
         operation=gettext(handed_in.operation.title),
         arrived=gettext(look.arrived) % values,
         next=gettext(look.next) % values,
-        problem=None
-        if unexplained
-        else say(str(upload.problem), {"organization": organization, **upload.problem_params}),
+        problem=_reason(upload, organization),
         provider_message=upload.provider_message,
         provider=provider,
         pending=tuple(str(step) for step in upload.facts.get("pending_steps", ())),
@@ -153,6 +152,13 @@ def present(handed_in: HandedIn) -> Shown:
         again=url_for("portal.form", public_id=handed_in.form.public_id) if again and handed_in.form else None,
         link_again=again and handed_in.form is None,
     )
+
+
+def _reason(upload: Upload, organization: str) -> str | None:
+    """Say why, in our words; an unconfirmed one's page says it already, and an old record may name what is gone."""
+    if upload.state == State.UNKNOWN or upload.problem not in WORDS:
+        return None
+    return say(upload.problem, {"organization": organization, **upload.problem_params})
 
 
 def _facts(handed_in: HandedIn) -> Iterator[tuple[str, str, bool]]:

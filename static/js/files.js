@@ -128,6 +128,7 @@ function size(count) {
 
 /** Takes an error away from a field whose value changed. */
 export function clearError(box) {
+  if (box.closest(".question")) return; // what is asked stays to be read while it is answered
   box.classList.remove("wrong");
   box.querySelector(".error")?.replaceChildren();
   box.querySelector("input")?.removeAttribute("aria-invalid");

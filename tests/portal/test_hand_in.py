@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 from app.checks import Rejected
 from app.errors import Refusal
 from app.portal.headers import PAGE_LIFE
+from app.providers import registry
 from app.providers.base import Operation
 from app.records.states import State
 from app.tenants import links
@@ -139,7 +140,7 @@ def test_only_our_own_pages_may_send(deliverer: Deliverer, send: Send, headers: 
 @pytest.mark.parametrize("token", ["", "no token", "IjAwMDAi.aaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbb"])
 def test_without_the_pages_token_nothing_is_handed_in(deliverer: Deliverer, send: Send, token: str) -> None:
     response = send(**WHOLE, token=token)
-    assert response.status_code == 400
+    assert response.status_code == 403
     assert "La página estuvo abierta demasiado tiempo." in response.text
     assert not deliverer.given
 
@@ -148,7 +149,7 @@ def test_another_sessions_token_is_refused(counter: Counter, app: Flask, deliver
     page = app.test_client().get(f"/f/{counter.form.public_id}").text
     found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
     assert found
-    assert send(**WHOLE, token=found[1]).status_code == 400
+    assert send(**WHOLE, token=found[1]).status_code == 403
     assert not deliverer.given
 
 
@@ -190,6 +191,19 @@ def test_a_link_that_was_used_meanwhile_is_no_form_any_more(counter: Counter, de
     response = send(f"/l/{token}", **WHOLE)
     assert response.status_code == 410
     assert 'type="file"' not in response.text
+
+
+def test_a_file_one_byte_too_large_is_left_to_its_check(
+    deliverer: Deliverer, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = registry.operation("facturapi/certificate").parts[0].max_bytes
+    monkeypatch.setitem(FILES, "cer", ("my.cer", bytes(most + 1)))
+    assert send(**WHOLE).status_code == 303
+    monkeypatch.setitem(FILES, "cer", ("my.cer", bytes(most + 2)))
+    response = send(**WHOLE)
+    assert response.status_code == 413
+    assert re.search(r'id="cer-error">.*?demasiado grande para ser un certificado', response.text, re.DOTALL)
+    assert len(deliverer.given) == 1
 
 
 def test_what_is_malformed_is_said_on_the_form(deliverer: Deliverer, send: Send) -> None:
@@ -235,7 +249,7 @@ def test_a_passphrase_needs_the_pages_token_too(counter: Counter, send: Send) ->
     _, token = counter.link(passphrase="abre te sesamo")
     to = f"/l/{token}/passphrase"
     response = send(f"/l/{token}", to=to, passphrase="abre te sesamo", token="")
-    assert response.status_code == 400
+    assert response.status_code == 403
     assert 'type="file"' not in counter.client.get(f"/l/{token}").text
 
 
@@ -252,7 +266,7 @@ def test_the_unconfirmed_is_asked_for_again(counter: Counter, deliverer: Deliver
 def test_asking_again_needs_the_pages_token(counter: Counter, deliverer: Deliverer, send: Send) -> None:
     token = counter.upload(State.UNKNOWN)
     response = send(f"/o/{token}", token="")
-    assert response.status_code == 400
+    assert response.status_code == 403
     assert not deliverer.asked
 
 

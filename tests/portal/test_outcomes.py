@@ -89,6 +89,12 @@ def test_the_reason_is_said_in_our_words_and_the_providers(request_in: Open) -> 
     assert "No <se> pudo." in text
 
 
+def test_a_record_of_another_time_still_has_its_page(request_in: Open) -> None:
+    request_in("es")
+    assert not shown(State.FAILED, problem="gone").select(".callout")
+    assert "El certificado venció el …." in shown(State.FAILED, problem="expired").get_text()
+
+
 def test_a_date_in_the_reason_comes_from_the_record(request_in: Open) -> None:
     request_in("es")
     page = shown(State.REJECTED, problem="expired", problem_params={"date": "2023-06-17T19:44:14+00:00"})
