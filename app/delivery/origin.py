@@ -1,0 +1,34 @@
+"""Where a hand-in comes from, and what its caller is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.providers.base import Outcome
+from app.records.states import State
+from app.tenants.models import Connection, Link, Organization
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Through what a hand-in came. `actor` is who did it, as the audit log names them."""
+
+    organization: Organization
+    connection: Connection
+    form_id: UUID | None
+    link: Link | None
+    api_token_id: UUID | None
+    locale: str | None
+    notice_version: str | None
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of an upload. `outcome_token` ends the address of its lasting page; it is known once."""
+
+    upload_id: UUID
+    state: State
+    outcome: Outcome
+    outcome_token: str | None = None
