@@ -67,7 +67,7 @@ class Body(io.RawIOBase):
 
     def block(self, most: int = LARGEST_BLOCK) -> bytes:
         """The next bytes, as many as are there and at most `most`; b"" once the body has ended."""
-        if self.left == 0:
+        if self.left == 0 or most == 0:
             return b""
         block = b""
         failure: Refusal | None = None

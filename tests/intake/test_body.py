@@ -217,6 +217,13 @@ def test_it_can_be_read_like_any_file() -> None:
     assert body.read() == b"o\nthree"
 
 
+@pytest.mark.parametrize("length", [5, None])
+def test_reading_nothing_ends_nothing(wire: Any, length: int | None) -> None:
+    body = wire(length, b"hello" if length else b"5\r\nhello\r\n0\r\n\r\n").body()
+    assert (body.read(0), body.ended) == (b"", False)
+    assert (body.read(), body.ended) == (b"hello", True)
+
+
 def test_a_request_has_one_body_whoever_asks_for_it(wire: Any) -> None:
     made = wire(8, b"hel")
     body = Body.of(made.environ, DEADLINES)
