@@ -1,4 +1,7 @@
-"""`python -m app.local`, which `make run` calls."""
+"""`python -m app.local`, which `make run` calls.
+
+What takes long to import is imported when the lock is held and `demo.json`, which a killed one left, is gone.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import os
 import signal
 import sys
 
-from app.local import guard, supervisor
-from app.local.place import CannotStart, Place
-from app.local.postgres import PostgresError
+from app.local import guard
+from app.local.place import CannotStart, Place, alone
+from app.local.signals import Signals
 
 
 def main() -> int:
@@ -16,8 +19,13 @@ def main() -> int:
     if "MAKELEVEL" in os.environ:
         guard.die_with_parent(signal.SIGTERM, os.getppid())  # make was killed: nobody is left to press Ctrl-C
     try:
-        return supervisor.run(Place.from_environment())
-    except (CannotStart, PostgresError) as exc:
+        place = Place.from_environment()
+        with Signals() as signals, alone(place):
+            place.demo.unlink(missing_ok=True)
+            from app.local import supervisor
+
+            return supervisor.run(place, signals)
+    except CannotStart as exc:
         print(exc, file=sys.stderr)
         return 1
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -92,3 +95,23 @@ class Place:
             "SANDBOX_URL": self.sandbox_url,
             "EGRESS_ALLOW": self.sandbox_url,
         }
+
+
+@contextmanager
+def alone(place: Place) -> Iterator[None]:
+    """Hold the installation's lock, which the system takes back however this process ends."""
+    place.instance.mkdir(parents=True, exist_ok=True)
+    with place.lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise CannotStart(
+                f"{place.instance} is already being run by process {file.read() or '?'}. "
+                "Stop that one, or set INSTANCE_DIR and PORT to others."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+        file.truncate(0)

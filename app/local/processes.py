@@ -1,8 +1,9 @@
 """The processes of `make run`: lines of the Procfile that live no longer than their supervisor.
 
 A process manager such as honcho starts a shell for each line, from a process of its own; when it is killed, all of them
-stay behind. These are children of the supervisor itself, die with it (see `guard`), and carry a mark in their
-environment, by which the next start finds whatever is left of them and of theirs.
+stay behind. These are children of the supervisor itself, die with it (see `guard`), and hold a file open, which what
+they fork inherits: by it the next start finds whatever is left. (Their environment would not do: gunicorn writes its
+title over it.)
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ import psutil
 from app.local import guard
 from app.local.place import ROOT
 
-#: Names, in the environment of a process, the installation that it belongs to.
-MARK: Final = "VENTANILLA_BELONGS_TO"
+#: Name of the file that every process of an installation holds open.
+MEMBERS: Final = "members"
 STOP_SECONDS: Final = 8.0
 KILL_SECONDS: Final = 5.0
 
@@ -64,16 +65,17 @@ def start(
     """Start a command that ends when this process does, in a session of its own: Ctrl-C is ours to pass on."""
     programs = Path(sys.executable).parent
     path = f"{programs}{os.pathsep}{environment.get('PATH', os.defpath)}"
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), str(int(signal.SIGTERM)), "-", *command],
-        cwd=ROOT,
-        env={**environment, MARK: str(instance), "PATH": path},
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        pass_fds=pass_fds,
-        start_new_session=True,
-    )
+    with (instance / MEMBERS).open("a") as held:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), str(int(signal.SIGTERM)), "-", *command],
+            cwd=ROOT,
+            env={**environment, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=(held.fileno(), *pass_fds),
+            start_new_session=True,
+        )
     return Child(name=name, process=process)
 
 
@@ -102,8 +104,9 @@ def end_leftovers(instance: Path, *, patience: float = 3.0) -> None:
 
 
 def belonging_to(instance: Path) -> list[psutil.Process]:
-    """Every living process that carries this installation's mark."""
-    return [process for process in psutil.process_iter() if _mark(process) == str(instance)]
+    """Every living process of this installation, but for this one and the database's."""
+    members = str(instance / MEMBERS)
+    return [process for process in psutil.process_iter() if _holds(process, members)]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
@@ -116,8 +119,8 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _mark(process: psutil.Process) -> str | None:
+def _holds(process: psutil.Process, path: str) -> bool:
     try:
-        return process.environ().get(MARK) if process.pid != os.getpid() else None
+        return process.pid != os.getpid() and any(file.path == path for file in process.open_files())
     except (psutil.Error, OSError):
-        return None
+        return False

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import http.client
 import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Final
 
 from app.local import processes
@@ -24,26 +22,23 @@ READY_SECONDS: Final = 60.0
 LINES: Final = ("sandbox", "web", "worker")
 
 
-def run(place: Place) -> int:
+def run(place: Place, signals: Signals) -> int:
     """Run everything until told to stop (0) or until one of the processes ends by itself (1). Raises CannotStart."""
-    place.instance.mkdir(parents=True, exist_ok=True)
-    with Signals() as signals, _alone(place):
-        place.demo.unlink(missing_ok=True)
-        processes.end_leftovers(place.instance)
-        _check_ports(place)
-        with ExitStack() as stack:
-            postgres = stack.enter_context(Embedded(place.postgres))
-            demo = Demo.prepare(place, postgres)
-            children: list[Child] = []
-            stack.callback(_stop, place, children)
-            commands = processes.procfile(ROOT / "Procfile")
-            for name in LINES:
-                environment = demo.sandbox_environment if name == "sandbox" else demo.gateway_environment
-                children.append(processes.start(name, commands[name], place.instance, environment))
-            _wait_ready(place, children, signals)
-            if not signals.stopping:
-                demo.announce()
-            return _watch(children, postgres, signals)
+    processes.end_leftovers(place.instance)
+    _check_ports(place)
+    with ExitStack() as stack:
+        postgres = stack.enter_context(Embedded(place.postgres))
+        demo = Demo.prepare(place, postgres)
+        children: list[Child] = []
+        stack.callback(_stop, place, children)
+        commands = processes.procfile(ROOT / "Procfile")
+        for name in LINES:
+            environment = demo.sandbox_environment if name == "sandbox" else demo.gateway_environment
+            children.append(processes.start(name, commands[name], place.instance, environment))
+        _wait_ready(place, children, signals)
+        if not signals.stopping:
+            demo.announce()
+        return _watch(children, postgres, signals)
 
 
 def _stop(place: Place, children: list[Child]) -> None:
@@ -93,25 +88,6 @@ def _answers(port: int, path: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-@contextmanager
-def _alone(place: Place) -> Iterator[None]:
-    """Hold the installation's lock, which the system takes back however this process ends."""
-    with place.lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise CannotStart(
-                f"{place.instance} is already being run by process {file.read() or '?'}. "
-                "Stop that one, or set INSTANCE_DIR and PORT to others."
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-        file.truncate(0)
 
 
 def _check_ports(place: Place) -> None:

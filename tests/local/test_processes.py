@@ -23,7 +23,7 @@ time.sleep(60)
 """
 SLEEPS = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEPS}"
-PARENT_OF_STUBBORN = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {STUBBORN!r}]); {SLEEPS}"
+PARENT_OF_STUBBORN = f"import os, sys, time\nif os.fork(): time.sleep(60)\nelse: {STUBBORN}"
 
 
 def start(instance: Path, code: str) -> Child:

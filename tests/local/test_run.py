@@ -1,0 +1,273 @@
+"""`make run`'s process, for real: started, looked at, interrupted, and killed piece by piece."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from app.local import processes
+from app.local.place import ROOT
+from app.local.processes import wait_until
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("run")]
+
+READY_SECONDS = 10.0
+STOP_SECONDS = 20.0
+PATIENCE = 60.0
+
+
+class Installation:
+    """A folder and two ports, and whoever runs them."""
+
+    def __init__(self, instance: Path) -> None:
+        self.instance = instance
+        self.port = free_pair()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.output = instance.parent / "output.txt"
+        self._started: set[psutil.Process] = set()
+
+    def launch(self, **environment: str) -> subprocess.Popen[bytes]:
+        """Start it and wait for nothing."""
+        told = {"INSTANCE_DIR": str(self.instance), "PORT": str(self.port), **environment}
+        outside = {name: value for name, value in os.environ.items() if name != "MAKELEVEL"}
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app.local"], cwd=ROOT, env=outside | told, stdout=output, stderr=output
+            )
+        return self.process
+
+    def start(self) -> dict[str, Any]:
+        """Start it; what `demo.json` says once it is ready."""
+        process = self.launch()
+        path = self.instance / "demo.json"
+        former = path.stat().st_ino if path.exists() else None  # what a killed one left
+
+        def ended() -> bool:
+            return process.poll() is not None or (path.exists() and path.stat().st_ino != former)
+
+        assert wait_until(ended, PATIENCE), self.said()
+        assert process.poll() is None, self.said()
+        self._started |= set(psutil.Process(process.pid).children(recursive=True))
+        described: dict[str, Any] = json.loads(path.read_text())
+        return described
+
+    def stop(self, signum: int = signal.SIGINT) -> int:
+        """Ask it to stop, and wait until it has."""
+        assert self.process
+        self.process.send_signal(signum)
+        return self.process.wait(STOP_SECONDS)
+
+    def said(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def left(self) -> list[psutil.Process]:
+        """Everything of it that still runs: what it had started when it was ready, and whatever works in its folder."""
+        everything = {
+            *self._started,
+            *processes.belonging_to(self.instance),
+            *filter(self._works_here, psutil.process_iter()),
+        }
+        return [process for process in everything if lives(process)]
+
+    def _works_here(self, process: psutil.Process) -> bool:
+        try:
+            return process.cwd().startswith(str(self.instance))
+        except (psutil.Error, OSError):
+            return False
+
+
+@pytest.fixture
+def installation() -> Iterator[Installation]:
+    folder = Path(tempfile.mkdtemp(prefix="ventanilla-test-"))
+    made = Installation(folder / "instance")
+    yield made
+    if made.process and made.process.poll() is None:
+        made.stop(signal.SIGTERM)
+    shutil.rmtree(folder)
+
+
+def free_pair() -> int:
+    """A port that nobody uses, and nobody the next one."""
+    for _ in range(100):
+        port = 20_000 + secrets.randbelow(10_000)
+        try:
+            with socket.create_server(("127.0.0.1", port)), socket.create_server(("127.0.0.1", port + 1)):
+                return port
+        except OSError:
+            continue
+    raise AssertionError("No two free ports side by side.")
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it runs; one whose end nobody has noted does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def get(url: str) -> tuple[int, str]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+    try:
+        connection.request("GET", parts.path)
+        reply = connection.getresponse()
+        return reply.status, reply.read().decode()
+    finally:
+        connection.close()
+
+
+def test_it_is_ready_soon_says_where_to_go_and_leaves_nothing(installation: Installation) -> None:
+    first = installation.start()
+
+    path = installation.instance / "demo.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    base, sandbox = first["base_url"], first["sandbox_url"]
+    assert (base, sandbox) == (f"http://127.0.0.1:{installation.port}", f"http://127.0.0.1:{installation.port + 1}")
+    assert first.keys() == {"base_url", "sandbox_url", "organizations"}
+    assert [one["rfc"] for one in first["organizations"]] == ["EKU9003173C9", "CACX7605101P8"]
+    assert get(f"{base}/readyz")[0] == get(f"{base}/healthz")[0] == 200
+    for one in first["organizations"]:
+        look_at(one, base, sandbox)
+    said = installation.said()
+    for one in first["organizations"]:
+        for expected in (one["certificate"]["cer"], one["certificate"]["password"], one["forms"][0]["link"]):
+            assert expected in said
+
+    assert installation.stop() == 0
+    assert installation.left() == []
+    assert not path.exists()
+    assert not (installation.instance / "sandbox").exists()
+
+    began = time.monotonic()
+    assert installation.start() == first
+    assert time.monotonic() - began < READY_SECONDS
+    assert installation.stop(signal.SIGTERM) == 0
+    assert installation.left() == []
+
+
+def look_at(one: dict[str, Any], base: str, sandbox: str) -> None:
+    """Everything that `demo.json` says of an organization is there."""
+    assert one.keys() == {"slug", "name", "rfc", "connections", "forms", "certificate"}
+    (connection,) = one["connections"]
+    assert connection.keys() == {"provider", "name", "settings", "sandbox"}
+    assert connection["sandbox"]["base_url"] == f"{sandbox}/facturapi/v2"
+    assert re.fullmatch("sk_(user|live)_[0-9a-f]+", connection["sandbox"]["key"])
+    assert re.fullmatch("[0-9a-f]{24}", connection["settings"]["organization_id"])
+    forms = {form["operation"]: form for form in one["forms"]}
+    assert forms.keys() == {"facturapi/certificate", "facturapi/fiel", "facturapi/logo"}
+    assert "link" not in forms["facturapi/fiel"]
+    for operation in ("facturapi/certificate", "facturapi/logo"):
+        for address in (forms[operation]["url"], forms[operation]["link"]):
+            assert address.startswith(base)
+            status, page = get(address)
+            assert status == 200
+            assert one["name"] in page
+    assert get(forms["facturapi/fiel"]["url"])[0] == 403
+    for name in ("cer", "key"):
+        assert stat.S_IMODE(Path(one["certificate"][name]).stat().st_mode) == 0o600
+
+
+def test_no_process_shows_a_key_or_a_password(installation: Installation) -> None:
+    described = installation.start()
+    hidden = [one["connections"][0]["sandbox"]["key"] for one in described["organizations"]]
+    hidden += [one["certificate"]["password"] for one in described["organizations"]]
+    hidden += [form["link"].rpartition("/")[2] for one in described["organizations"] for form in one["forms"][:1]]
+    shown = b""
+    for process in processes.belonging_to(installation.instance):
+        shown += Path(f"/proc/{process.pid}/environ").read_bytes() + Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    assert b"wsgi" in shown
+    assert not [secret for secret in hidden if secret.encode() in shown]
+
+
+@pytest.mark.parametrize("victim", ["web", "worker", "sandbox", "postgres"])
+def test_after_kill_9_of_a_process_the_rest_stops_and_the_next_start_works(
+    installation: Installation, victim: str
+) -> None:
+    first = installation.start()
+    assert installation.process
+    names = {"web": "[wsgi:app]", "worker": "worker", "sandbox": "[ventanilla-sandbox]", "postgres": "/postgres"}
+    (found,) = [
+        child
+        for child in psutil.Process(installation.process.pid).children()
+        if any(word.endswith(names[victim]) for word in child.cmdline())
+    ]
+    found.kill()
+    assert installation.process.wait(STOP_SECONDS) == 1
+    assert "ended by itself (killed by SIGKILL)" in installation.said()
+    assert installation.left() == []
+    assert not (installation.instance / "demo.json").exists()
+    assert installation.start() == first
+
+
+def test_after_kill_9_of_the_supervisor_the_next_start_works_at_once(installation: Installation) -> None:
+    first = installation.start()
+    assert installation.process
+    installation.process.kill()
+    installation.process.wait()
+    assert installation.start() == first
+    assert installation.stop() == 0
+    assert installation.left() == []
+
+
+def test_everything_ends_when_the_supervisor_is_killed_even_without_a_next_start(installation: Installation) -> None:
+    installation.start()
+    assert installation.process
+    installation.process.kill()
+    installation.process.wait()
+    assert wait_until(lambda: installation.left() == [], STOP_SECONDS), installation.left()
+
+
+def test_interrupted_while_it_starts_it_leaves_nothing_either(installation: Installation) -> None:
+    process = installation.launch()
+    assert wait_until((installation.instance / "postgres").exists, PATIENCE)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 0
+    assert installation.left() == []
+    assert not (installation.instance / "demo.json").exists()
+    assert installation.start()
+
+
+def test_a_port_in_use_is_one_clear_line_and_changes_nothing(installation: Installation) -> None:
+    with socket.create_server(("127.0.0.1", installation.port + 1)):
+        assert installation.launch().wait(PATIENCE) == 1
+    assert installation.said() == (
+        f"Port {installation.port + 1} cannot be used (Address already in use). "
+        "Stop what listens there, or choose another pair: make run PORT=8100\n"
+    )
+    assert installation.left() == []
+
+
+def test_a_second_start_beside_the_first_is_refused_and_disturbs_nothing(installation: Installation) -> None:
+    described = installation.start()
+    running = installation.process
+    assert running
+    assert installation.launch().wait(PATIENCE) == 1
+    assert f"is already being run by process {running.pid}" in installation.said()
+    installation.process = running
+    assert json.loads((installation.instance / "demo.json").read_text()) == described
+    assert get(f"{described['base_url']}/readyz")[0] == 200
+
+
+def test_a_wrong_setting_stops_the_start_with_a_line_that_names_it(installation: Installation) -> None:
+    assert installation.launch(LOG_LEVEL="loud").wait(PATIENCE) == 1
+    assert "LOG_LEVEL" in installation.said()
+    assert installation.left() == []
