@@ -69,17 +69,11 @@ def check(link: Link, now: datetime) -> None:
 
 
 def reserve(session: Session, link: Link, now: datetime) -> None:
-    """Count a use, of two at the same time only as many as are left; raises as `check` does."""
-    counted = session.scalar(
-        update(Link)
-        .where(Link.id == link.id, Link.uses < Link.max_uses, Link.revoked_at.is_(None), Link.expires_at > now)
-        .values(uses=Link.uses + 1)
-        .returning(Link.id)
-        .execution_options(synchronize_session=False)
-    )
-    if counted is None:
-        check(session.get_one(Link, link.id, populate_existing=True), now)
-        raise LinkUsedUp
+    """Count a use, of several at the same time only as many as are left; raises as `check` does."""
+    current = session.get_one(Link, link.id, with_for_update=True, populate_existing=True)
+    check(current, now)
+    current.uses += 1
+    session.flush()
 
 
 def release(session: Session, link_id: UUID) -> None:

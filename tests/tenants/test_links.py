@@ -1,0 +1,191 @@
+"""Links: who has the token comes in until it expires, is used up or withdrawn; passphrases are tried a few times."""
+
+from __future__ import annotations
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+
+from app.database import Database
+from app.tenants import doors, links
+from app.tenants.errors import LinkClosed, LinkExpired, LinkRevoked, LinkUsedUp, TooManyTries, WrongPassphrase
+from app.tenants.models import Link
+from app.tenants.vault import Vault
+from app.words import WORDS
+from tests.tenancy import NOW, Tenant, tenant
+
+SOON = timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module")
+def mine(database: Database, vault: Vault) -> Tenant:
+    return tenant(database, vault, f"mine-{secrets.token_hex(4)}")
+
+
+@pytest.fixture(scope="module")
+def theirs(database: Database, vault: Vault) -> Tenant:
+    return tenant(database, vault, f"theirs-{secrets.token_hex(4)}")
+
+
+def make(db: Database, of: Tenant, **given: Any) -> Link:
+    """A link into the tenant's form, for a day and once unless `given` otherwise."""
+    with db.transaction(of.id) as session:
+        return links.create(session, form=of.form, **{"expires_at": NOW + timedelta(days=1)} | given)[0]
+
+
+def reload(db: Database, link: Link) -> Link:
+    """The link as it stands in the database now."""
+    with db.transaction(link.organization_id) as session:
+        return session.get_one(Link, link.id)
+
+
+def use(db: Database, link: Link, now: datetime = NOW) -> None:
+    """Count a use in a transaction of its own."""
+    with db.transaction(link.organization_id) as session:
+        links.reserve(session, link, now)
+
+
+def test_a_link_is_found_by_its_token_alone(database: Database, owner_engine: Engine, mine: Tenant) -> None:
+    assert doors.link(database, mine.link_token) == doors.Found(organization_id=mine.id, id=mine.link.id)
+    assert doors.link(database, mine.link_token[:-1]) is None
+    assert doors.link(database, "") is None
+    with owner_engine.connect() as connection:
+        assert mine.link_token not in repr(connection.execute(select(Link)).all())
+
+
+def test_tokens_have_more_than_128_random_bits() -> None:
+    assert links.TOKEN_BYTES * 8 >= 128
+
+
+def test_a_link_leads_in_until_it_expires(database: Database, mine: Tenant) -> None:
+    link = make(database, mine)
+    links.check(link, link.expires_at - SOON)
+    with pytest.raises(LinkExpired) as caught:
+        links.check(link, link.expires_at)
+    assert caught.value.params == {"date": link.expires_at}
+    with pytest.raises(LinkExpired):
+        use(database, link, link.expires_at)
+
+
+def test_a_use_counts_when_reserved(database: Database, mine: Tenant) -> None:
+    link = make(database, mine, max_uses=2)
+    use(database, link)
+    links.check(reload(database, link), NOW)
+    use(database, link)
+    with pytest.raises(LinkUsedUp):
+        links.check(reload(database, link), NOW)
+    with pytest.raises(LinkUsedUp):
+        use(database, link)
+    assert reload(database, link).uses == 2
+
+
+def test_a_reserved_use_can_be_given_back(database: Database, mine: Tenant) -> None:
+    link = make(database, mine)
+    use(database, link)
+    with database.transaction(mine.id) as session:
+        links.release(session, link.id)
+        links.release(session, link.id)  # there is no second one to give back
+    assert reload(database, link).uses == 0
+    use(database, link)
+
+
+def test_a_use_goes_with_its_transaction(database: Database, mine: Tenant) -> None:
+    link = make(database, mine)
+    with pytest.raises(ZeroDivisionError), database.transaction(mine.id) as session:
+        links.reserve(session, link, NOW)
+        raise ZeroDivisionError
+    use(database, link)
+
+
+def test_of_many_at_the_same_time_as_many_get_in_as_there_are_uses(database: Database, mine: Tenant) -> None:
+    link = make(database, mine, max_uses=3)
+
+    def attempt(_: int) -> bool:
+        try:
+            use(database, link)
+        except LinkUsedUp:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(attempt, range(8), timeout=30)) == 3
+    assert reload(database, link).uses == 3
+
+
+def test_a_withdrawn_link_is_closed(database: Database, mine: Tenant) -> None:
+    link = make(database, mine)
+    with database.transaction(mine.id) as session:
+        assert links.revoke(session, link.id, NOW)
+        assert not links.revoke(session, link.id, NOW)
+    with pytest.raises(LinkRevoked):
+        links.check(reload(database, link), NOW)
+    with pytest.raises(LinkRevoked):
+        use(database, link)
+
+
+def test_another_organizations_link_is_not_touched(database: Database, mine: Tenant, theirs: Tenant) -> None:
+    with database.transaction(mine.id) as session:
+        assert not links.revoke(session, theirs.link.id, NOW)
+        links.release(session, theirs.link.id)
+    links.check(reload(database, theirs.link), NOW)
+
+
+@pytest.mark.parametrize("refusal", [*LinkClosed.__subclasses__(), WrongPassphrase, TooManyTries])
+def test_every_refusal_has_words(refusal: type[LinkClosed]) -> None:
+    assert refusal.slug in WORDS
+
+
+def test_a_passphrase_opens(database: Database, owner_engine: Engine, mine: Tenant) -> None:
+    link = make(database, mine, passphrase="ábrete sésamo")
+    links.unlock(database, link, "ábrete sésamo", NOW)
+    with pytest.raises(WrongPassphrase):
+        links.unlock(database, link, "Ábrete sésamo", NOW)
+    assert reload(database, link).tries == 1
+    links.unlock(database, link, "ábrete sésamo", NOW)
+    assert reload(database, link).tries == 0
+    with owner_engine.connect() as connection:
+        assert "sésamo" not in repr(connection.execute(select(Link)).all())
+
+
+def test_without_a_passphrase_anything_opens(mine: Tenant) -> None:
+    assert links.passphrase_ok(mine.link, "")
+
+
+def test_a_passphrase_is_not_made_to_hash_books(database: Database, mine: Tenant) -> None:
+    link = make(database, mine, passphrase="x" * 200)
+    assert links.passphrase_ok(link, "x" * 200)
+    assert not links.passphrase_ok(link, "x" * 201)
+
+
+def test_tries_are_limited_and_cool_off(database: Database, mine: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = make(database, mine, passphrase="right")
+    monkeypatch.setattr(links, "check_password_hash", lambda _, text: text == "right")  # as slow as it is meant to be
+    for _ in range(links.MAX_TRIES):
+        with pytest.raises(WrongPassphrase):
+            links.unlock(database, link, "wrong", NOW)
+    with pytest.raises(TooManyTries):
+        links.unlock(database, link, "right", NOW)
+    with pytest.raises(TooManyTries):
+        links.unlock(database, link, "right", NOW + links.COOLING - SOON)
+    with pytest.raises(WrongPassphrase):
+        links.unlock(database, link, "wrong", NOW + links.COOLING)
+    assert reload(database, link).tries == 1
+    links.unlock(database, link, "right", NOW + links.COOLING)
+
+
+def test_many_tries_at_once_gain_nothing(database: Database, mine: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = make(database, mine, passphrase="right")
+    looked: list[str] = []
+    monkeypatch.setattr(links, "check_password_hash", lambda _, text: looked.append(text))
+
+    def attempt(number: int) -> None:
+        with pytest.raises((WrongPassphrase, TooManyTries)):
+            links.unlock(database, link, str(number), NOW)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(attempt, range(16), timeout=30))
+    assert len(looked) == links.MAX_TRIES
