@@ -55,7 +55,8 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
     health.init_app(app)
     portal.init_app(app, settings)
     cli.init_app(app)
-    app.wsgi_app = intake.KnownEnd(app.wsgi_app)  # type: ignore[method-assign] # how Flask has it wrapped
+    deadlines = intake.Deadlines.from_settings(settings)
+    app.wsgi_app = intake.KnownEnd(app.wsgi_app, deadlines)  # type: ignore[method-assign] # how Flask has it wrapped
     return app
 
 
