@@ -196,6 +196,16 @@ def test_the_second_and_a_pipelined_request_of_a_connection_are_whole(running: R
     assert [one["sha256"] for one in running.ledger("facturapi")] == [sha256(BODY).hexdigest()] * 3
 
 
+def test_small_requests_that_come_in_one_piece_are_told_apart(running: Running, raw: Raw) -> None:
+    bodies = [b'{"color": "00000%d"}' % number for number in range(3)]
+    head = f"PUT {ME}/customization HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {LIVE}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(bodies[0])}\r\n\r\n"
+    raw.send(b"".join(head.encode() + body for body in bodies))
+    for number in range(3):
+        assert f'"color":"00000{number}"'.encode() in raw.answer().read()
+    assert [one["sha256"] for one in running.ledger("facturapi")] == [sha256(body).hexdigest() for body in bodies]
+
+
 def test_a_status_comes_before_anything_is_stored(running: Running, raw: Raw) -> None:
     running.fault(provider="facturapi", action="status", status=503, headers={"Retry-After": "7"}, body={"why": "año"})
     raw.send(SIZED, BODY)
@@ -298,6 +308,20 @@ def test_a_dropped_answer_is_stored_and_the_connection_closed_in_order(
     assert raw.socket.recv(1) == b""
     assert entry(running)["status"] == 200
     assert logo(running)
+
+
+def test_clients_that_do_not_close_hold_nobody_up(running: Running, raw: Raw) -> None:
+    waiting = [Raw(running.url) for _ in range(8)]
+    started = time.monotonic()
+    for one in waiting:
+        running.fault(provider="facturapi", action="drop_answer")
+        one.send(SIZED, BODY)
+        assert one.socket.recv(1) == b""
+    assert logo(running)
+    # The server by itself waits two seconds for each of them, one after the other.
+    assert time.monotonic() - started < 8
+    for one in waiting:
+        one.close()
 
 
 def test_faults_are_taken_in_order_as_often_as_they_say_where_they_match(running: Running, raw: Raw) -> None:
