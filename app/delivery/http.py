@@ -9,13 +9,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Final
 
 import requests
 from requests import exceptions as wrong
 from requests.adapters import HTTPAdapter
-from requests.cookies import DefaultCookiePolicy  # type: ignore[attr-defined] # from the standard library
 from requests.structures import CaseInsensitiveDict
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, ReadTimeoutError
