@@ -25,6 +25,7 @@ BEGIN
             EXECUTE format('ALTER ROLE %I SET log_parameter_max_length = 0', name);
             EXECUTE format('ALTER ROLE %I SET log_min_error_statement = panic', name);
             EXECUTE format('ALTER ROLE %I SET log_error_verbosity = terse', name);
+            EXECUTE format('ALTER ROLE %I SET log_min_messages = log', name); -- their errors the gateway logs itself
         EXCEPTION WHEN insufficient_privilege THEN
             RAISE NOTICE 'The settings of % that keep values out of the server''s log are the administrator''s.', name;
         END;

@@ -18,8 +18,8 @@ depends_on = None
 LAST = "03.04.00_50"
 
 APP = """
--- A face puts jobs in and reads none.
-GRANT INSERT, SELECT (id) ON procrastinate_jobs TO ventanilla_app;
+-- A face puts jobs in and reads none: their numbers come back, and which lock was in the way of one.
+GRANT INSERT, SELECT (id, queueing_lock) ON procrastinate_jobs TO ventanilla_app;
 GRANT INSERT ON procrastinate_events TO ventanilla_app;
 GRANT USAGE ON SEQUENCE procrastinate_jobs_id_seq, procrastinate_events_id_seq TO ventanilla_app;
 GRANT EXECUTE ON FUNCTION procrastinate_defer_jobs_v1 TO ventanilla_app;

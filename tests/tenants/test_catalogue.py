@@ -130,7 +130,7 @@ def test_grants_on_columns(owner: Connection) -> None:
     def columns(role: str) -> dict[str, str]:
         return {row.relname: row.privileges for row in owner.execute(COLUMN_GRANTS, {"role": role})}
 
-    assert columns("ventanilla_app") == {"procrastinate_jobs": "SELECT id"}
+    assert columns("ventanilla_app") == {"procrastinate_jobs": "SELECT id queueing_lock"}
     assert columns("ventanilla_worker") == {
         "connections": "UPDATE paused_at paused_because verified_at",
         "links": "UPDATE uses",

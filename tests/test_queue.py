@@ -1,0 +1,174 @@
+"""The queue: a job is there if what it is for was committed; the worker does it, sweeps, and stops when told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import procrastinate
+import pytest
+from sqlalchemy import Engine, text
+
+from app import queue
+from app.database import Database
+from app.local.postgres import Embedded
+from app.records import jobs, uploads
+from app.records.states import State
+from app.tenants.vault import Vault
+from tests.tenancy import tenant
+
+JOBS = text("SELECT task_name, args, status::text FROM procrastinate_jobs ORDER BY id")
+WAIT_SECONDS = 20.0
+
+
+@pytest.fixture
+def worker(postgres: Embedded, clean: None) -> Iterator[Database]:
+    """The database as the worker sees it, with an empty queue."""
+    database = Database(postgres.worker_url, pool=2)
+    yield database
+    database.dispose()
+
+
+def queued(engine: Engine) -> list[tuple[Any, ...]]:
+    """What is in the queue."""
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(JOBS)]
+
+
+def test_a_job_is_committed_with_what_it_is_for(database: Database, worker: Database, owner_engine: Engine) -> None:
+    with database.transaction(uuid4()) as session:
+        queue.defer(session, jobs.sweep, timestamp=7)
+        assert queued(owner_engine) == []
+    assert queued(owner_engine) == [("sweep", {"timestamp": 7}, "todo")]
+
+
+def test_a_job_goes_with_what_it_was_for(database: Database, worker: Database, owner_engine: Engine) -> None:
+    with pytest.raises(ZeroDivisionError), database.transaction(uuid4()) as session:
+        queue.defer(session, jobs.sweep, timestamp=7)
+        raise ZeroDivisionError
+    assert queued(owner_engine) == []
+
+
+def test_a_worker_puts_jobs_in_too(worker: Database, owner_engine: Engine) -> None:
+    with worker.transaction(uuid4()) as session:
+        queue.defer(session, jobs.sweep, timestamp=7)
+    assert len(queued(owner_engine)) == 1
+
+
+def test_outside_a_transaction_no_job_goes_in(database: Database, worker: Database, owner_engine: Engine) -> None:
+    with database.doors() as session:
+        with pytest.raises(queue.NoTransaction):  # nothing was said to the database yet
+            queue.defer(session, jobs.sweep, timestamp=7)
+        session.execute(text("SELECT 1"))
+        session.commit()
+        with pytest.raises(queue.NoTransaction, match="sweep"):
+            queue.defer(session, jobs.sweep, timestamp=7)
+    assert queued(owner_engine) == []
+
+
+def test_a_face_reads_no_jobs(database: Database, worker: Database) -> None:
+    with pytest.raises(Exception, match="permission denied"), database.doors() as session:
+        session.execute(JOBS)
+
+
+def test_handlers_are_found(worker: Database) -> None:
+    queue.jobs.perform_import_paths()  # type: ignore[no-untyped-call] # of the library
+    assert "sweep" in queue.jobs.tasks
+
+
+def test_two_jobs_with_one_lock_are_refused_together(
+    database: Database, worker: Database, owner_engine: Engine
+) -> None:
+    with pytest.raises(procrastinate.exceptions.AlreadyEnqueued), database.transaction(uuid4()) as session:
+        queue.defer(session, jobs.sweep, timestamp=1)
+        queue.defer(session, jobs.sweep, timestamp=2)
+    assert queued(owner_engine) == []
+
+
+def work_until(postgres: Embedded, worker: Database, done: Callable[[], bool]) -> bool:
+    """Work until `done`, and say whether that was in time."""
+
+    async def main() -> bool:
+        working = asyncio.create_task(queue.work(postgres.worker_url, worker, signals=False))
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                while not done():
+                    assert not working.done()
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            return False
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+        return True
+
+    return asyncio.run(main())
+
+
+def test_the_worker_sweeps_by_itself(
+    postgres: Embedded, database: Database, worker: Database, vault: Vault, owner_engine: Engine
+) -> None:
+    """From the heartbeat's last to the end of what was orphaned: here it never beat at all."""
+    orphan = tenant(database, vault, f"orphan-{secrets.token_hex(4)}").upload
+
+    def ended() -> bool:
+        with database.transaction(orphan.organization_id) as session:
+            return uploads.get(session, orphan.id).state is State.FAILED
+
+    assert work_until(postgres, worker, ended)
+
+
+def test_a_job_that_was_done_leaves_no_trace(
+    postgres: Embedded, database: Database, worker: Database, owner_engine: Engine
+) -> None:
+    with database.transaction(uuid4()) as session:
+        queue.defer(session, jobs.sweep, timestamp=7)
+    assert work_until(postgres, worker, lambda: ("sweep", {"timestamp": 7}, "todo") not in queued(owner_engine))
+    assert all(args != {"timestamp": 7} for _, args, _ in queued(owner_engine))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_worker_stops_when_told(postgres: Embedded, worker: Database, owner_engine: Engine, number: int) -> None:
+    code = (
+        "import os; from pydantic import SecretStr; from app import queue; from app.database import Database;"
+        "url = SecretStr(os.environ['URL']); queue.run_worker(url, Database(url, pool=2))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent.parent,
+        env=os.environ | {"URL": postgres.worker_url.get_secret_value()},
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert _becomes(lambda: _workers(owner_engine) > 0)
+        process.send_signal(number)
+        _, complaints = process.communicate(timeout=WAIT_SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+    assert (process.returncode, complaints) == (0, b"")
+    assert _workers(owner_engine) == 0
+
+
+def _workers(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.scalar(text("SELECT count(*) FROM procrastinate_workers")) or 0)
+
+
+def _becomes(so: Callable[[], bool]) -> bool:
+    """Whether it becomes so in time."""
+    pause = threading.Event()
+    for _ in range(int(WAIT_SECONDS / 0.02)):
+        if so():
+            return True
+        pause.wait(0.02)
+    return False
