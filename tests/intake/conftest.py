@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.intake.serving import Gateway, running, self_signed
+
+# An example may take as long as a busy machine needs; a test has its own deadline.
+settings.register_profile("ventanilla", deadline=None)
+settings.load_profile("ventanilla")
 
 
 @pytest.fixture(scope="session")

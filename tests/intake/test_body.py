@@ -18,7 +18,8 @@ from app.intake.body import LARGEST_BLOCK, SMALLEST_BLOCK, Body
 from app.intake.errors import ClientGone, Malformed, TooSlow, Truncated
 from app.intake.pace import Deadlines
 
-DEADLINES = Deadlines(idle=0.05, grace=0.05)
+PATIENT = Deadlines(idle=30.0, grace=30.0)
+SHORT = Deadlines(idle=0.05, grace=0.05)
 
 
 class Wire:
@@ -39,8 +40,8 @@ class Wire:
         else:
             self.environ["CONTENT_LENGTH"] = str(length)
 
-    def body(self) -> Body:
-        return Body(self.environ, DEADLINES)
+    def body(self, deadlines: Deadlines = PATIENT) -> Body:
+        return Body(self.environ, deadlines)
 
     def close(self) -> None:
         self.ours.close()
@@ -143,13 +144,13 @@ def test_a_reset_is_a_client_that_has_gone(wire: Any) -> None:
 
 def test_a_stalled_client_is_too_slow(wire: Any) -> None:
     with pytest.raises(TooSlow):
-        wire(8).body().block()
+        wire(8).body(SHORT).block()
 
 
 def test_the_client_s_time_begins_with_the_first_read(wire: Any) -> None:
     now = [0.0]
     made = wire(3)
-    body = Body(made.environ, DEADLINES, lambda: now[0])
+    body = Body(made.environ, SHORT, lambda: now[0])
     now[0] = 100.0
     made.client.sendall(b"hel")
     assert body.block() == b"hel"
@@ -168,7 +169,7 @@ def test_a_chunked_body_is_read_through_the_server(wire: Any) -> None:
 def test_a_chunked_body_keeps_the_deadlines_and_leaves_the_server_its_socket(wire: Any) -> None:
     made = wire(None, b"3\r\nhel\r\n")
     with pytest.raises(TooSlow):
-        made.body().block()
+        made.body(SHORT).block()
     assert made.unreader.sock is made.ours
 
 
@@ -187,12 +188,22 @@ def test_a_broken_chunked_body_raises_our_own(wire: Any, sent: bytes, refusal: t
 
 
 def test_other_servers_are_read_through_wsgi_input() -> None:
-    body = Body({"wsgi.input": io.BytesIO(b"hello"), "CONTENT_LENGTH": "3"}, DEADLINES)
+    body = Body({"wsgi.input": io.BytesIO(b"hello"), "CONTENT_LENGTH": "3"}, PATIENT)
     assert (body.block(), body.block(), body.ended) == (b"hel", b"", True)
 
 
+@pytest.mark.parametrize("missing", ["gunicorn.socket", "its reader"])
+def test_what_is_half_like_our_server_is_another(wire: Any, missing: str) -> None:
+    made = wire(5, b"hello")
+    if missing == "its reader":
+        made.environ["wsgi.input"] = io.BytesIO(b"other")
+    else:
+        del made.environ[missing]
+    assert made.body().block() == (b"other" if missing == "its reader" else b"hello")
+
+
 def test_other_servers_can_end_too_early() -> None:
-    body = Body({"wsgi.input": io.BytesIO(b"he"), "CONTENT_LENGTH": "3"}, DEADLINES)
+    body = Body({"wsgi.input": io.BytesIO(b"he"), "CONTENT_LENGTH": "3"}, PATIENT)
     assert body.block() == b"he"
     with pytest.raises(Truncated):
         body.block()
@@ -200,17 +211,17 @@ def test_other_servers_can_end_too_early() -> None:
 
 @pytest.mark.parametrize("length", ["-1", "+1", "1.0", "²", "0x1", " 1", "1" * 19])
 def test_a_length_that_is_none_is_not_trusted(length: str) -> None:
-    body = Body({"wsgi.input": io.BytesIO(b"hello"), "CONTENT_LENGTH": length}, DEADLINES)
+    body = Body({"wsgi.input": io.BytesIO(b"hello"), "CONTENT_LENGTH": length}, PATIENT)
     assert (body.block(), body.ended) == (b"", False)
 
 
 def test_no_length_is_no_body() -> None:
-    body = Body({"wsgi.input": io.BytesIO(b"hello")}, DEADLINES)
+    body = Body({"wsgi.input": io.BytesIO(b"hello")}, PATIENT)
     assert (body.block(), body.ended) == (b"", True)
 
 
 def test_it_can_be_read_like_any_file() -> None:
-    body = Body({"wsgi.input": io.BytesIO(b"one\ntwo\nthree"), "CONTENT_LENGTH": "13"}, DEADLINES)
+    body = Body({"wsgi.input": io.BytesIO(b"one\ntwo\nthree"), "CONTENT_LENGTH": "13"}, PATIENT)
     assert body.readable()
     assert body.readline() == b"one\n"
     assert body.read(2) == b"tw"
@@ -226,10 +237,10 @@ def test_reading_nothing_ends_nothing(wire: Any, length: int | None) -> None:
 
 def test_a_request_has_one_body_whoever_asks_for_it(wire: Any) -> None:
     made = wire(8, b"hel")
-    body = Body.of(made.environ, DEADLINES)
-    patient = Deadlines(idle=60.0)
-    assert Body.of(made.environ, patient) is body
-    assert body.deadlines is patient
+    body = Body.of(made.environ, PATIENT)
+    assert isinstance(body, Body)
+    assert Body.of(made.environ, SHORT) is body
+    assert body.deadlines is SHORT
 
 
 @given(st.binary(max_size=300), st.integers(0, 300), st.integers(0, 300), st.lists(st.integers(1, 50), max_size=40))

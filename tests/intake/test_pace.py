@@ -106,6 +106,11 @@ def test_deadlines_come_from_the_settings() -> None:
     )
 
 
+def test_the_defaults_are_those_of_the_settings() -> None:
+    defaults = {name: field.default for name, field in Settings.model_fields.items() if not field.is_required()}
+    assert Deadlines.from_settings(Settings.model_construct(**defaults)) == Deadlines()
+
+
 def test_what_is_there_is_received(pair: tuple[socket.socket, socket.socket], watch: Watch) -> None:
     ours, theirs = pair
     theirs.sendall(b"hello")
