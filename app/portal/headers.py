@@ -25,8 +25,9 @@ POLICY = {
 HEADERS = {
     "Content-Security-Policy": "; ".join(f"{directive} {source}" for directive, source in POLICY.items()),
     "X-Content-Type-Options": "nosniff",
-    # The addresses of links and outcomes are keys; they go to no other site, nor to our own next page.
-    "Referrer-Policy": "no-referrer",
+    # Some addresses are keys, so no page's path leaves it. `no-referrer` would say as much, but under it browsers send
+    # `Origin: null` with our own forms, which is refused.
+    "Referrer-Policy": "strict-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -39,7 +39,7 @@ def link(token: str) -> ResponseReturnValue:
 def hand_in_by_link(token: str) -> ResponseReturnValue:
     """Take a hand-in through a personal link."""
     way = entrance.by_link(token)
-    return redirect(way.address, 303) if way.locked else _hand_in(way)
+    return (_passphrase(way, token)[0], 403) if way.locked else _hand_in(way)
 
 
 @portal.post("/l/<token>/passphrase")

@@ -121,7 +121,7 @@ def test_opening_a_link_uses_nothing_up(counter: Counter) -> None:
         assert response.status_code == 200
     assert '<html lang="en">' in response.text
     assert f'action="/l/{token}"' in response.text
-    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Referrer-Policy"] == "strict-origin"
     assert counter.client.head(f"/l/{token}").status_code == 200
     assert counter.uses(link) == 0
 
@@ -158,7 +158,9 @@ def test_a_link_with_a_passphrase_asks_for_it_first(counter: Counter) -> None:
     assert 'name="passphrase"' in response.text
     assert 'type="file"' not in response.text
     # Files that are sent before it are not even read.
-    assert counter.client.post(f"/l/{token}").headers["Location"] == f"/l/{token}"
+    response = counter.client.post(f"/l/{token}")
+    assert response.status_code == 403
+    assert 'name="passphrase"' in response.text
 
 
 @pytest.mark.parametrize("state", [State.DELIVERED, State.FAILED, State.UNKNOWN, State.REJECTED, State.DELIVERING])

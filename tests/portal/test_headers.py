@@ -19,7 +19,7 @@ def test_every_response_says_what_a_browser_may_do(client: FlaskClient, address:
     assert policy.pop("default-src") == "'none'"
     assert policy.pop("require-trusted-types-for") == "'script'"
     assert set(policy.values()) == {"'self'", "'none'"}
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "strict-origin"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "Strict-Transport-Security" not in headers
 
