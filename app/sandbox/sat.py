@@ -311,7 +311,7 @@ def _extensions(profile: _Profile) -> list[tuple[univ.ObjectIdentifier, bool, An
         (rfc5280.id_ce_basicConstraints, True, rfc5280.BasicConstraints())
     ]
     if profile.usage:
-        extensions.append((rfc5280.id_ce_keyUsage, False, rfc5280.KeyUsage(profile.usage)))
+        extensions.append((rfc5280.id_ce_keyUsage, False, rfc5280.KeyUsage(",".join(profile.usage))))
     if profile.extended:
         purposes = rfc5280.ExtKeyUsageSyntax()
         purposes.extend([rfc5280.id_kp_emailProtection, rfc5280.id_kp_clientAuth])

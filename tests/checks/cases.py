@@ -179,6 +179,7 @@ _PASSED: Final = (
     Case(id="rfc-in-small-letters", make=issued(rfc="oño120726rx3"), facts={"rfc": "OÑO120726RX3"}),
     Case(id="issuer-ac6", make=issued(ac6_issuer=True)),
     Case(id="controls-in-branch", make=issued(branch="Sucursal\x00\n1"), facts={"branch": "Sucursal 1"}),
+    Case(id="name-like-pem", make=issued(name="-----BEGIN A NAME")),
     Case(id="blank-branch", make=issued(branch=" "), facts={"branch": ""}),
     Case(
         id="beyond-2049",

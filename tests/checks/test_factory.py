@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-from app.sandbox.sat import issue
+from app.sandbox.sat import Kind, issue
 
 
 def test_an_ordinary_one_is_an_ordinary_certificate() -> None:
@@ -18,6 +18,12 @@ def test_an_ordinary_one_is_an_ordinary_certificate() -> None:
     assert certificate.not_valid_before_utc == one.not_before
     assert certificate.not_valid_after_utc == one.not_after == one.not_before + timedelta(days=1461)
     assert certificate.public_key() == load_der_private_key(one.key, one.password.encode()).public_key()
+
+
+@pytest.mark.parametrize(("kind", "usage"), [("csd", b"\x03\x02\x06\xc0"), ("fiel", b"\x03\x02\x03\xd8")])
+def test_key_usage_is_to_the_bit_what_the_sat_writes(kind: Kind, usage: bytes) -> None:
+    certificate = x509.load_der_x509_certificate(issue(kind=kind).cer)
+    assert certificate.extensions.get_extension_for_class(x509.KeyUsage).value.public_bytes() == usage
 
 
 def test_it_is_valid_today_unless_said_otherwise() -> None:

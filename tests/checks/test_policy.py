@@ -45,7 +45,7 @@ def test_a_file_that_nobody_asked_for_is_refused() -> None:
     with pytest.raises(Rejected) as refusal:
         hand_in(WANTED, file("contract", b"x"), file("invoice", b"x"), **WHOLE)
     assert (refusal.value.slug, refusal.value.field) == ("unknown-part", "invoice")
-    assert WORDS["unknown-part"] % refusal.value.params
+    assert WORDS["unknown-part"] % refusal.value.params == "“invoice” is not a field of this form. Remove it."
 
 
 @pytest.mark.parametrize(
@@ -95,4 +95,6 @@ def test_a_field_is_there_and_of_its_length(changed: dict[str, Any], slug: str, 
     with pytest.raises(Rejected) as refusal:
         hand_in(WANTED, file("contract", b"x"), **(WHOLE | changed))
     assert (refusal.value.slug, refusal.value.field) == (slug, field)
+    limits = {field.name: field.max_length for field in FIELDS}
+    assert refusal.value.params == ({"name": field, "limit": limits[field]} if slug == "field-too-long" else {})
     assert WORDS[slug] % refusal.value.params
