@@ -1,7 +1,8 @@
-"""The queue: Procrastinate's tables, as its release 3.4 to 3.10 has them.
+"""The queue: Procrastinate's tables, as the library that is installed makes them.
 
-They come from the migrations that the library ships, which do not change once released, up to a fixed one: a newer
-library brings further ones, and with them a further revision here.
+Its own steps cannot be replayed up to a fixed one: they add values to types and use them, which servers before 17 do
+not allow within one transaction. So a newer library makes newer tables here at once, and the revision that brings its
+further steps to older databases has to look first whether they are there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-LAST = "03.04.00_50"
+#: The library's newest step when this was written; a test fails when there is a newer one.
+QUEUE_STEP = "03.04.00_50_post_add_retry_failed_job_procedure.sql"
 
 APP = """
 -- A face puts jobs in and reads none: their numbers come back, and which lock was in the way of one.
@@ -64,11 +66,8 @@ $$
 
 
 def upgrade() -> None:
-    """Bring the library's tables to where they are today, and let each role do what it has to."""
-    folder = resources.files("procrastinate.sql") / "migrations"
-    for step in sorted(folder.iterdir(), key=lambda path: path.name):
-        if step.name.endswith(".sql") and step.name[: len(LAST)] <= LAST:
-            _run(step.read_text(encoding="utf-8"))
+    """Make the library's tables, and let each role do what it has to."""
+    _run((resources.files("procrastinate.sql") / "schema.sql").read_text(encoding="utf-8"))
     _run(EVERYTHING)
     _run(APP)
 
