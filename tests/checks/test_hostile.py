@@ -6,7 +6,6 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -38,20 +37,22 @@ from tests.checks.forging import (
     validity_from,
 )
 
-#: Far from holding a worker, even on a slow machine; the harm meant here takes from seconds to minutes.
+#: Seconds of computing that every verdict has to do with; the harm meant here takes from several to hundreds.
 SOON = 2.0
 
-properties = settings(deadline=timedelta(seconds=SOON))
+properties = settings(deadline=None)  # the time that counts is measured below, whatever else the machine is doing
 
 
 def verdict(cer: bytes = GENUINE.cer, key: bytes = GENUINE.key, password: str = PASSWORD) -> str:
+    started = time.thread_time()
     try:
         check(cer, key, SecretStr(password), kind="csd", expected_rfc=None, now=NOW)
     except Rejected as refusal:
         found = refusal.slug
     else:
-        return "ok"
-    assert found in CERTIFICATE
+        found = "ok"
+    assert time.thread_time() - started < SOON
+    assert found in {"ok", *CERTIFICATE}
     return found
 
 
@@ -149,9 +150,7 @@ def test_a_forged_certificate_gets_its_verdict_soon(bomb: str) -> None:
     make, expected = CERTIFICATES[bomb]
     cer = make()
     assert len(cer) <= MAXIMUM_BYTES
-    started = time.perf_counter()
     assert verdict(cer=cer) == expected
-    assert time.perf_counter() - started < SOON
 
 
 KEYS: dict[str, tuple[Callable[[], bytes], str]] = {
@@ -178,9 +177,7 @@ def test_a_forged_key_gets_its_verdict_soon(bomb: str) -> None:
     make, expected = KEYS[bomb]
     key = make()
     assert 500 <= len(key) <= MAXIMUM_BYTES
-    started = time.perf_counter()
     assert verdict(key=key) == expected
-    assert time.perf_counter() - started < SOON
 
 
 def test_no_refusal_carries_the_password() -> None:

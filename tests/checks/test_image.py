@@ -127,10 +127,10 @@ def test_any_bytes_get_a_verdict(start: bytes, rest: bytes) -> None:
     ids=["many chunks", "endless fill", "many segments", "many scans"],
 )
 def test_a_file_made_to_take_long_does_not(data: bytes) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(Rejected):
         check(data, field="file")
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_a_logo_is_described_and_its_size_is_the_operations() -> None:
