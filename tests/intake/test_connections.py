@@ -217,6 +217,17 @@ def test_a_refusal_reaches_a_client_that_sends_everything_first(counter: Gateway
         assert client.is_closed()
 
 
+def test_a_client_that_goes_on_sending_after_its_refusal_can_finish_and_read_it(counter: Gateway) -> None:
+    with counter.connect() as client:
+        client.send(post("/collect", b"x" * 10_000, length=910_000))
+        assert client.sock.recv(1, socket.MSG_PEEK) == b"H"  # the answer is there, the larger part of the body is not
+        for _ in range(9):
+            client.send(b"x" * 100_000)
+            time.sleep(0.03)  # a server that had closed would break the next piece; that it has not is no event
+        assert client.answer().status == 413
+        assert client.is_closed()
+
+
 def test_a_refusal_reaches_requests(counter: Gateway) -> None:
     with requests.Session() as session:
         for _ in range(2):
