@@ -78,7 +78,7 @@ def receive_form(operation: Operation, *, notice: str | None) -> Sent:
     secrets = {field.name for field in operation.fields if field.kind == "password"}
     declared = {field.name for field in operation.fields} - secrets
     collected = _collect(
-        files={part.name for part in operation.parts},
+        files=[part.name for part in operation.parts],
         fields={*declared, *OWN_FIELDS},
         secrets=secrets,
         # One byte more than the operation takes: its check then says of what is too large what to do about it.

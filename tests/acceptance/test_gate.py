@@ -199,7 +199,7 @@ class TestLinks:
         page = counter.hand_in(files(), address=link)
         outcome = page.address.rpartition("/")[2]
         for address in (link, page.address):
-            assert counter.customer().open(address).headers["Referrer-Policy"] == "no-referrer"
+            assert counter.customer().open(address).headers["Referrer-Policy"] == "strict-origin"
         assert token not in counter.world.gateway.log()
         assert outcome not in counter.world.gateway.log()
 
@@ -280,7 +280,7 @@ class TestTenants:
         for counter in (first, second):
             counter.hand_in(files())
         puts = first.puts
-        assert [put["path"].split("/")[3] for put in puts] == [first.account, second.account]
+        assert [put["path"].split("/")[4] for put in puts] == [first.account, second.account]
         assert [put["authorization"] for put in puts] == [f"Bearer {first.key}", f"Bearer {second.key}"]
         assert [upload.organization_id for upload in first.world.rows(Upload)] == [
             first.organization.id,

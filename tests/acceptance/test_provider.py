@@ -169,12 +169,12 @@ CODES = {
     "certificate_not_yet_valid": "not_yet_valid",
     "csd_required": "fiel_not_csd",
     "certificate_invalid": "revoked",
-    "certificate_files_invalid": "cer_unreadable",
+    "certificate_files_invalid": "key_unreadable",
     "certificate_files_required": "missing",
     "certificate_file_required": "missing",
     "private_key_file_required": "missing",
-    "certificate_previous_rfc_mismatch": "rfc_mismatch",
-    "certificate_fiel_rfc_mismatch": "rfc_mismatch",
+    # Without an earlier RFC to name there is no sentence of ours for it.
+    "certificate_fiel_rfc_mismatch": "provider-refused",
     "something_new": "provider-refused",
 }
 
@@ -191,6 +191,16 @@ def test_what_facturapi_says_of_a_certificate_is_said_in_our_words(code: str, co
     assert (attempt.provider_http_status, attempt.provider_code, attempt.provider_message) == (400, code, message)
     assert message in page.text
     assert "%(" not in page.text
+
+
+def test_facturapi_keeps_an_organization_to_the_rfc_of_its_first_certificate(counter: Counter) -> None:
+    counter.hand_in(files(rfc="EKU9003173C9"))
+
+    page = counter.hand_in(files(rfc="CACX7605101P8"), language="en")
+
+    said = sentence("rfc_mismatch", {"rfc": "CACX7605101P8", "expected": "EKU9003173C9"}, "en")
+    assert said in page.text
+    assert [upload.state for upload in counter.world.rows(Upload)] == [State.DELIVERED, State.FAILED]
 
 
 def test_a_provider_that_is_down(counter: Counter, nowhere: Any) -> None:

@@ -81,7 +81,7 @@ def test_verdict(case: Case, language: str, open_counter: Open) -> None:
 def check_delivered(counter: Counter, case: Case) -> None:
     (put,) = counter.puts
     kind = counter.form.operation.partition("/")[2]
-    assert put["path"] == f"/v2/organizations/{counter.account}/{kind}"
+    assert put["path"] == f"/facturapi/v2/organizations/{counter.account}/{kind}"
     assert put["authorization"] == f"Bearer {counter.key}"
     assert put["complete"]
     assert put["status"] == 200
