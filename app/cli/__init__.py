@@ -5,17 +5,19 @@ from __future__ import annotations
 import click
 from flask import Flask
 
-from app.cli.connections import connection
-from app.cli.doctor import doctor
-from app.cli.forms import form, link
-from app.cli.ground import db, sandbox, vault
-from app.cli.organizations import org
-from app.cli.tokens import token
-from app.cli.worker import worker
+from app.cli import connections, doctor, forms, ground, organizations, tokens, worker
 
 #: What works where nothing is set up yet.
-GROUND = (doctor, db, vault, sandbox)
-EVERYTHING = (*GROUND, org, connection, form, link, token, worker)
+GROUND = (doctor.doctor, ground.db, ground.vault, ground.sandbox)
+EVERYTHING = (
+    *GROUND,
+    organizations.org,
+    connections.connection,
+    forms.form,
+    forms.link,
+    tokens.token,
+    worker.worker,
+)
 
 
 def init_app(app: Flask) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import click
 from flask.cli import with_appcontext
 
@@ -18,6 +21,7 @@ def worker() -> None:
     url = services().settings.database_worker_url
     if url is None:
         raise click.ClickException("DATABASE_WORKER_URL is missing: PostgreSQL as the role ventanilla_worker.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the queue takes them, for an end in good order
     database = Database(url, pool=4)
     heartbeat = Heartbeat(database, "worker")
     heartbeat.start()

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from app.cli import doctor
+from app.config import Settings
+from app.local.postgres import Embedded
+from app.tenants.vault import create_keyset
+from tests.cli.conftest import Run
+from tests.servers import environment_of
+
+Examine = Callable[..., tuple[int, dict[str, str]]]
+
+
+@pytest.fixture
+def examine(run: Run, settings: Settings) -> Examine:
+    """Run the doctor with some settings changed; its exit code, and its lines by what they are about."""
+
+    def examine(**changes: Any) -> tuple[int, dict[str, str]]:
+        done = run("doctor", env=environment_of(settings) | changes)
+        return done.exit_code, {line[6:18].strip(): line for line in done.output.splitlines()}
+
+    return examine
+
+
+def connect(run: Run, *, environment: str = "sandbox") -> None:
+    done = run(
+        *("connection", "add", "acme", "facturapi", "--environment", environment, "--no-verify"),
+        *("--setting", "organization_id=5a2a307be93a2f00129ea035"),
+        stdin="sk_user_0123456789abcdef\n",
+    )
+    assert done.exit_code == 0, done.output
+
+
+def test_all_is_well(examine: Examine, run: Run, acme: str) -> None:
+    connect(run)
+    code, lines = examine()
+    assert code == 0, lines
+    assert [*lines] == [
+        *("settings", "vault", "spool", "database", "role", "clock", "migrations", "row security", "vault keys"),
+        *("facturapi", "worker role"),
+    ]
+    assert {name for name, line in lines.items() if not line.startswith("ok")} == {"spool"}
+    assert "ventanilla_app" in lines["role"]
+
+
+def test_before_there_is_a_connection_no_provider_is_looked_for(examine: Examine) -> None:
+    code, lines = examine()
+    assert (code, lines["providers"]) == (0, "n/a   providers    no connection yet")
+
+
+def test_missing_settings_are_named_one_a_line(run: Run) -> None:
+    done = run("doctor", env={"DATABASE_URL": "mysql://x", "SECRET_KEY": "short"})
+    assert done.exit_code == 1
+    for name in ("DATABASE_URL", "SECRET_KEY", "VAULT_KEYSET"):
+        assert len([line for line in done.output.splitlines() if line.startswith("FAIL") and name in line]) == 1
+
+
+def test_a_database_that_does_not_answer(examine: Examine, tmp_path: Path) -> None:
+    code, lines = examine(DATABASE_URL=f"postgresql://nobody:hunter2@/none?host={tmp_path}")
+    assert code == 1
+    assert lines["database"].startswith("FAIL")
+    assert "hunter2" not in "".join(lines.values())
+
+
+def test_a_vault_that_is_missing_is_the_demos_or_anothers(
+    examine: Examine, run: Run, acme: str, tmp_path: Path
+) -> None:
+    connect(run)
+    code, lines = examine(VAULT_KEYSET=str(tmp_path / "none.json"))
+    assert code == 1
+    assert "cannot be read" in lines["vault"]
+    code, lines = examine(VENTANILLA_MODE="production")
+    assert code == 1
+    assert "VAULT_KEYSET is the demo's" in lines["vault"]
+    create_keyset(tmp_path / "another.json")
+    code, lines = examine(VAULT_KEYSET=str(tmp_path / "another.json"))
+    assert code == 1
+    assert lines["vault"].startswith("ok")
+    assert lines["vault keys"].startswith("FAIL")
+
+
+def test_a_role_that_nothing_binds(examine: Examine, postgres: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
+    mighty = text("SELECT 'somebody' AS rolname, true AS mighty")
+    monkeypatch.setattr(doctor, "ROLE", mighty)
+    code, lines = examine()
+    assert code == 1
+    assert "nothing keeps organizations apart" in lines["role"]
+    assert "DATABASE_WORKER_URL" in lines["worker role"]
+
+
+@pytest.fixture
+def unforced(owner_engine: Engine) -> Iterator[None]:
+    def alter(what: str) -> None:
+        with owner_engine.begin() as connection:
+            connection.execute(text(f"ALTER TABLE uploads {what} ROW LEVEL SECURITY"))
+
+    alter("NO FORCE")
+    yield
+    alter("FORCE")
+
+
+def test_a_table_without_row_security_is_named(examine: Examine, unforced: None) -> None:
+    code, lines = examine()
+    assert code == 1
+    assert "not in force on uploads" in lines["row security"]
+
+
+def test_tables_of_another_version(examine: Examine, owner_engine: Engine) -> None:
+    with owner_engine.begin() as connection:
+        former = connection.scalars(text("SELECT version_num FROM alembic_version")).one()
+        connection.execute(text("UPDATE alembic_version SET version_num = 'older'"))
+    try:
+        code, lines = examine()
+    finally:
+        with owner_engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = :former"), {"former": former})
+    assert code == 1
+    assert lines["migrations"].endswith("→ flask db upgrade")
+
+
+def test_a_clock_that_is_off(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) - timedelta(seconds=30)
+
+    monkeypatch.setattr(doctor, "datetime", Late)
+    code, lines = examine()
+    assert code == 1
+    assert "30.0 s apart" in lines["clock"]
+    assert datetime.now(UTC)
+
+
+def test_a_provider_out_of_reach(examine: Examine, run: Run, acme: str) -> None:
+    connect(run)
+    code, lines = examine(SANDBOX_URL="http://127.0.0.1:1", EGRESS_ALLOW="http://127.0.0.1:1")
+    assert code == 1
+    assert "127.0.0.1:1 cannot be reached" in lines["facturapi"]
+
+
+def test_a_worker_role_that_cannot_sign_in(examine: Examine, tmp_path: Path) -> None:
+    code, lines = examine(DATABASE_WORKER_URL=f"postgresql://nobody:hunter2@/none?host={tmp_path}")
+    assert code == 1
+    assert "cannot sign in" in lines["worker role"]

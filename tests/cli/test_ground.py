@@ -1,0 +1,125 @@
+"""The commands that work before a gateway could start, as processes of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings
+from app.database import Database, is_migrated
+from app.local.place import ROOT
+from app.local.postgres import Embedded
+from app.local.processes import wait_until
+from app.tenants.vault import Vault
+from tests.cli.conftest import Run
+from tests.servers import environment_of
+
+FLASK = str(Path(sys.executable).parent / "flask")
+
+
+def flask(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `flask` in an environment that says nothing else."""
+    told = {"PATH": os.environ["PATH"], **environment}
+    return subprocess.run(
+        [FLASK, *arguments], cwd=ROOT, env=told, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_vault_create_makes_a_keyset_and_never_replaces_one(tmp_path: Path) -> None:
+    path = tmp_path / "keyset.json"
+    done = flask("vault", "create", VAULT_KEYSET=str(path))
+    assert done.returncode == 0, done.stderr
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not Vault.load(path).demo
+    made = path.read_bytes()
+    again = flask("vault", "create", VAULT_KEYSET=str(path))
+    assert again.returncode == 1
+    assert "is there already and stays" in again.stderr
+    assert path.read_bytes() == made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "sentence"),
+    [
+        (["vault", "create"], {}, "VAULT_KEYSET is missing: where the keyset is to be."),
+        (["vault", "create"], {"VAULT_KEYSET": "/no/such/folder/keyset"}, "cannot be written: No such file"),
+        (["db", "upgrade"], {}, "DATABASE_OWNER_URL is missing"),
+        (["db", "upgrade"], {"DATABASE_OWNER_URL": "postgresql://o:hunter2@/x?host=/none"}, "Nothing was changed"),
+        (["org", "list"], {}, "SECRET_KEY is missing."),
+        (["connection", "add", "acme", "facturapi", "--environment", "live"], {}, "DATABASE_URL is missing."),
+    ],
+)
+def test_what_is_missing_is_named(arguments: list[str], environment: dict[str, str], sentence: str) -> None:
+    done = flask(*arguments, **environment)
+    assert done.returncode
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
+
+
+@pytest.fixture
+def empty() -> Iterator[Embedded]:
+    """A server without tables."""
+    folder = Path(tempfile.mkdtemp(prefix="ventanilla-test-"))
+    with Embedded(folder / "postgres", durable=False) as server:
+        yield server
+    shutil.rmtree(folder)
+
+
+def test_db_upgrade_makes_the_tables_and_can_run_twice(empty: Embedded) -> None:
+    for _ in range(2):
+        done = flask("db", "upgrade", DATABASE_OWNER_URL=empty.owner_url.get_secret_value())
+        assert (done.returncode, done.stdout) == (0, "The tables are those of this version.\n"), done.stderr
+    database = Database(empty.app_url)
+    assert is_migrated(database)
+    database.dispose()
+
+
+def test_a_server_is_told_what_is_wrong_and_does_not_start() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import wsgi"], cwd=ROOT, env={}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode
+    assert done.stderr.splitlines()[0].startswith("SECRET_KEY is missing.")
+    assert "Traceback" not in done.stderr
+
+
+def test_the_worker_needs_its_own_role(run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = flask("worker", **{**environment_of(settings), "DATABASE_WORKER_URL": ""})
+    assert done.returncode
+    assert "DATABASE_WORKER_URL" in done.stderr
+
+
+@pytest.mark.live
+def test_the_worker_beats_and_leaves(settings: Settings, database: Database, clean: None) -> None:
+    from sqlalchemy import select
+
+    from app.records.models import Process
+
+    def kinds() -> list[str]:
+        with database.doors() as session:
+            return list(session.scalars(select(Process.kind)))
+
+    told = {"PATH": os.environ["PATH"], **environment_of(settings)}
+    with subprocess.Popen([FLASK, "--app", "wsgi", "worker"], cwd=ROOT, env=told, stderr=subprocess.DEVNULL) as worker:
+        try:
+            assert wait_until(lambda: kinds() == ["worker"], 30)
+        finally:
+            worker.terminate()
+        assert worker.wait(30) == 0
+    assert kinds() == []
+
+
+@pytest.mark.live
+def test_the_sandbox_runs_as_a_stranger(tmp_path: Path) -> None:
+    done = flask("sandbox", SANDBOX_PORT="none", SANDBOX_DIR=str(tmp_path / "sandbox"))
+    assert done.returncode
+    assert "SANDBOX_PORT is missing or no number" in done.stderr

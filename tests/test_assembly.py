@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from app import create_app
+from app.config import ConfigurationError, Settings
+from app.database import Database
+from app.records.models import Process
+from app.tenants.vault import create_keyset
+
+
+@pytest.fixture
+def logged(settings: Settings, clean: None) -> Iterator[tuple[Flask, io.StringIO]]:
+    """The gateway, with what it logs."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    app = create_app(settings)
+    (handler,) = root.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(written := io.StringIO())
+    yield app, written
+    app.extensions["ventanilla"].process.stop()
+    app.extensions["ventanilla"].database.dispose()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_production_refuses_the_demos_keyset(settings: Settings) -> None:
+    production = settings.model_copy(update={"ventanilla_mode": "production"})
+    with pytest.raises(ConfigurationError, match="VAULT_KEYSET is the demo's"):
+        create_app(production)
+
+
+def test_production_refuses_the_demos_secret(settings: Settings) -> None:
+    told = {name: value for name, value in settings if name not in {"ventanilla_mode", "secret_key"}}
+    with pytest.raises(ValueError, match="SECRET_KEY is the demo's"):
+        Settings(ventanilla_mode="production", secret_key=SecretStr("demo-" + 40 * "k"), **told)
+
+
+def test_production_starts_on_its_own(settings: Settings, tmp_path: Path) -> None:
+    create_keyset(tmp_path / "keyset.json")
+    told = {"ventanilla_mode": "production", "vault_keyset": tmp_path / "keyset.json"}
+    app = create_app(settings.model_copy(update=told))
+    assert app.test_client().get("/readyz").status_code == 200
+    app.extensions["ventanilla"].database.dispose()
+
+
+def test_a_request_is_logged_by_its_rule_without_its_key_or_query(
+    logged: tuple[Flask, io.StringIO],
+) -> None:
+    app, written = logged
+    app.test_client().get("/l/0123456789abcdef0123456789abcdef?secret=hunter2")
+    said = written.getvalue()
+    assert "rule=/l/<token>" in said
+    assert "status=404" in said
+    assert "0123456789abcdef" not in said
+    assert "hunter2" not in said
+
+
+def test_a_fault_of_ours_is_logged_without_the_address(logged: tuple[Flask, io.StringIO]) -> None:
+    app, written = logged
+
+    @app.get("/broken/<key>")
+    def broken(key: str) -> str:
+        raise LookupError(len(key))
+
+    assert app.test_client().get("/broken/0123456789abcdef?secret=hunter2").status_code == 500
+    said = written.getvalue()
+    assert "request failed" in said
+    assert "LookupError: 16" in said
+    assert "0123456789abcdef" not in said
+    assert "hunter2" not in said
+
+
+def test_the_process_beats_from_the_first_request_that_may_change_something(
+    logged: tuple[Flask, io.StringIO], database: Database
+) -> None:
+    app, _ = logged
+
+    def known() -> list[str]:
+        with database.doors() as session:
+            return list(session.scalars(select(Process.kind)))
+
+    client = app.test_client()
+    client.get("/healthz")
+    assert known() == []
+    client.post("/f/none")
+    client.post("/f/none")
+    assert known() == ["web"]
