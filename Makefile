@@ -35,7 +35,7 @@ check: setup ## Linters, types, import rules and the fast tests: seconds
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/pytest -q -n auto --dist loadgroup -m "not live"
 
 .PHONY: coverage

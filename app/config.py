@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     idle_seconds: PositiveFloat = Field(default=20.0, description="Longest silence of a client while it sends.")
     minimum_rate: PositiveInt = Field(default=240, description="Bytes a second a client must keep up after a grace.")
     rate_grace_seconds: PositiveFloat = Field(default=5.0, description="How long a client may be slower than that.")
-    drain_bytes: PositiveInt = Field(default=1 << 20, description="Most bytes read and dropped after a refusal.")
+    drain_bytes: PositiveInt = Field(default=32 << 20, description="Most bytes read and dropped after a refusal.")
     drain_seconds: PositiveFloat = Field(default=5.0, description="Longest time spent on them.")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")

@@ -10,7 +10,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_private_key
 from pyasn1.codec.der import decoder, encoder
 from pyasn1.error import PyAsn1Error
-from pyasn1.type import univ
+from pyasn1.type import char, univ
 from pyasn1_modules import rfc5208, rfc5280, rfc8018
 
 Kind = Literal["csd", "fiel"]
@@ -109,7 +109,10 @@ def _kind(subject: dict[str, str], extensions: dict[str, bytes]) -> Kind:
 
 def _text(value: bytes) -> str:
     """An attribute's text, whatever string type and encoding the SAT chose for it."""
-    content = bytes(decoder.decode(value)[0])
+    string = decoder.decode(value)[0]
+    content = bytes(string)
+    if isinstance(string, char.BMPString):
+        return content.decode("utf-16-be")
     try:
         return content.decode()
     except UnicodeDecodeError:
