@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -92,6 +95,16 @@ def tenant(db: Database, vault: Vault, slug: str, *, passphrase: str | None = No
         attempt=attempt,
         outcome_token=outcome_token,
     )
+
+
+def becomes(so: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether it becomes so in time; for what tells nobody when it does."""
+    pause, deadline = threading.Event(), time.monotonic() + seconds
+    while not so():
+        if time.monotonic() > deadline:
+            return False
+        pause.wait(0.01)
+    return True
 
 
 def house(db: Database, vault: Vault, name: str = "facturapi-house", key: str = KEY) -> Connection:

@@ -8,7 +8,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from app.local.postgres import Embedded
 from app.records import jobs, uploads
 from app.records.states import State
 from app.tenants.vault import Vault
-from tests.tenancy import tenant
+from tests.tenancy import becomes, tenant
 
 JOBS = text("SELECT task_name, args, status::text FROM procrastinate_jobs ORDER BY id")
 WAIT_SECONDS = 20.0
@@ -149,7 +148,7 @@ def test_the_worker_stops_when_told(postgres: Embedded, worker: Database, owner_
         stderr=subprocess.PIPE,
     )
     try:
-        assert _becomes(lambda: _workers(owner_engine) > 0)
+        assert becomes(lambda: _workers(owner_engine) > 0)
         process.send_signal(number)
         _, complaints = process.communicate(timeout=WAIT_SECONDS)
     finally:
@@ -162,13 +161,3 @@ def test_the_worker_stops_when_told(postgres: Embedded, worker: Database, owner_
 def _workers(engine: Engine) -> int:
     with engine.connect() as connection:
         return int(connection.scalar(text("SELECT count(*) FROM procrastinate_workers")) or 0)
-
-
-def _becomes(so: Callable[[], bool]) -> bool:
-    """Whether it becomes so in time."""
-    pause = threading.Event()
-    for _ in range(int(WAIT_SECONDS / 0.02)):
-        if so():
-            return True
-        pause.wait(0.02)
-    return False

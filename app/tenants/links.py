@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from app.database import Database
+from app.tenants import names
 from app.tenants.errors import LinkExpired, LinkRevoked, LinkUsedUp, TooManyTries, WrongPassphrase
 from app.tenants.models import Form, Link
 
@@ -36,17 +37,20 @@ def create(
     locale: str | None = None,
     token: str | None = None,
 ) -> tuple[Link, str]:
-    """Make a link into `form`; returns it with its token, which is kept nowhere. `token` is the demo's alone."""
+    """Make a link into `form`; returns it with its token, which is kept nowhere; raises BadValue.
+
+    `token` is the demo's alone.
+    """
     token = token or secrets.token_urlsafe(TOKEN_BYTES)
     link = Link(
         organization_id=form.organization_id,
         form_id=form.id,
         token_hash=token_hash(token),
         expires_at=expires_at,
-        max_uses=max_uses,
+        max_uses=names.count(max_uses, "max_uses"),
         passphrase_hash=generate_password_hash(passphrase) if passphrase else None,
-        recipient=recipient,
-        locale=locale,
+        recipient=names.optional(recipient, "recipient", 200),
+        locale=names.locale(locale) if locale else None,
     )
     session.add(link)
     session.flush()

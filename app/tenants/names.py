@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from app.tenants.errors import BadName, BadValue
@@ -12,12 +13,46 @@ NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 RFC: Final = re.compile(r"[A-ZÑ&]{3,4}[0-9]{6}[A-Z0-9]{3}")
 ACCENT: Final = re.compile(r"#[0-9a-f]{6}", re.ASCII)
 LOCALES: Final = frozenset({"es", "en"})
+#: What a column of integers holds.
+MOST: Final = 2**31 - 1
 
 
 def name(value: str, field: str) -> str:
     """Return `value` if it can stand in an address; raises BadName."""
     if not NAME.fullmatch(value):
         raise BadName(field=field, name=value[:80])
+    return value
+
+
+def text(value: str, field: str, longest: int) -> str:
+    """Return `value` if it is a line of text, and no longer than that; raises BadValue."""
+    if not value.strip() or len(value) > longest or not value.isprintable():
+        raise BadValue(field=field, name=field, value=value[:80])
+    return value
+
+
+def optional(value: str | None, field: str, longest: int) -> str | None:
+    """The same, for what need not be there."""
+    return None if value is None else text(value, field, longest)
+
+
+def address(value: str | None, field: str, longest: int) -> str | None:
+    """Return `value` if it is a web address, which a page can link to, or nothing; raises BadValue."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(text(value, field, longest))
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise BadValue(field=field, name=field, value=value[:80])
+    return value
+
+
+def count(value: int, field: str) -> int:
+    """Return `value` if so many things can be counted; raises BadValue."""
+    if not 0 < value <= MOST:
+        raise BadValue(field=field, name=field, value=value)
     return value
 
 

@@ -32,14 +32,14 @@ def add(
     organization = Organization(
         id=uuid7(),
         slug=names.name(slug, "slug"),
-        name=name,
+        name=names.text(name, "name", 200),
         rfc=names.rfc(rfc) if rfc else None,
         locale=names.locale(locale),
         timezone=names.timezone(timezone),
         accent=names.accent(accent),
-        contact=contact,
-        notice_url=notice_url,
-        notice_version=notice_version,
+        contact=names.optional(contact, "contact", 200),
+        notice_url=names.address(notice_url, "notice_url", 500),
+        notice_version=names.optional(notice_version, "notice_version", 40),
     )
     try:
         with db.transaction(organization.id) as session:

@@ -18,6 +18,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app.tenants import names
 from app.tenants.models import ApiToken
 
 ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -41,7 +42,7 @@ def create(
         raise ValueError("Not a token: its shape or its checksum is wrong.")
     row = ApiToken(
         organization_id=organization_id,
-        name=name,
+        name=names.text(name, "name", 100),
         token_hash=token_hash(token),
         last_four=token[-4:],
         scopes=list(scopes),

@@ -20,7 +20,7 @@ from app.records.processes import DEAD_AFTER, Heartbeat, beat
 from app.records.states import State
 from app.records.sweeper import Swept, sweep
 from app.tenants.vault import Vault
-from tests.tenancy import NOW, Tenant, tenant
+from tests.tenancy import NOW, Tenant, becomes, tenant
 
 DEAD = NOW + DEAD_AFTER
 MOMENT = timedelta(milliseconds=1)
@@ -245,7 +245,7 @@ def test_a_heart_beats_from_start_to_stop(owner_engine: Engine, heartbeat: Heart
     heartbeat.start()
     first = beaten_at(owner_engine, heartbeat.id)  # it is known as soon as it has started
     heartbeat.start()  # does nothing
-    assert _within_seconds(lambda: beaten_at(owner_engine, heartbeat.id) > first)
+    assert becomes(lambda: beaten_at(owner_engine, heartbeat.id) > first)
     heartbeat.stop()
     assert known(owner_engine) == set()
     assert not any(thread.name == "heartbeat" for thread in threading.enumerate())
@@ -276,7 +276,7 @@ def test_a_heart_survives_a_database_that_is_away(
     assert missed.wait(10)
     before = beaten_at(owner_engine, heartbeat.id)
     back.set()
-    assert _within_seconds(lambda: beaten_at(owner_engine, heartbeat.id) > before)
+    assert becomes(lambda: beaten_at(owner_engine, heartbeat.id) > before)
 
 
 def test_a_heart_stops_where_the_database_is_away(heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,16 +287,6 @@ def test_a_heart_stops_where_the_database_is_away(heartbeat: Heartbeat, monkeypa
     monkeypatch.setattr(processes, "leave", away)
     heartbeat.stop()
     assert not any(thread.name == "heartbeat" for thread in threading.enumerate())
-
-
-def _within_seconds(so: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Whether it becomes so."""
-    waiting, deadline = threading.Event(), datetime.now().astimezone() + timedelta(seconds=seconds)
-    while not so():
-        if datetime.now().astimezone() > deadline:
-            return False
-        waiting.wait(0.005)
-    return True
 
 
 def test_only_the_worker_finds_orphans(database: Database) -> None:

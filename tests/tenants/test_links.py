@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 
 from app.database import Database
 from app.tenants import doors, links
-from app.tenants.errors import LinkClosed, LinkExpired, LinkRevoked, LinkUsedUp, TooManyTries, WrongPassphrase
+from app.tenants.errors import BadValue, LinkClosed, LinkExpired, LinkRevoked, LinkUsedUp, TooManyTries, WrongPassphrase
 from app.tenants.models import Link
 from app.tenants.vault import Vault
 from app.words import WORDS
-from tests.tenancy import NOW, Tenant, tenant
+from tests.tenancy import NOW, Tenant, becomes, tenant
 
 SOON = timedelta(minutes=1)
 
@@ -55,6 +55,15 @@ def test_a_link_is_found_by_its_token_alone(database: Database, owner_engine: En
     assert doors.link(database, "") is None
     with owner_engine.connect() as connection:
         assert mine.link_token not in repr(connection.execute(select(Link)).all())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_uses": 0}, {"max_uses": -1}, {"max_uses": 2**31}, {"locale": "fr"}, {"recipient": "x" * 201}]
+)
+def test_what_no_link_can_be(database: Database, mine: Tenant, wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadValue) as caught:
+        make(database, mine, **wrong)
+    assert caught.value.field in wrong
 
 
 def test_tokens_have_more_than_128_random_bits() -> None:
@@ -114,6 +123,26 @@ def test_of_many_at_the_same_time_as_many_get_in_as_there_are_uses(database: Dat
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(attempt, range(8), timeout=30)) == 3
     assert reload(database, link).uses == 3
+
+
+def test_whoever_comes_while_the_last_use_is_being_counted_waits_and_is_refused(
+    database: Database, mine: Tenant
+) -> None:
+    link = make(database, mine)
+    with ThreadPoolExecutor(1) as threads:
+        with database.transaction(mine.id) as session:
+            links.reserve(session, link, NOW)
+            second = threads.submit(use, database, link)
+            assert becomes(lambda: waits_for_a_lock(database))
+        with pytest.raises(LinkUsedUp):
+            second.result(timeout=30)
+    assert reload(database, link).uses == 1
+
+
+def waits_for_a_lock(db: Database) -> bool:
+    """Whether one of our own statements waits for another's transaction."""
+    with db.doors() as session:
+        return bool(session.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")))
 
 
 def test_a_withdrawn_link_is_closed(database: Database, mine: Tenant) -> None:

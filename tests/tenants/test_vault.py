@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import tink
 from pydantic import SecretStr
 from sqlalchemy import Engine, select, update
 
@@ -16,7 +17,7 @@ from app.config import ConfigurationError
 from app.database import HOUSE, Database
 from app.tenants import connections
 from app.tenants.models import Connection, Credential, DataKey
-from app.tenants.vault import Vault, VaultError, create_keyset
+from app.tenants.vault import Vault, VaultError, _key_place, create_keyset
 from tests.tenancy import KEY, Tenant, borrow, house, tenant
 
 
@@ -109,6 +110,23 @@ def test_it_does_not_open_even_with_its_data_key_moved_along(
         opened(database, vault, stolen)
 
 
+def test_the_organization_is_bound_even_under_a_shared_data_key(
+    owner_engine: Engine, database: Database, vault: Vault, mine: Tenant
+) -> None:
+    """Should two organizations ever come to have one key, by a fault of ours, their rows still keep apart."""
+    twin = tenant(database, vault, f"twin-{secrets.token_hex(4)}")
+    with owner_engine.begin() as connection:
+        key = connection.execute(select(DataKey).where(DataKey.organization_id == mine.id)).one()
+        shared = tink.proto_keyset_format.serialize_encrypted(
+            vault._unwrap(key.wrapped, mine.id, "cipher"), vault._master, _key_place(twin.id, "cipher")
+        )
+        connection.execute(update(DataKey).where(DataKey.organization_id == twin.id).values(wrapped=shared))
+    with database.transaction(twin.id) as session:
+        vault.check(session, twin.id)
+    with pytest.raises(VaultError, match="does not open"):
+        opened(database, vault, moved(the_credential(database, mine), organization_id=twin.id))
+
+
 def test_the_two_keys_of_an_organization_are_not_exchanged(
     owner_engine: Engine, database: Database, vault: Vault
 ) -> None:
@@ -117,7 +135,7 @@ def test_the_two_keys_of_an_organization_are_not_exchanged(
         connection.execute(
             update(DataKey).where(DataKey.organization_id == odd.id).values(wrapped=DataKey.wrapped_prints)
         )
-    with pytest.raises(VaultError):
+    with pytest.raises(VaultError, match="VAULT_KEYSET does not open"):
         opened(database, vault, the_credential(database, odd))
 
 
