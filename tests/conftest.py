@@ -125,7 +125,10 @@ def app(settings: Settings, clean: None) -> Iterator[Flask]:
 
     app = create_app(settings)
     yield app
-    app.extensions["ventanilla"].database.dispose()
+    services = app.extensions["ventanilla"]
+    services.process.stop()
+    services.deliverer.close()
+    services.database.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -175,7 +175,8 @@ class Embedded:
         return [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
 
     def _guarded(self, program: str, *arguments: str | Path) -> list[str]:
-        knot = (str(os.getpid()), str(int(signal.SIGINT)), self._user or "-")
+        # SIGTERM: a server whose owner is killed waits until the owner's other children have signed off.
+        knot = (str(os.getpid()), str(int(signal.SIGTERM)), self._user or "-")
         return [sys.executable, "-I", "-S", guard.__file__, *knot, str(_programs() / program), *map(str, arguments)]
 
     def _give(self, path: Path) -> None:

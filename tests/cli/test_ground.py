@@ -22,6 +22,8 @@ from app.tenants.vault import Vault
 from tests.cli.conftest import Run
 from tests.servers import environment_of
 
+pytestmark = pytest.mark.live
+
 FLASK = str(Path(sys.executable).parent / "flask")
 
 
@@ -98,7 +100,6 @@ def test_the_worker_needs_its_own_role(run: Run, settings: Settings, monkeypatch
     assert "DATABASE_WORKER_URL" in done.stderr
 
 
-@pytest.mark.live
 def test_the_worker_beats_and_leaves(settings: Settings, database: Database, clean: None) -> None:
     from sqlalchemy import select
 
@@ -118,7 +119,6 @@ def test_the_worker_beats_and_leaves(settings: Settings, database: Database, cle
     assert kinds() == []
 
 
-@pytest.mark.live
 def test_the_sandbox_runs_as_a_stranger(tmp_path: Path) -> None:
     done = flask("sandbox", SANDBOX_PORT="none", SANDBOX_DIR=str(tmp_path / "sandbox"))
     assert done.returncode

@@ -18,6 +18,9 @@ from app.local.postgres import Embedded, PostgresError
 from app.local.processes import wait_until
 
 
+pytestmark = pytest.mark.live
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="ventanilla-test-"))
