@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Generator, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -215,8 +216,9 @@ def _survive(engine: Engine, steps: Generator[Outgoing, Answer, Outcome], upload
         return engine.drive(steps)
     except Refusal:
         raise
-    except Exception:
-        log.exception("delivery broke off", upload=str(upload_id))
+    except Exception as exc:  # noqa: BLE001 - whatever it is, the record has to say what is true
+        where = "".join(traceback.format_exception(exc))  # here, because a renderer may add variables: key and password
+        log.error("delivery broke off", upload=str(upload_id), traceback=where)  # noqa: TRY400
         if engine.sent:
             return Outcome(ending=Ending.UNKNOWN, problem="unconfirmed", code="internal")
         return Outcome(ending=Ending.FAILED, problem="internal", code="internal")

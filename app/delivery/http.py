@@ -42,7 +42,8 @@ class TooLong(Exception):  # noqa: N818 - says what it is
 
 #: What each failure is called, the most specific first.
 CAUSES: Final[tuple[tuple[tuple[type[Exception], ...], Cause], ...]] = (
-    ((EgressRefused, wrong.InvalidURL, wrong.InvalidSchema, wrong.MissingSchema, wrong.InvalidHeader), "egress"),
+    ((EgressRefused, wrong.InvalidURL, wrong.InvalidSchema, wrong.MissingSchema), "egress"),
+    ((wrong.InvalidHeader, UnicodeEncodeError), "egress"),  # a key with characters that no header can carry
     ((wrong.Timeout, ReadTimeoutError), "timeout"),
     ((HTTPError, TooLong), "truncated"),
     ((wrong.RequestException,), "reset"),
@@ -68,11 +69,11 @@ class Unanswered(AbstractContextManager["Unanswered"]):
 
     def _precisely(self, cause: Cause) -> Cause:
         """By how far it got: libraries call the same failure by different names."""
-        if cause == "egress":
-            return cause
         if not self._exchange.connected:
-            return "connect"
-        return "timeout" if self._exchange.late else cause
+            return "egress" if cause == "egress" else "connect"
+        if self._exchange.late:
+            return "timeout"
+        return "truncated" if cause == "egress" else cause  # headers that contradict each other are invalid too
 
 
 class Http:
@@ -99,6 +100,7 @@ class Http:
         unanswered = Unanswered(exchange)
         with unanswered, carrying(exchange):
             self._egress.check(url)
+            "".join(headers.values()).encode("latin-1")  # what no header can carry is found before there is a connection
             request = requests.Request(method, url, headers=dict(headers), params=dict(query or {}), data=body)
             reply = self._send(self._session.prepare_request(request))
             if reply.ok and not exchange.sent:

@@ -1,0 +1,69 @@
+"""Every provider's declarations: found by slug, complete, and made of nothing but data."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from app.checks import CHECKS
+from app.providers import base, registry
+from app.providers.base import KIB, Mode, Operation, Reconciles, Reply
+
+OPERATIONS = pytest.mark.parametrize("operation", registry.operations(), ids=lambda one: one.slug)
+
+
+def test_what_is_registered() -> None:
+    assert [one.slug for one in registry.operations()] == [
+        "facturapi/certificate",
+        "facturapi/fiel",
+        "facturapi/logo",
+    ]
+    assert [one.name for one in registry.operations(Mode.DIRECT)] == ["certificate", "fiel"]
+    assert registry.operations(Mode.DURABLE) == ()
+
+
+def test_what_is_not_is_not_found() -> None:
+    for find in (registry.provider, registry.operation):
+        with pytest.raises(KeyError):
+            find("acme")
+
+
+@OPERATIONS
+def test_an_operation_is_its_providers(operation: Operation) -> None:
+    assert operation in registry.provider(operation.provider).operations
+    assert registry.operation(operation.slug) is operation
+    assert operation.check in CHECKS
+    assert operation.body_bytes > sum(part.max_bytes for part in operation.parts)
+    assert operation.modes
+
+
+@OPERATIONS
+def test_what_is_direct_is_small(operation: Operation) -> None:
+    if Mode.DIRECT in operation.modes:
+        assert all(part.max_bytes <= 16 * KIB for part in operation.parts)
+
+
+@OPERATIONS
+def test_its_doubts_can_be_settled_later(operation: Operation) -> None:
+    assert isinstance(registry.provider(operation.provider), Reconciles)
+
+
+def test_adapters_do_not_know_each_other() -> None:
+    """Each is a file, and the files whose names begin with its own."""
+    folder = Path(base.__file__).parent
+    for path in folder.glob("*.py"):
+        if path.stem in {"__init__", "registry"}:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("app.providers"):
+                named = [node.module.removeprefix("app.providers").strip("."), *(alias.name for alias in node.names)]
+                others = {name for slug in registry.PROVIDERS for name in named if name.startswith(slug)}
+                assert all(name.startswith(path.stem.partition("_")[0]) for name in others), path
+
+
+def test_an_answer_that_is_no_json_is_none() -> None:
+    for body in (b"", b"<html>", b"\xff", b"[" * 100_000):
+        assert Reply(status=200, body=body).json is None
+    assert Reply(status=200, body=b'{"a": 1}').json == {"a": 1}
