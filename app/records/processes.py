@@ -6,7 +6,6 @@ The database's clock is the one that all nodes share, and is used where none is 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
@@ -23,6 +22,8 @@ from app.records.models import Process
 Kind = Literal["web", "worker"]
 
 BEAT_SECONDS: Final = 2.0
+#: Longest wait for a beat that is under way when the process ends.
+STOP_SECONDS: Final = 5.0
 DEAD_AFTER: Final = timedelta(seconds=10)
 
 log = structlog.get_logger("ventanilla.processes")
@@ -45,18 +46,10 @@ def leave(db: Database, process_id: UUID) -> None:
 class Heartbeat:
     """Beats in a thread of its own from `start` to `stop`. Start it in the process it speaks for, after any fork."""
 
-    def __init__(
-        self,
-        db: Database,
-        kind: Kind,
-        clock: Callable[[], datetime] | None = None,
-        *,
-        every: float = BEAT_SECONDS,
-    ) -> None:
+    def __init__(self, db: Database, kind: Kind, *, every: float = BEAT_SECONDS) -> None:
         self.id = uuid7()
         self._db = db
         self._kind = kind
-        self._clock = clock
         self._every = every
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -74,7 +67,7 @@ class Heartbeat:
         if self._thread is None:
             return
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
         self._thread = None
         self._stopping.clear()
         try:
@@ -84,7 +77,7 @@ class Heartbeat:
 
     def beat(self) -> None:
         """Beat once."""
-        beat(self._db, self.id, self._kind, self._clock() if self._clock else None)
+        beat(self._db, self.id, self._kind)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._every):

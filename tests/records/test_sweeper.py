@@ -254,12 +254,6 @@ def test_a_heart_beats_from_start_to_stop(owner_engine: Engine, heartbeat: Heart
     assert known(owner_engine) == {heartbeat.id}
 
 
-def test_a_heart_goes_by_the_clock_it_is_given(owner_engine: Engine, database: Database, nobody: None) -> None:
-    heart = Heartbeat(database, "worker", lambda: NOW)
-    heart.beat()
-    assert beaten_at(owner_engine, heart.id) == NOW
-
-
 def test_a_heart_survives_a_database_that_is_away(
     owner_engine: Engine, heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
