@@ -73,6 +73,7 @@ def test_warnings_and_talkative_libraries(capsys: pytest.CaptureFixture[str]) ->
     logs.configure("debug", console=False)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
+        logging.captureWarnings(capture=False)  # pytest put its own in place since
         logging.captureWarnings(capture=True)
         warnings.warn("mind this", UserWarning, stacklevel=1)
     logging.getLogger("urllib3.connectionpool").debug("https://api.example GET /organizations")

@@ -17,7 +17,6 @@ from app.local import postgres
 from app.local.postgres import Embedded, PostgresError
 from app.local.processes import wait_until
 
-
 pytestmark = pytest.mark.live
 
 

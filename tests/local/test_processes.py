@@ -70,9 +70,9 @@ def test_a_child_is_told_to_end_when_its_owner_is_killed(tmp_path: Path) -> None
     ) as owner:
         assert owner.stdout
         child = psutil.Process(int(owner.stdout.readline()))
+        assert owner.stdout.readline() == b"up\n"
         owner.kill()
-    assert wait_until(lambda: processes.belonging_to(tmp_path) == [], 10)
-    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+        assert wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 10)
 
 
 def test_what_a_killed_owner_leaves_is_found_and_ended_by_force(tmp_path: Path) -> None:
