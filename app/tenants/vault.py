@@ -21,7 +21,6 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from tink import aead, prf, secret_key_access
-from uuid_utils.compat import uuid7
 
 from app.config import ConfigurationError
 from app.tenants.models import Credential, DataKey
@@ -29,7 +28,6 @@ from app.tenants.models import Credential, DataKey
 #: A shorter secret would be told too much of by its last four characters.
 LEAST_LENGTH_SHOWN: Final = 16
 PRINT_BYTES: Final = 8
-MOST_KEYSET_BYTES: Final = 1 << 20
 
 aead.register()
 prf.register()
@@ -107,7 +105,6 @@ class Vault:
         session.execute(
             insert(DataKey)
             .values(
-                id=uuid7(),
                 organization_id=organization_id,
                 wrapped=self._wrap(cipher, organization_id, "cipher"),
                 wrapped_prints=self._wrap(prints, organization_id, "prints"),
@@ -161,7 +158,7 @@ def _read_private(path: Path) -> bytes:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & 0o077:
             raise _wrong(f"{path} can be read by others (mode {mode:04o}); run: chmod 600 {path}")
-        return file.read(MOST_KEYSET_BYTES)
+        return file.read()
 
 
 def _wrong(text: str) -> ConfigurationError:

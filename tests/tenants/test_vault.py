@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import tink
@@ -15,9 +17,9 @@ from sqlalchemy import Engine, select, update
 
 from app.config import ConfigurationError
 from app.database import HOUSE, Database
-from app.tenants import connections
-from app.tenants.models import Connection, Credential, DataKey
-from app.tenants.vault import Vault, VaultError, _key_place, create_keyset
+from app.tenants import connections, organizations
+from app.tenants.models import Connection, Credential, DataKey, Environment
+from app.tenants.vault import Vault, VaultError, _key_place, _place, create_keyset
 from tests.tenancy import KEY, Tenant, borrow, house, tenant
 
 
@@ -148,6 +150,22 @@ def test_another_keyset_is_named_as_the_cause(database: Database, mine: Tenant, 
         other.check(session, mine.id)
 
 
+def test_the_house_is_named_too(database: Database, vault: Vault, tmp_path: Path) -> None:
+    house(database, vault, f"house-{secrets.token_hex(4)}")
+    create_keyset(tmp_path / "other.json")
+    with pytest.raises(VaultError, match="the data key of the house:"), database.transaction(HOUSE) as session:
+        Vault.load(tmp_path / "other.json").check(session, HOUSE)
+
+
+def test_what_ciphertexts_are_bound_to_does_not_change() -> None:
+    """It rests in databases: written differently, none of what was sealed before would open."""
+    one, other = UUID(int=1), UUID(int=2)
+    assert _place(one, other, "key") == f"ventanilla/credential/1|{one}|{other}|key".encode()
+    assert _place(HOUSE, other, "key") == f"ventanilla/credential/1|house|{other}|key".encode()
+    assert _key_place(one, "cipher") == f"ventanilla/data-key/1|{one}|cipher".encode()
+    assert _key_place(HOUSE, "prints") == b"ventanilla/data-key/1|house|prints"
+
+
 def test_check_says_nothing_where_all_is_well(database: Database, vault: Vault, mine: Tenant) -> None:
     with database.transaction(mine.id) as session:
         vault.check(session, mine.id)
@@ -204,6 +222,26 @@ def test_the_house_lends_its_credential(database: Database, vault: Vault, mine: 
     assert "sk_user" not in repr(lent)
 
 
+def test_a_borrower_seals_with_its_own_key(database: Database, vault: Vault) -> None:
+    """The house's data key is there to be read too, and not the one to use."""
+    lender = house(database, vault, f"house-{secrets.token_hex(4)}")
+    newcomer = organizations.add(database, slug=f"new-{secrets.token_hex(4)}", name="New")
+    borrow(database, vault, newcomer.id, lender)
+    with database.transaction(newcomer.id) as session:
+        own = connections.add(
+            session,
+            vault,
+            organization_id=newcomer.id,
+            provider="facturapi",
+            name="own",
+            environment=Environment.SANDBOX,
+            settings={},
+            credential={"key": SecretStr("own")},
+        )
+        assert connections.credential(session, vault, own)["key"].get_secret_value() == "own"
+        assert set(session.scalars(select(DataKey.organization_id))) == {None, newcomer.id}
+
+
 def test_whoever_is_second_to_make_a_data_key_uses_the_first(
     database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,6 +278,22 @@ def test_a_keyset_is_made_for_its_owner_alone(tmp_path: Path) -> None:
 def test_the_demos_keyset_says_so(tmp_path: Path) -> None:
     create_keyset(tmp_path / "keyset.json", demo=True)
     assert Vault.load(tmp_path / "keyset.json").demo
+
+
+def test_a_keyset_that_cannot_be_finished_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written beside its place, for only there it can be put in place in one step."""
+    written: list[Path] = []
+
+    def full(name: str, _: Path) -> None:
+        written.append(Path(name))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", full)
+    with pytest.raises(OSError, match="No space left"):
+        create_keyset(tmp_path / "keyset.json")
+    assert written[0].parent == tmp_path
+    assert written[0].name.startswith(".keyset.json.")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_keyset_is_never_replaced(tmp_path: Path) -> None:
