@@ -100,7 +100,7 @@ class Http:
         unanswered = Unanswered(exchange)
         with unanswered, carrying(exchange):
             self._egress.check(url)
-            "".join(headers.values()).encode("latin-1")  # what no header can carry is found before there is a connection
+            "".join(headers.values()).encode("latin-1")  # now, and not when there is a connection already
             request = requests.Request(method, url, headers=dict(headers), params=dict(query or {}), data=body)
             reply = self._send(self._session.prepare_request(request))
             if reply.ok and not exchange.sent:

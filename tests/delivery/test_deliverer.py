@@ -498,14 +498,20 @@ def test_what_is_known_for_good_meanwhile_stands(tenant: Tenant, monkeypatch: py
     assert tenant.uploads()[0].state == "delivered"
 
 
-def swept(tenant: Tenant, monkeypatch: pytest.MonkeyPatch, state: State) -> State:
+def test_an_outcome_that_has_no_place_any_more_changes_nothing(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert swept(tenant, monkeypatch, State.FAILED, attempt_outcome="unknown") == "failed"
+    (upload,) = tenant.uploads()
+    assert (upload.state, tenant.attempt(upload.id).outcome) == ("failed", "unknown")
+
+
+def swept(tenant: Tenant, monkeypatch: pytest.MonkeyPatch, state: State, attempt_outcome: str | None = None) -> State:
     """Hand in while somebody else ends the attempt."""
     end = Journal.end
 
     def late(self: Journal, outcome: Any, effect: Any) -> State:
         with tenant.database.transaction(tenant.organization.id) as session:
             (attempt,) = attempts.listing(session, self.id)
-            attempts.end(session, attempt, outcome=state.value, now=tenant.clock())
+            attempts.end(session, attempt, outcome=attempt_outcome or state.value, now=tenant.clock())
             uploads.move(session, uploads.get(session, self.id), state, actor="system", now=tenant.clock())
         return end(self, outcome, effect)
 

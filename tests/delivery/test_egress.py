@@ -79,6 +79,7 @@ def test_everything_else_is_not(address: str) -> None:
         "https://@www.facturapi.io/v2",
         "https://www.facturapi.io/v2#fragment",
         "https://www.facturapi.io\\@127.0.0.1/",
+        "https://www.facturapi.io\\.example/",
         "https://www.facturapi.io/a b",
         "https://www.facturapi.io/\r\nX: y",
         "https://factúrapi.io/",

@@ -139,9 +139,10 @@ def test_a_mark_that_fails_keeps_the_file_from_leaving(engine: Make) -> None:
         finally:
             closed.append("generator")
 
+    generator = closing()
     with playing(script) as other, pytest.raises(Refusal):
         made = engine(other.url, mark=refuse)
-        made.drive(closing())
+        made.drive(generator)
     assert not made.sent
     assert closed == ["generator"]
 

@@ -69,7 +69,8 @@ def test_a_file_of_one_block_waits_with_all_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "blocks", [[], [b"a"], [b"a", b"b"], [b"abcd"], [b"abc", b"d"], [b"ab", b"cd"], [b"ab", b"c", b"d"]]
+    "blocks",
+    [[], [b"a"], [b"a", b"b"], [b"abcd"], [b"abc", b"d"], [b"ab", b"cd"], [b"abcd", b"e"]],
 )
 def test_a_source_of_another_length_raises_and_is_not_released(blocks: list[bytes]) -> None:
     """Without it an encoder would go round for ever on a short one: it reads as long as there is a length."""
