@@ -124,8 +124,8 @@ def app(settings: Settings, clean: None) -> Iterator[Flask]:
     from app import create_app
 
     app = create_app(settings)
+    services = app.extensions["ventanilla"]  # a test may put something else in its place
     yield app
-    services = app.extensions["ventanilla"]
     services.process.stop()
     services.deliverer.close()
     services.database.dispose()

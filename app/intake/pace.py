@@ -21,7 +21,7 @@ class Deadlines:
     idle: float = 20.0
     minimum_rate: int = 240
     grace: float = 5.0
-    drain_bytes: int = 1 << 20
+    drain_bytes: int = 32 << 20
     drain_seconds: float = 5.0
 
     @classmethod
