@@ -7,8 +7,9 @@ Handlers register from the layers above; the worker finds them by name.
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, cast
 
 import procrastinate
@@ -23,6 +24,8 @@ from app.database import TIMEOUTS, Database, driver_url
 HANDLERS: Final = ("app.records.jobs",)
 #: Longest wait for running jobs when the worker is asked to stop.
 STOP_SECONDS: Final = 20.0
+#: What tells a worker to stop.
+STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 #: What a worker passes its handlers, under this name.
 DATABASE: Final = "database"
 
@@ -49,18 +52,31 @@ def database(context: procrastinate.JobContext) -> Database:
 
 def run_worker(url: SecretStr, db: Database) -> None:
     """Work until SIGTERM or SIGINT, which let running jobs end. `url` is the database's as `ventanilla_worker`."""
-    asyncio.run(work(url, db))
+    told: list[int] = []
+    for number in STOPPING:  # until there is a loop that can be told
+        signal.signal(number, lambda number, _: told.append(number))
+    with suppress(asyncio.CancelledError):
+        asyncio.run(_work_until_told(url, db, told))
 
 
-async def work(url: SecretStr, db: Database, *, signals: bool = True) -> None:
-    """Work until cancelled; with `signals`, until one of those that end a program."""
+async def _work_until_told(url: SecretStr, db: Database, told: list[int]) -> None:
+    working = asyncio.ensure_future(work(url, db))
+    for number in STOPPING:
+        asyncio.get_running_loop().add_signal_handler(number, working.cancel)
+    if told:
+        working.cancel()
+    await working
+
+
+async def work(url: SecretStr, db: Database) -> None:
+    """Work until cancelled, which lets running jobs end."""
     async with worker_app(url) as app:
         await app.run_worker_async(
             name="ventanilla",
             additional_context={DATABASE: db},
             delete_jobs="successful",
             shutdown_graceful_timeout=STOP_SECONDS,
-            install_signal_handlers=signals,
+            install_signal_handlers=False,
         )
 
 

@@ -97,7 +97,7 @@ def work_until(postgres: Embedded, worker: Database, done: Callable[[], bool]) -
     """Work until `done`, and say whether that was in time."""
 
     async def main() -> bool:
-        working = asyncio.create_task(queue.work(postgres.worker_url, worker, signals=False))
+        working = asyncio.create_task(queue.work(postgres.worker_url, worker))
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 while not done():
