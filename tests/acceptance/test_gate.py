@@ -150,7 +150,8 @@ class TestLinks:
             thread.join()
 
         assert sorted(page.status for page in pages) == [200, 410, 410, 410]
-        assert len(counter.puts) == 1
+        assert [put["bytes"] for put in counter.puts if not put["complete"]] == [0] * (len(counter.puts) - 1)
+        assert len(counter.world.rows(Upload)) == 1
 
     def test_expired(self, counter: Counter) -> None:
         ends = utcnow() + timedelta(minutes=5)
