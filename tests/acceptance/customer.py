@@ -19,12 +19,18 @@ class Page:
     status: int
     address: str
     headers: Mapping[str, str]
+    content: bytes
     html: BeautifulSoup
 
     @classmethod
     def of(cls, answer: requests.Response) -> Page:
-        html = BeautifulSoup(answer.content, "html.parser")
-        return cls(status=answer.status_code, address=answer.url, headers=answer.headers, html=html)
+        return cls(
+            status=answer.status_code,
+            address=answer.url,
+            headers=answer.headers,
+            content=answer.content,
+            html=BeautifulSoup(answer.content, "html.parser"),
+        )
 
     @property
     def text(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+import markupsafe
 import psutil
 
 #: Long enough to be no coincidence, short enough to be found in a cut-off log line.
@@ -46,6 +47,7 @@ def spellings(secret: bytes) -> Iterator[tuple[str, bytes]]:
     yield "json", json.dumps(text)[1:-1].encode()
     yield "json-utf8", json.dumps(text, ensure_ascii=False)[1:-1].encode()
     yield "html", html.escape(text).encode()
+    yield "jinja", str(markupsafe.escape(text)).encode()
     yield "latin-1", text.encode("latin-1", "ignore")
     yield "utf-16-le", text.encode("utf-16-le")
     yield "utf-16-be", text.encode("utf-16-be")

@@ -38,7 +38,7 @@ class Seen:
 
     def search(self, canary: Canary) -> Iterator[Leak]:
         for page in self.pages:
-            yield from canary.search(f"page {page.address}", str(page.html).encode())
+            yield from canary.search(f"page {page.address}", page.content)
             yield from canary.search(f"headers of {page.address}", repr(dict(page.headers)).encode())
 
 

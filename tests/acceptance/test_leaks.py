@@ -11,6 +11,7 @@ from urllib.parse import quote_plus, urlencode
 
 import psutil
 import pytest
+from flask import Flask, render_template_string
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ PLANTED: dict[str, Callable[[bytes], bytes]] = {
     "form": lambda secret: urlencode({"password": secret.decode()}).encode(),
     "url": lambda secret: quote_plus(secret).encode(),
     "repr": lambda secret: repr(secret).encode(),
+    "page": lambda secret: render_template_string("<p>{{ it }}</p>", it=secret.decode()).encode(),
     "utf-16": lambda secret: secret.decode().encode("utf-16"),
 }
 
@@ -34,7 +36,8 @@ PLANTED: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("how", PLANTED)
 def test_a_planted_leak_is_found(how: str) -> None:
     canary = Canary({"password": PASSWORD.encode()})
-    assert [*canary.search("log", b"before " + PLANTED[how](PASSWORD.encode()) + b" after")]
+    with Flask("page").app_context():
+        assert [*canary.search("log", b"before " + PLANTED[how](PASSWORD.encode()) + b" after")]
 
 
 @given(before=st.binary(max_size=7), after=st.binary(max_size=7))
