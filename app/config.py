@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 #: What the demo's secrets begin with, so that production can tell them.
 DEMO_PREFIX = "demo-"
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 Origins = Annotated[tuple[str, ...], NoDecode]
 
@@ -75,12 +78,21 @@ class Settings(BaseSettings):
 
     @field_validator("public_url", "sandbox_url")
     @classmethod
-    def _is_url(cls, value: str | None) -> str | None:
-        if value is not None:
-            parts = urlsplit(value)
-            if parts.scheme not in {"http", "https"} or not parts.hostname:
-                raise ValueError("must be an address such as https://gateway.example")
-        return value.rstrip("/") if value else value
+    def _is_origin(cls, value: str | None) -> str | None:
+        return None if value is None else _origin(value)
+
+    @field_validator("trusted_hosts", "egress_allow")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_origin(part) for part in value)
+
+    @field_validator("default_timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        try:
+            return ZoneInfo(value).key
+        except (KeyError, ValueError, OSError):  # not there; no name; a folder's name
+            raise ValueError("must be a zone such as America/Mexico_City") from None
 
     @field_validator("database_url", "database_worker_url", "database_owner_url")
     @classmethod
@@ -105,6 +117,18 @@ class Settings(BaseSettings):
         return frozenset((self.public_url, *self.trusted_hosts))
 
 
+def _origin(value: str) -> str:
+    """Write an origin as browsers do; raises ValueError for what is none: with a path, nothing would ever equal it."""
+    parts = urlsplit(value.strip())
+    host, port = parts.hostname or "", parts.port
+    if parts.scheme not in DEFAULT_PORTS or not host or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must be an address without a path, such as https://gateway.example")
+    if parts.username is not None:
+        raise ValueError("must be an address without a user's name")
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}" + (f":{port}" if port not in {None, DEFAULT_PORTS[parts.scheme]} else "")
+
+
 def load() -> Settings:
     """Read the environment; raises ConfigurationError with one line for each variable that is wrong or missing."""
     try:
@@ -120,5 +144,7 @@ def _line(error: object) -> str:
     if fault["type"] == "missing":
         description = Settings.model_fields[name.lower()].description
         return f"{name} is missing. {description}"
+    if fault["type"] in {"too_short", "string_too_short"}:
+        return f"{name} is too short. {Settings.model_fields[name.lower()].description}"
     text = str(fault["msg"]).removeprefix("Value error, ")
     return f"{name}: {text}" if name else text
