@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import gunicorn.http.wsgi
 
@@ -41,3 +42,11 @@ control_socket_disable = True
 
 # gunicorn has no setting for the Server header.
 gunicorn.http.wsgi.SERVER = "ventanilla"
+
+
+def on_starting(server: Any) -> None:
+    """Read the gateway's settings before any process of it is started: one that failed would be started for ever."""
+    if server.app.app_uri == "wsgi:app":
+        from app import assembly
+
+        assembly.preflight()

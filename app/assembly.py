@@ -32,6 +32,11 @@ class Gateway(Flask):
         log.error("request failed", method=request.method, rule=_rule(), exc_info=exc_info)
 
 
+def preflight() -> None:
+    """Raise ConfigurationError where the gateway could not be made for what the environment says; makes nothing."""
+    _vault(config.load())
+
+
 def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) -> Flask:
     """Make the application and everything it works with; nothing is connected to and no thread runs yet."""
     settings = settings or config.load()

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +16,11 @@ from sqlalchemy import select
 from app import create_app
 from app.config import ConfigurationError, Settings
 from app.database import Database
+from app.local import processes
+from app.local.place import ROOT
 from app.records.models import Process
 from app.tenants.vault import create_keyset
+from tests.servers import environment_of
 
 
 @pytest.fixture
@@ -31,6 +37,34 @@ def logged(settings: Settings, clean: None) -> Iterator[tuple[Flask, io.StringIO
     app.extensions["ventanilla"].database.dispose()
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"SECRET_KEY": None}, "SECRET_KEY is missing."),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY: "),
+        ({"DATABASE_URL": "mysql://db"}, "DATABASE_URL: must begin with postgresql://"),
+        ({"DRAIN_SECONDS": "soon"}, "DRAIN_SECONDS: "),
+        ({"VAULT_KEYSET": "/nowhere/keyset.json"}, "VAULT_KEYSET: /nowhere/keyset.json cannot be read"),
+        ({"VENTANILLA_MODE": "production"}, "VAULT_KEYSET is the demo's"),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_stops_the_server_with_one_line(
+    wrong: dict[str, str | None], said: str, settings: Settings
+) -> None:
+    """Under gunicorn too, which starts a worker that fails again and again."""
+    told = {"PATH": os.environ["PATH"], "PORT": "0", **environment_of(settings), **wrong}
+    program, *arguments = processes.procfile(ROOT / "Procfile")["web"]
+    line = [str(Path(sys.executable).with_name(program)), *arguments]
+    environment = {name: value for name, value in told.items() if value is not None}
+    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    lines = [written for written in done.stderr.splitlines() if "[INFO]" not in written]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith(said)
 
 
 def test_production_refuses_the_demos_keyset(settings: Settings) -> None:
