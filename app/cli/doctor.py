@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+import certifi
 import click
 from sqlalchemy import text
 
 from app import config
 from app.config import ConfigurationError, Settings
 from app.database import HOUSE, Database, is_migrated, is_reachable
+from app.delivery.egress import PORTS, Egress, EgressRefused
 from app.providers import registry
 from app.providers.base import Account
 from app.tenants import connections, doors
@@ -29,7 +31,15 @@ UNBOUND: Final = text("""
     WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
     AND NOT (c.relrowsecurity AND c.relforcerowsecurity) ORDER BY 1
 """)
-ROLE: Final = text("SELECT rolname, rolsuper OR rolbypassrls AS mighty FROM pg_roles WHERE rolname = current_user")
+#: Who signs in. Row security asks nothing of some, and lets the tables' owner through.
+ROLE: Final = text("""
+    SELECT one.rolname, one.rolsuper OR one.rolbypassrls OR EXISTS (
+        SELECT FROM pg_class WHERE relowner = one.oid AND relnamespace = 'public'::regnamespace
+    ) AS mighty, EXISTS (
+        SELECT FROM pg_roles wanted WHERE wanted.rolname = :wanted AND pg_has_role(one.oid, wanted.oid, 'USAGE')
+    ) AS suits
+    FROM pg_roles one WHERE one.rolname = current_user
+""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +85,8 @@ def examine() -> Iterator[Finding]:
         database.dispose()
     if settings.database_worker_url:
         yield from _worker_role(Database(settings.database_worker_url, pool=1))
+    else:
+        yield Finding(about="worker role", state="n/a", detail="DATABASE_WORKER_URL is not set: no worker runs here")
 
 
 def _with_database(database: Database, settings: Settings, vault: Vault | None) -> Iterator[Finding]:
@@ -83,13 +95,16 @@ def _with_database(database: Database, settings: Settings, vault: Vault | None) 
         yield Finding(about="database", state="FAIL", detail="does not answer", cure=cure)
         return
     yield Finding(about="database", detail="answers")
-    yield _role(database)
+    role = _role(database, "ventanilla_app", "DATABASE_URL", "role")
+    yield role
     yield _clock(database)
     if not is_migrated(database):
         detail = "the tables are not those of this version"
         yield Finding(about="migrations", state="FAIL", detail=detail, cure="flask db upgrade")
         return
     yield Finding(about="migrations", detail="the tables are those of this version")
+    if role.state == "FAIL":
+        return  # what is left is read as that role, and would be refused or untrue
     yield _row_security(database)
     if vault is not None:
         yield _data_keys(database, vault)
@@ -119,13 +134,15 @@ def _data_keys(database: Database, vault: Vault) -> Finding:
     return Finding(about="vault keys", detail="open")
 
 
-def _role(database: Database, variable: str = "DATABASE_URL", about: str = "role") -> Finding:
+def _role(database: Database, wanted: str, variable: str, about: str) -> Finding:
     with database.doors() as session:
-        role = session.execute(ROLE).one()
+        role = session.execute(ROLE, {"wanted": wanted}).one()
+    cure = f"let {variable} name the role {wanted}"
     if role.mighty:
-        detail = f"{role.rolname} is superuser or bypasses row security: nothing keeps organizations apart"
-        cure = f"let {variable} name a role without either, such as ventanilla_app"
+        detail = f"{role.rolname} is superuser, owner or above row security: nothing keeps organizations apart"
         return Finding(about=about, state="FAIL", detail=detail, cure=cure)
+    if not role.suits:
+        return Finding(about=about, state="FAIL", detail=f"{role.rolname} is not {wanted}", cure=cure)
     return Finding(about=about, detail=f"{role.rolname}, bound by row security")
 
 
@@ -156,7 +173,7 @@ def _worker_role(database: Database) -> Iterator[Finding]:
             cure = "see that DATABASE_WORKER_URL names its host, role and password"
             yield Finding(about="worker role", state="FAIL", detail="cannot sign in", cure=cure)
         else:
-            yield _role(database, "DATABASE_WORKER_URL", "worker role")
+            yield _role(database, "ventanilla_worker", "DATABASE_WORKER_URL", "worker role")
     finally:
         database.dispose()
 
@@ -172,20 +189,29 @@ def _providers(database: Database, settings: Settings) -> Iterator[Finding]:
                 addresses.add((connection.provider, base))
     if not addresses:
         yield Finding(about="providers", state="n/a", detail="no connection yet")
+    egress = Egress(settings.egress_allow)
     for provider, base in sorted(addresses):
-        yield _reach(provider, base, settings.connect_seconds)
+        yield _reach(provider, base, egress, settings.connect_seconds)
 
 
-def _reach(provider: str, base: str, seconds: float) -> Finding:
-    """Connect, with TLS where it is spoken, and say nothing."""
+def _reach(provider: str, base: str, egress: Egress, seconds: float) -> Finding:
+    """Connect where a delivery would, with TLS where it is spoken, and say nothing."""
+    if not base:
+        detail = "a connection is for the sandbox, and SANDBOX_URL is not set"
+        return Finding(about=provider, state="FAIL", detail=detail, cure="set it, or make a live connection")
     parts = urlsplit(base)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
     try:
-        with socket.create_connection((host, port), timeout=seconds) as plain:
+        egress.check(base)
+        address = egress.addresses(parts.scheme, host, port, seconds)[0]
+        with socket.create_connection(address.sockaddr[:2], timeout=seconds) as plain:
             if parts.scheme == "https":
-                ssl.create_default_context().wrap_socket(plain, server_hostname=host).close()
+                ssl.create_default_context(cafile=certifi.where()).wrap_socket(plain, server_hostname=host).close()
+    except EgressRefused as exc:
+        cure = f"put {parts.scheme}://{parts.netloc} into EGRESS_ALLOW if it is meant to be gone to"
+        return Finding(about=provider, state="FAIL", detail=f"{host}:{port} is refused: {exc}", cure=cure)
     except OSError as exc:
-        cure = "let this machine reach that address (name service, firewall, proxy)"
-        detail = f"{host}:{port} cannot be reached ({exc.strerror or exc})"
+        cure = "let this machine reach that address (name service, firewall)"
+        detail = f"{host}:{port} cannot be reached ({exc.strerror or str(exc) or 'too slow'})"
         return Finding(about=provider, state="FAIL", detail=detail, cure=cure)
     return Finding(about=provider, detail=f"{host}:{port} can be reached")

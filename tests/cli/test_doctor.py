@@ -87,7 +87,7 @@ def test_a_vault_that_is_missing_is_the_demos_or_anothers(
 
 
 def test_a_role_that_nothing_binds(examine: Examine, postgres: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
-    mighty = text("SELECT 'somebody' AS rolname, true AS mighty")
+    mighty = text("SELECT 'somebody' AS rolname, true AS mighty, true AS suits")
     monkeypatch.setattr(doctor, "ROLE", mighty)
     code, lines = examine()
     assert code == 1
@@ -135,6 +135,42 @@ def test_a_clock_that_is_off(examine: Examine, monkeypatch: pytest.MonkeyPatch) 
     code, lines = examine()
     assert code == 1
     assert "30.0 s apart" in lines["clock"]
+
+
+def test_the_owner_of_the_tables_is_bound_by_nothing(examine: Examine, postgres: Embedded) -> None:
+    code, lines = examine(DATABASE_URL=postgres.owner_url.get_secret_value())
+    assert code == 1
+    assert "nothing keeps organizations apart" in lines["role"]
+
+
+def test_one_role_in_the_others_place(examine: Examine, postgres: Embedded) -> None:
+    app, worker = postgres.app_url.get_secret_value(), postgres.worker_url.get_secret_value()
+    code, lines = examine(DATABASE_URL=worker, DATABASE_WORKER_URL=app)
+    assert code == 1
+    assert lines["role"].endswith(
+        "ventanilla_worker is not ventanilla_app → let DATABASE_URL name the role ventanilla_app"
+    )
+    assert "ventanilla_app is not ventanilla_worker" in lines["worker role"]
+
+
+def test_where_no_worker_is_meant_to_run(examine: Examine) -> None:
+    code, lines = examine(DATABASE_WORKER_URL=None)
+    assert code == 0
+    assert lines["worker role"].startswith("n/a")
+
+
+def test_a_sandbox_that_is_named_nowhere(examine: Examine, run: Run, acme: str) -> None:
+    connect(run)
+    code, lines = examine(SANDBOX_URL=None)
+    assert code == 1
+    assert "SANDBOX_URL is not set" in lines["facturapi"]
+
+
+def test_a_provider_that_egress_keeps_from(examine: Examine, run: Run, acme: str, settings: Settings) -> None:
+    connect(run)
+    code, lines = examine(EGRESS_ALLOW="")
+    assert code == 1
+    assert lines["facturapi"].endswith(f"→ put {settings.sandbox_url} into EGRESS_ALLOW if it is meant to be gone to")
 
 
 def test_a_provider_out_of_reach(examine: Examine, run: Run, acme: str) -> None:
