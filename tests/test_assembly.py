@@ -44,7 +44,7 @@ def logged(settings: Settings, clean: None) -> Iterator[tuple[Flask, io.StringIO
     ("wrong", "said"),
     [
         ({"SECRET_KEY": None}, "SECRET_KEY is missing."),
-        ({"SECRET_KEY": "short"}, "SECRET_KEY: "),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY is too short."),
         ({"DATABASE_URL": "mysql://db"}, "DATABASE_URL: must begin with postgresql://"),
         ({"DRAIN_SECONDS": "soon"}, "DRAIN_SECONDS: "),
         ({"VAULT_KEYSET": "/nowhere/keyset.json"}, "VAULT_KEYSET: /nowhere/keyset.json cannot be read"),
