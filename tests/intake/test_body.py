@@ -110,7 +110,7 @@ def test_blocks_grow_while_the_client_fills_them_and_shrink_again(wire: Any) -> 
     class Source:
         def recv(self, size: int) -> bytes:
             asked.append(size)
-            return bytes(size if len(asked) < 7 else 10)
+            return bytes(size)[: size if len(asked) < 7 else 10]
 
     made = wire(1 << 30, b"x")
     body = made.body()
@@ -121,6 +121,22 @@ def test_blocks_grow_while_the_client_fills_them_and_shrink_again(wire: Any) -> 
     sizes = [SMALLEST_BLOCK << n for n in range(5)]
     assert asked[:6] == [*sizes, LARGEST_BLOCK]
     assert asked[7:] == [LARGEST_BLOCK >> 1, LARGEST_BLOCK >> 2, LARGEST_BLOCK >> 3, SMALLEST_BLOCK, SMALLEST_BLOCK]
+
+
+@pytest.mark.parametrize(("last", "expected"), [(LARGEST_BLOCK // 4, LARGEST_BLOCK), (10, LARGEST_BLOCK // 2)])
+def test_a_block_that_is_filled_by_a_quarter_is_no_reason_to_shrink(wire: Any, last: int, expected: int) -> None:
+    asked: list[int] = []
+
+    class Source:
+        def recv(self, size: int) -> bytes:
+            asked.append(size)
+            return bytes(last if len(asked) == 5 else size)
+
+    body = wire(1 << 30).body()
+    body._read._source = Source()
+    for _ in range(6):
+        body.block()
+    assert asked[4:] == [LARGEST_BLOCK, expected]
 
 
 def test_an_end_before_the_end_is_truncated(wire: Any) -> None:
@@ -164,6 +180,16 @@ def test_a_chunked_body_is_read_through_the_server(wire: Any) -> None:
     assert (body.block(), body.block(), body.block()) == (b"hello", b"", b"")
     assert body.ended
     assert made.unreader.take_buffered() == b"GET /"
+
+
+def test_a_chunked_body_comes_in_blocks_as_large_as_asked_for_and_never_larger_than_the_smallest(wire: Any) -> None:
+    body = wire(None, b"%x\r\n%b\r\n0\r\n\r\n" % (SMALLEST_BLOCK + 7, bytes(SMALLEST_BLOCK + 7))).body()
+    assert [len(block) for block in (body.block(2), body.block(), body.block(), body.block())] == [
+        2,
+        SMALLEST_BLOCK,
+        5,
+        0,
+    ]
 
 
 def test_a_chunked_body_keeps_the_deadlines_and_leaves_the_server_its_socket(wire: Any) -> None:

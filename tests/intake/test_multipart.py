@@ -250,6 +250,7 @@ def test_a_body_is_limited_whether_or_not_its_length_is_known() -> None:
         ("Multipart/Form-Data;BOUNDARY=B", b"B"),
         ('multipart/form-data; boundary="a b:c"', b"a b:c"),
         ("multipart/form-data; charset=UTF-8; boundary=B", b"B"),
+        ("multipart/form-data; charset=utf-8; boundary=B", b"B"),
         ("multipart/form-data; boundary=" + "b" * 70, b"b" * 70),
     ],
 )
@@ -264,6 +265,8 @@ def test_a_boundary_is_read(content_type: str, boundary: bytes) -> None:
         ("text/plain", "not-multipart"),
         ("multipart/mixed; boundary=B", "not-multipart"),
         ("multipart/form-data-x; boundary=B", "not-multipart"),
+        ("multipart/form-dataX; boundary=B", "not-multipart"),
+        ("multipart/form-data\v; boundary=B", "not-multipart"),
         ("application/x-www-form-urlencoded", "not-multipart"),
         ("multipart/form-data", "bad-boundary"),
         ("multipart/form-data; boundary=", "bad-boundary"),

@@ -99,10 +99,10 @@ def test_a_grace_longer_than_the_idle_time_is_kept(watch: Watch) -> None:
 
 def test_deadlines_come_from_the_settings() -> None:
     settings = Settings.model_construct(
-        idle_seconds=1.0, minimum_rate=2, rate_grace_seconds=3.0, drain_bytes=4, drain_seconds=5.0
+        idle_seconds=1.0, minimum_rate=2, rate_grace_seconds=3.0, drain_bytes=4, drain_seconds=6.0
     )
     assert Deadlines.from_settings(settings) == Deadlines(
-        idle=1.0, minimum_rate=2, grace=3.0, drain_bytes=4, drain_seconds=5.0
+        idle=1.0, minimum_rate=2, grace=3.0, drain_bytes=4, drain_seconds=6.0
     )
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.errors import Refusal
 from app.intake import Collected, Deadlines, KnownEnd, Limits, Reception, receive
 from app.intake.body import Body
+from app.intake.errors import BodyTooLarge
 from tests.intake.forms import CER, NAME, body, named, part
 
 SECRET = "contraseña-12345678a"
@@ -87,6 +88,7 @@ def test_a_file_without_a_type_has_the_general_one() -> None:
 def test_what_the_form_does_not_ask_for_is_refused(made: bytes, slug: str, field: str | None) -> None:
     refusal = refused(body(made))
     assert (refusal.slug, refusal.status, refusal.field) == (slug, 400, field)
+    assert refusal.params == ({} if slug == "bad-file-name" else {"name": field or "other"})
 
 
 def test_nothing_is_returned_before_the_closing_delimiter() -> None:
@@ -114,6 +116,15 @@ def test_what_the_headers_say_is_refused_before_a_byte_is_read(more: dict[str, s
     with pytest.raises(Refusal) as caught, receive(sent, Limits(), Deadlines()):
         raise AssertionError
     assert (caught.value.slug, caught.value.status) == (slug, status)
+
+
+def test_a_body_of_the_very_limit_is_taken_and_one_byte_more_names_it() -> None:
+    limits = Limits(body_bytes=len(body()))
+    with receive(environ(body()), limits, Deadlines()) as reception:
+        assert reception.collect(files=[], fields=["notice"], secrets=[]).fields
+    with pytest.raises(BodyTooLarge) as caught, receive(environ(body() + b"x"), limits, Deadlines()):
+        raise AssertionError
+    assert caught.value.params == {"limit": len(body())}
 
 
 def test_no_content_type_is_no_form() -> None:
