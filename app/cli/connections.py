@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import click
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from app.cli import finding
@@ -16,7 +16,7 @@ from app.providers import registry
 from app.providers.base import Provider
 from app.services import services
 from app.tenants import connections
-from app.tenants.models import Connection, Environment
+from app.tenants.models import Connection, Credential, Environment
 
 connection = Commands("connection", help="Connections of organizations to providers. ORG “house” is the house.")
 
@@ -49,15 +49,11 @@ def add(
     if organization is None and lent_by:
         raise click.UsageError("The house does not borrow from itself.")
     valid = _settings(adapter, dict(settings), of_house=organization is None)
-    variables = dict(secret_env)
-    if unknown := variables.keys() - set(adapter.credentials):
-        raise click.UsageError(f"{provider} has no secret “{min(unknown)}”; it has: {', '.join(adapter.credentials)}.")
+    variables = _variables(adapter, secret_env)
+    if environment == Environment.SANDBOX and services().settings.sandbox_url is None:
+        raise click.UsageError("SANDBOX_URL is not set: a connection for the sandbox would lead nowhere.")
     lender = _house_connection(lent_by) if lent_by else None
-    credential = (
-        None
-        if lender
-        else {field: secret(f"{adapter.title} {field}", variables.get(field)) for field in adapter.credentials}
-    )
+    credential = None if lender else _credential(adapter, variables)
     with services().database.transaction(organization) as session:
         made = connections.add(
             session,
@@ -72,8 +68,35 @@ def add(
         )
         written(session, organization, "connection.added", made, provider=provider, environment=environment)
     click.echo(f"Added {org}/{made.name}.")
-    if not no_verify and organization is not None:
+    if not no_verify:
         _verify(made)
+
+
+@connection.command("replace")
+@click.argument("org")
+@click.argument("name")
+@click.option(
+    "--secret-env", type=Pair(), multiple=True, metavar="FIELD=VARIABLE", help="Variable that holds a secret field."
+)
+@click.option("--no-verify", is_flag=True, help="Do not try the credential; a paused connection stays paused.")
+def replace(*, org: str, name: str, secret_env: tuple[tuple[str, str], ...], no_verify: bool) -> None:
+    """Put a new credential in the place of the former; a paused connection that works with it is used again."""
+    organization = finding.organization_or_house(org)
+    with services().database.transaction(organization) as session:
+        found = finding.connection(session, org, name)
+    if found.house_connection_id is not None:
+        raise click.ClickException(f"{org}/{name} borrows its credential: replace that of the house.")
+    adapter = registry.provider(found.provider)
+    credential = _credential(adapter, _variables(adapter, secret_env))
+    with services().database.transaction(organization) as session:
+        connections.set_credential(session, services().vault, found, credential)
+        written(session, organization, "connection.credential_replaced", found)
+        kept = " ".join(_print(one) for one in connections.credentials(session, found))
+    click.echo(f"Replaced the credential of {org}/{name}: {kept}.")
+    if organization is None:
+        click.echo("Those that borrow it use it from now on; try one that is paused: flask connection test ORG NAME")
+    if not no_verify:
+        _verify(found)
 
 
 @connection.command("list")
@@ -81,12 +104,18 @@ def add(
 def list_(org: str) -> None:
     """List the connections of ORG."""
     with services().database.transaction(finding.organization_or_house(org)) as session:
-        found = connections.listing(session)
-    rows = [
-        (one.name, one.provider, one.environment.value, shown(one.verified_at), one.paused_because or "in use")
-        for one in found
-    ]
-    table(rows, "NAME", "PROVIDER", "ENVIRONMENT", "VERIFIED", "STATE")
+        rows = [
+            (
+                one.name,
+                one.provider,
+                one.environment.value,
+                " ".join(_print(credential) for credential in connections.credentials(session, one)),
+                shown(one.verified_at),
+                one.paused_because or "in use",
+            )
+            for one in connections.listing(session)
+        ]
+    table(rows, "NAME", "PROVIDER", "ENVIRONMENT", "CREDENTIAL", "VERIFIED", "STATE")
 
 
 @connection.command("test")
@@ -94,21 +123,39 @@ def list_(org: str) -> None:
 @click.argument("name")
 def test(org: str, name: str) -> None:
     """Try the credential by a call that changes nothing; a paused connection that works is used again."""
-    organization = finding.organization(org)
-    with services().database.transaction(organization) as session:
+    with services().database.transaction(finding.organization_or_house(org)) as session:
         found = finding.connection(session, org, name)
     _verify(found)
 
 
 def _verify(tried: Connection) -> None:
-    assert tried.organization_id  # noqa: S101 - the callers' business
+    """Try the credential; where it works, remember that and let a paused connection be used again."""
     verdict = services().deliverer.verify(tried.organization_id, tried.id)
     if not verdict.ok:
         raise click.ClickException(f"The provider does not take it: {verdict.detail}")
     with services().database.transaction(tried.organization_id) as session:
         connections.verified(session, tried, services().clock())
-        connections.resume(session, tried)
+        if connections.resume(session, tried):
+            written(session, tried.organization_id, "connection.resumed", tried)
     click.echo(f"It works: {verdict.detail}")
+
+
+def _print(credential: Credential) -> str:
+    """What may be shown of a secret: enough to tell it from another."""
+    return f"{credential.field} …{credential.last_four} ({credential.fingerprint[:8]})"
+
+
+def _variables(provider: Provider, given: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Variables that hold secret fields, by field."""
+    variables = dict(given)
+    if unknown := variables.keys() - set(provider.credentials):
+        known = ", ".join(provider.credentials)
+        raise click.UsageError(f"{provider.slug} has no secret “{min(unknown)}”; it has: {known}.")
+    return variables
+
+
+def _credential(provider: Provider, variables: dict[str, str]) -> dict[str, SecretStr]:
+    return {field: secret(f"{provider.title} {field}", variables.get(field)) for field in provider.credentials}
 
 
 def _provider(slug: str) -> Provider:

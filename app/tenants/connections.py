@@ -86,11 +86,17 @@ def set_credential(session: Session, vault: Vault, connection: Connection, crede
 
 def credential(session: Session, vault: Vault, connection: Connection) -> dict[str, SecretStr]:
     """Open the connection's credential, or the one that it borrows; raises CredentialMissing."""
-    holder = connection.house_connection_id or connection.id
-    rows = session.scalars(select(Credential).where(Credential.connection_id == holder)).all()
+    rows = credentials(session, connection)
     if not rows:
         raise CredentialMissing(f"connection {connection.id}")
     return {row.field: vault.open(session, row) for row in rows}
+
+
+def credentials(session: Session, connection: Connection) -> Sequence[Credential]:
+    """What the connection signs in with, its own or lent, sealed."""
+    holder = connection.house_connection_id or connection.id
+    wanted = select(Credential).where(Credential.connection_id == holder).order_by(Credential.field)
+    return session.scalars(wanted).all()
 
 
 def pause(session: Session, connection: Connection, because: str, now: datetime) -> bool:
@@ -104,11 +110,15 @@ def pause(session: Session, connection: Connection, because: str, now: datetime)
     return paused is not None
 
 
-def resume(session: Session, connection: Connection) -> None:
-    """Let a paused connection be used again."""
-    session.execute(
-        update(Connection).where(Connection.id == connection.id).values(paused_at=None, paused_because=None)
+def resume(session: Session, connection: Connection) -> bool:
+    """Let a paused connection be used again; False if it was not paused."""
+    resumed = session.scalar(
+        update(Connection)
+        .where(Connection.id == connection.id, Connection.paused_at.is_not(None))
+        .values(paused_at=None, paused_because=None)
+        .returning(Connection.id)
     )
+    return resumed is not None
 
 
 def verified(session: Session, connection: Connection, now: datetime) -> None:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from app.database import HOUSE, Database
+import pytest
+from flask import Flask
+
+from app.database import HOUSE, Database, utcnow
+from app.records import audit
 from app.tenants import connections, doors
 from app.tenants.models import Credential
 from app.tenants.vault import Vault
@@ -12,6 +16,7 @@ from tests.servers import Sandbox
 KEY = "sk_user_0123456789abcdef0123456789abcdef"
 ACCOUNT = "5a2a307be93a2f00129ea035"
 ADD = ("connection", "add", "acme", "facturapi", "--environment", "sandbox")
+ADD_HOUSE = ("connection", "add", "house", "facturapi", "--environment", "sandbox", "--name", "ours")
 SETTING = ("--setting", f"organization_id={ACCOUNT}")
 
 
@@ -42,7 +47,8 @@ def test_add_reads_the_key_from_a_pipe_keeps_it_in_the_vault_and_tries_it(
     listed = run("connection", "list", acme).output
     assert "facturapi" in listed
     assert "sandbox" in listed
-    assert KEY not in listed
+    assert "key …cdef (" in listed
+    assert KEY[:-4] not in listed
 
 
 def test_the_key_may_come_from_a_variable(run: Run, acme: str, database: Database, vault: Vault) -> None:
@@ -51,9 +57,12 @@ def test_the_key_may_come_from_a_variable(run: Run, acme: str, database: Databas
     assert credential_of(database, vault, "facturapi") == KEY
 
 
-def test_a_house_connection_lends_its_key(run: Run, acme: str, database: Database, vault: Vault) -> None:
-    house = ("connection", "add", "house", "facturapi", "--environment", "sandbox", "--name", "ours")
-    assert run(*house, stdin=f"{KEY}\n").output == "Added house/ours.\n"
+def test_a_house_connection_lends_its_key(
+    run: Run, acme: str, database: Database, vault: Vault, sandbox: Sandbox
+) -> None:
+    seed(sandbox)
+    done = run(*ADD_HOUSE, stdin=f"{KEY}\n")
+    assert done.output == "Added house/ours.\nIt works: the account has 1 organizations\n"
     done = run(*ADD, *SETTING, "--lent-by", "ours", "--no-verify")
     assert done.exit_code == 0, done.output
     assert credential_of(database, vault, "facturapi") == KEY
@@ -108,3 +117,71 @@ def test_bad_input_gets_a_sentence_and_changes_nothing(
 
 def test_test_names_what_is_missing(run: Run, acme: str) -> None:
     assert "has no connection “facturapi”" in run("connection", "test", acme, "facturapi").output
+
+
+def pause(database: Database) -> bool:
+    """Pause acme's connection as a refused credential does."""
+    organization = doors.organization(database, "acme")
+    with database.transaction(organization) as session:
+        found = connections.by_name(session, "facturapi")
+        assert found
+        return connections.pause(session, found, "credential-refused", utcnow())
+
+
+def actions(database: Database) -> list[str]:
+    """What the audit log says was done with acme's connection."""
+    with database.transaction(doors.organization(database, "acme")) as session:
+        found = connections.by_name(session, "facturapi")
+        return [entry.action for entry in reversed(audit.listing(session, subject=found))]
+
+
+def test_a_replaced_credential_lets_a_paused_connection_be_used_again(
+    run: Run, acme: str, database: Database, vault: Vault, sandbox: Sandbox
+) -> None:
+    seed(sandbox)
+    run(*ADD, *SETTING, "--no-verify", stdin="sk_user_that_was_withdrawn_456789\n")
+    assert pause(database)
+    done = run("connection", "replace", acme, "facturapi", stdin=f"{KEY}\n")
+    assert done.exit_code == 0, done.output
+    assert "key …cdef (" in done.output
+    assert "It works" in done.output
+    assert KEY not in done.output
+    assert credential_of(database, vault, "facturapi") == KEY
+    assert "in use" in run("connection", "list", acme).output
+    assert actions(database) == ["connection.added", "connection.credential_replaced", "connection.resumed"]
+
+
+def test_a_replacement_that_is_refused_is_said_and_the_pause_stays(
+    run: Run, acme: str, database: Database, vault: Vault, sandbox: Sandbox
+) -> None:
+    seed(sandbox)
+    run(*ADD, *SETTING, "--no-verify", stdin=f"{KEY}\n")
+    assert pause(database)
+    done = run("connection", "replace", acme, "facturapi", stdin="sk_user_of_somebody_else_0123456789\n")
+    assert done.exit_code == 1
+    assert "credential-refused" in run("connection", "list", acme).output
+    assert "connection.resumed" not in actions(database)
+
+
+def test_what_is_borrowed_is_replaced_where_it_is_lent(
+    run: Run, acme: str, database: Database, vault: Vault, sandbox: Sandbox
+) -> None:
+    seed(sandbox)
+    run(*ADD_HOUSE, "--no-verify", stdin="sk_user_that_was_withdrawn_456789\n")
+    run(*ADD, *SETTING, "--lent-by", "ours", "--no-verify")
+    refused = run("connection", "replace", acme, "facturapi", stdin=f"{KEY}\n")
+    assert refused.exit_code == 1
+    assert "borrows its credential" in refused.output
+    assert run("connection", "replace", "house", "ours", stdin=f"{KEY}\n").exit_code == 0
+    assert credential_of(database, vault, "facturapi") == KEY
+    assert run("connection", "test", acme, "facturapi").exit_code == 0
+
+
+def test_a_connection_for_a_sandbox_that_is_named_nowhere_is_not_made(app: Flask, run: Run, acme: str) -> None:
+    services = app.extensions["ventanilla"]
+    app.extensions["ventanilla"] = replace(
+        services, settings=services.settings.model_copy(update={"sandbox_url": None})
+    )
+    done = run(*ADD, *SETTING, stdin=f"{KEY}\n")
+    assert "SANDBOX_URL is not set" in done.output
+    assert run("connection", "list", acme).output == ""
