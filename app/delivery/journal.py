@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -32,6 +33,8 @@ log = structlog.get_logger("ventanilla.delivery")
 REFUSED: Final = "credential-refused"
 #: Problems whose cause is the operator's to read, not the customer's.
 INTERNAL: Final = frozenset({"settings-wrong", "plan-not-allowed", "provider-error", "internal"})
+#: How a database that may be back in a moment shows: it does not answer, or has no connection left for us.
+AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)
 #: Waits before an outcome is written again that the database did not take: it may be starting anew.
 PATIENCE: Final = (0.2, 1.0)
 
@@ -85,7 +88,7 @@ class Journal:
         for wait in PATIENCE:
             try:
                 return self._end(outcome, effect)
-            except (OperationalError, InterfaceError):
+            except AWAY:
                 time.sleep(wait)
         return self._end(outcome, effect)
 

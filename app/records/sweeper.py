@@ -1,4 +1,8 @@
-"""The sweeper ends what a dead process left: without the mark the provider has nothing, with it nobody knows."""
+"""The sweeper ends what a dead process left: without the mark the provider has nothing, with it nobody knows.
+
+A living process can leave something too: it learnt how an attempt ended, and the database was away for so long that it
+could not be written down. By the mark's age that is found. One who was only slow can still tell the truth.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,8 @@ from app.records.models import Attempt, Process, Upload
 from app.records.processes import DEAD_AFTER
 from app.records.states import MOVING, State
 
+#: So long after its mark an attempt has ended, one way or another: what bounds it is seconds (`TOTAL_SECONDS`).
+OVERDUE_AFTER: Final = timedelta(minutes=5)
 #: A process that was silent for so long is forgotten.
 FORGOTTEN_AFTER: Final = timedelta(days=1)
 #: Orphans that one transaction takes up.
@@ -45,24 +51,25 @@ def sweep(db: Database, now: datetime | None = None) -> Swept:
     with db.doors() as session:
         now = now or session.scalar(select(func.clock_timestamp()))
         assert now is not None  # noqa: S101 - a clock always answers
-        silent_since = now - DEAD_AFTER
+        silent_since, marked_before = now - DEAD_AFTER, now - OVERDUE_AFTER
         session.execute(delete(Process).where(Process.beat_at <= now - FORGOTTEN_AFTER))
-        found = text("SELECT ventanilla_find_orphans(:silent_since)")
-        organizations: list[UUID] = list(session.scalars(found, {"silent_since": silent_since}))
+        found = text("SELECT ventanilla_find_orphans(:silent_since, :marked_before)")
+        since = {"silent_since": silent_since, "marked_before": marked_before}
+        organizations: list[UUID] = list(session.scalars(found, since))
     for organization in organizations:
         more = True
         while more:
             with db.transaction(organization) as session:
-                done = _sweep_batch(session, silent_since, now)
+                done = _sweep_batch(session, _orphans(silent_since, marked_before), now)
             swept += done
             more = done.unknown + done.failed >= BATCH
     return swept
 
 
-def _sweep_batch(session: Session, silent_since: datetime, now: datetime) -> Swept:
+def _sweep_batch(session: Session, orphans: Select[Upload], now: datetime) -> Swept:
     """End up to BATCH orphans; those that another sweeper has in hand are left to it."""
     unknown = failed = 0
-    for upload in session.scalars(_orphans(silent_since)).all():
+    for upload in session.scalars(orphans).all():
         last = session.scalars(
             select(Attempt).where(Attempt.upload_id == upload.id).order_by(Attempt.number.desc()).limit(1)
         ).one_or_none()
@@ -76,12 +83,15 @@ def _sweep_batch(session: Session, silent_since: datetime, now: datetime) -> Swe
     return Swept(unknown=unknown, failed=failed)
 
 
-def _orphans(silent_since: datetime) -> Select[Upload]:
-    """Uploads on their way, of the session's organization, whose process was not heard of since."""
+def _orphans(silent_since: datetime, marked_before: datetime) -> Select[Upload]:
+    """Uploads on their way, of the session's organization, whose process was silent since, or whose mark is so old."""
     alive = exists().where(Process.id == Upload.process_id, Process.beat_at > silent_since)
+    overdue = exists().where(
+        Attempt.upload_id == Upload.id, Attempt.ended_at.is_(None), Attempt.completing_at <= marked_before
+    )
     return (
         select(Upload)
-        .where(Upload.state.in_(MOVING), ~alive)
+        .where(Upload.state.in_(MOVING), ~alive | overdue)
         .order_by(Upload.id)
         .limit(BATCH)
         .with_for_update(skip_locked=True)

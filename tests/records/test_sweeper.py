@@ -18,7 +18,7 @@ from app.records import attempts, audit, processes, sweeper, uploads
 from app.records.models import Attempt, Process, Upload
 from app.records.processes import DEAD_AFTER, Heartbeat, beat
 from app.records.states import State
-from app.records.sweeper import Swept, sweep
+from app.records.sweeper import OVERDUE_AFTER, Swept, sweep
 from app.tenants.vault import Vault
 from tests.tenancy import NOW, Tenant, becomes, tenant
 
@@ -126,6 +126,20 @@ def test_the_living_keep_theirs_until_they_are_silent_for_ten_seconds(
     assert sweep(worker, DEAD) == Swept()
     assert state(database, upload) == (State.DELIVERING, None)
     assert sweep(worker, DEAD + MOMENT) == Swept(unknown=1)
+
+
+def test_what_a_living_process_could_not_write_down_is_ended_by_its_marks_age(
+    database: Database, worker: Database, leave: Leave
+) -> None:
+    process = uuid4()
+    later = NOW + OVERDUE_AFTER
+    beat(database, process, "web", later)
+    marked, unmarked = leave(process, marked=True), leave(process)
+    assert sweep(worker, later - MOMENT) == Swept()
+    assert sweep(worker, later) == Swept(unknown=1)
+    assert state(database, marked) == (State.UNKNOWN, "unconfirmed")
+    assert last_attempt(database, marked).outcome == "unknown"
+    assert state(database, unmarked) == (State.DELIVERING, None)
 
 
 def test_whoever_takes_an_upload_over_is_its_owner(
@@ -285,4 +299,4 @@ def test_a_heart_stops_where_the_database_is_away(heartbeat: Heartbeat, monkeypa
 
 def test_only_the_worker_finds_orphans(database: Database) -> None:
     with pytest.raises(Exception, match="permission denied"), database.doors() as session:
-        session.execute(text("SELECT ventanilla_find_orphans(now())"))
+        session.execute(text("SELECT ventanilla_find_orphans(now(), now())"))
