@@ -79,6 +79,9 @@ def playing(*scripts: Callable[[Line], None], context: ssl.SSLContext | None = N
         thread.start()
         try:
             yield played
+        except BaseException:
+            _end(listener, played)
+            raise
         finally:
             thread.join(SECONDS)
             for line in played.lines:
@@ -103,3 +106,12 @@ def _play(
             script(line)
         except BaseException as fault:  # noqa: BLE001 - the test's own thread raises it
             played.faults.append(fault)
+            _end(listener, played)
+            return
+
+
+def _end(listener: socket.socket, played: Played) -> None:
+    """Let nobody wait for an answer, or for a client, that will not come."""
+    for sock in (listener, *(line.sock for line in played.lines)):
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)

@@ -111,7 +111,7 @@ class Answering:
         self.closes = False
         self.timeout: float | None = -1.0
 
-    def start_response(self, status: str, headers: list[tuple[str, str]]) -> Any:
+    def start_response(self, *_: object) -> Any:
         self.timeout = self._sock.gettimeout()
 
     def force_close(self) -> None:
