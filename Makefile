@@ -72,6 +72,10 @@ messages: .venv/.dev ## Collect the sentences of templates and code for the tran
 	$(BIN)/pybabel --quiet extract --mapping babel.cfg --keywords N_ --no-location --output build/messages.pot .
 	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --input-file build/messages.pot --output-dir translations
 
+.PHONY: reference
+reference: .venv/.dev ## Write docs/settings.md and docs/problems.md from the code
+	$(BIN)/python docs/reference.py
+
 .PHONY: clean
 clean: ## Remove what was set up and built; instance/ (the demo's data) stays
 	rm -rf .venv node_modules tests/sandbox/node/node_modules static/dist build htmlcov mutants .coverage .coverage.* \

@@ -1,0 +1,77 @@
+"""Writes the reference pages from what the code itself says: `python docs/reference.py`; a test holds them to it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from app import words
+from app.config import Settings
+
+FOLDER: Final = Path(__file__).parent
+BLOCKS: Final[Mapping[str, Mapping[str, str]]] = {
+    "What was sent, and how": words.INTAKE,
+    "SAT certificates": words.CERTIFICATE,
+    "Files of any kind": words.POLICY,
+    "Who may come in": words.ENTRANCE,
+    "Setting tenants up": words.TENANTS,
+    "The provider, and the way to it": words.DELIVERY,
+}
+
+
+#: What `gunicorn.conf.py` reads, which is no part of the gateway's own settings.
+SERVER: Final = (
+    "The server reads `HOST` and `PORT` (where it listens), `WEB_CONCURRENCY` (processes), `THREADS` (requests at once in",
+    "each) and `FORWARDED_ALLOW_IPS` (proxies in front of it) besides; `LOG_LEVEL` is the gateway's and its own.",
+)
+
+
+def settings() -> str:
+    """Every setting, with its default and what it is for."""
+    lines = [
+        "# Settings",
+        "",
+        "Read from the environment when a process starts; a wrong or missing one stops it with a line that names it.",
+        "",
+        "| variable | default | what it is |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| `{name.upper()}` | {_default(field)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    lines += ["", *SERVER]
+    return "\n".join(lines) + "\n"
+
+
+def problems() -> str:
+    """Every problem by its slug, with the sentence that people read."""
+    lines = ["# Problems", "", "What can be wrong, by the slug that records and answers name it with."]
+    for title, block in BLOCKS.items():
+        lines += ["", f"## {title}", ""]
+        for slug, sentence in block.items():
+            lines += [f"### `{slug}`", "", sentence.replace("%(", "*").replace(")s", "*"), ""]
+        lines.pop()
+    return "\n".join(lines) + "\n"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "(needed)"
+    if field.default in (None, ()):
+        return ""
+    return f"`{field.default}`"
+
+
+PAGES: Final = {"settings.md": settings, "problems.md": problems}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page())
