@@ -28,8 +28,8 @@ BLOCKS: Final[Mapping[str, Mapping[str, str]]] = {
 
 #: What `gunicorn.conf.py` reads, which is no part of the gateway's own settings.
 SERVER: Final = (
-    "The server reads `HOST` and `PORT` (where it listens), `WEB_CONCURRENCY` (processes), `THREADS` (requests at once in",
-    "each) and `FORWARDED_ALLOW_IPS` (proxies in front of it) besides; `LOG_LEVEL` is the gateway's and its own.",
+    "The server reads `HOST` and `PORT` (where it listens), `WEB_CONCURRENCY` (processes), `THREADS` (requests at once",
+    "in each) and `FORWARDED_ALLOW_IPS` (proxies in front of it) besides; `LOG_LEVEL` is the gateway's and its own.",
 )
 
 
