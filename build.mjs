@@ -22,6 +22,7 @@ const ICONS = {
   swap: "arrow-left-right",
   again: "arrow-repeat",
   caps: "capslock-fill",
+  folder: "folder2-open",
 };
 
 await rm(DIST, { recursive: true, force: true });

@@ -72,7 +72,8 @@ CERTIFICATE: Final = {
         "Check it with the SAT."
     ),
     "older_certificate": N_(
-        "The certificate in use ends on %(held_date)s, later than this one (%(date)s). Do you want to replace it anyway?"
+        "The certificate in use ends on %(held_date)s, later than this one (%(date)s). "
+        "Do you want to replace it anyway?"
     ),
     "test_certificate": N_("This is a SAT test certificate; it cannot stamp real invoices. Send it anyway?"),
 }
@@ -132,3 +133,40 @@ DELIVERY: Final = {
 }
 
 WORDS: Final = INTAKE | CERTIFICATE | POLICY | ENTRANCE | TENANTS | DELIVERY
+
+#: What is said otherwise where the e.firma is asked for, which has no branches and stamps nothing.
+FIEL: Final = {
+    "not_sat": N_(
+        "The certificate does not look like one issued by the SAT. Upload the e.firma's .cer as you got it there."
+    ),
+    "expired": N_("Your e.firma expired on %(date)s. Renew it with the SAT and upload the new files."),
+    "wrong_password": N_(
+        "The password does not open the private key. It is the e.firma's own (not the SAT site's, nor a CSD's); "
+        "mind capitals and spaces."
+    ),
+    "pair_mismatch": N_(
+        "The .cer and the .key are not a pair. If you have renewed your e.firma, use the two files of the same time."
+    ),
+    "password_encoding": N_(
+        "The password has accented letters or ñ that may fail when signing. "
+        "Renew your e.firma with a password without accents."
+    ),
+    "older_certificate": N_(
+        "The e.firma in use ends on %(held_date)s, later than this one (%(date)s). Do you want to replace it anyway?"
+    ),
+    "test_certificate": N_("This is a SAT test e.firma; what it signs is not valid. Send it anyway?"),
+}
+
+#: What is said otherwise of the files that an operation's check (`app.checks`) looks at.
+OTHERWISE: Final = {
+    "csd": dict.fromkeys(("file-too-large", "body-too-large"), CERTIFICATE["too_large"]),
+    "fiel": dict.fromkeys(("file-too-large", "body-too-large"), CERTIFICATE["too_large"]) | FIEL,
+    "image": dict.fromkeys(
+        ("file-too-large", "body-too-large"), N_("The image is too large. Make it smaller and choose it again.")
+    ),
+}
+
+
+def sentence(slug: str, check: str = "") -> str:
+    """The sentence of a problem; `check` names what looks at the files that it is about."""
+    return OTHERWISE.get(check, {}).get(slug) or WORDS[slug]

@@ -32,11 +32,6 @@ if TYPE_CHECKING:
 OWN_FIELDS: Final = ("csrf_token", "notice", "replace")
 #: Refusals that are a question: the same files are taken once the customer says yes.
 QUESTIONS: Final = frozenset({"older_certificate", "test_certificate"})
-#: What intake says in general, in the words that the checks have for this kind of file.
-IN_OTHER_WORDS: Final = dict.fromkeys(
-    (("csd", "file-too-large"), ("csd", "body-too-large"), ("fiel", "file-too-large"), ("fiel", "body-too-large")),
-    "too_large",
-)
 KINDS: Final = {"text": StringField, "password": PasswordField, "checkbox": BooleanField}
 PASSPHRASE_BYTES: Final = 1024
 
@@ -142,7 +137,7 @@ def explain(form: FlaskForm, refusal: Refusal, operation: Operation) -> None:
     params = dict(refusal.params)
     if params.get("name") in labels:
         params["name"] = labels[str(params["name"])]
-    message = say(IN_OTHER_WORDS.get((operation.check, refusal.slug), refusal.slug), params)
+    message = say(refusal.slug, params, check=operation.check)
     field = "replace" if asks(refusal) else refusal.field
     if field in form:
         form[field].errors = [message]

@@ -15,7 +15,7 @@ from flask_babel import Babel, get_locale, gettext
 
 from app.config import Settings
 from app.portal.assets import ROOT
-from app.words import WORDS
+from app.words import sentence
 
 #: Code → the language's name in itself.
 LANGUAGES: Final = {"es": "Español", "en": "English"}
@@ -92,10 +92,13 @@ def size(count: int) -> str:
     return str(gettext("%(count)s bytes", count=count))
 
 
-def say(slug: str, params: Mapping[str, object] | None = None) -> str:
-    """Write the sentence of a problem, its values filled in and its dates written out."""
-    sentence: str = gettext(WORDS[slug])
-    return sentence % _Values({name: _value(name, value) for name, value in (params or {}).items()})
+def say(slug: str, params: Mapping[str, object] | None = None, *, check: str = "") -> str:
+    """Write the sentence of a problem, its values filled in and its dates written out.
+
+    `check` is that of the operation whose files it is about: the same verdict reads differently of an e.firma.
+    """
+    written: str = gettext(sentence(slug, check))
+    return written % _Values({name: _value(name, value) for name, value in (params or {}).items()})
 
 
 class _Values(dict[str, object]):

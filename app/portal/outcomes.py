@@ -14,7 +14,6 @@ from app.errors import N_
 from app.portal.entrance import HandedIn
 from app.portal.language import say, size, when
 from app.providers import registry
-from app.records.models import Upload
 from app.records.states import State
 from app.words import WORDS
 
@@ -122,7 +121,8 @@ class Shown:
     pending: tuple[str, ...]
     #: (label, value, whether it is a number to read out character by character).
     facts: tuple[tuple[str, str, bool], ...]
-    files: tuple[tuple[str, str], ...]
+    #: (label, name, size).
+    files: tuple[tuple[str, str, str], ...]
     moving: bool
     again: str | None
     link_again: bool
@@ -134,7 +134,6 @@ def present(handed_in: HandedIn) -> Shown:
     provider = registry.provider(handed_in.operation.provider).title
     values = {"provider": provider, "when": when(upload.updated_at)}
     again = upload.state in AGAIN
-    organization = handed_in.organization.name
     return Shown(
         look=look,
         state=upload.state,
@@ -142,23 +141,31 @@ def present(handed_in: HandedIn) -> Shown:
         operation=gettext(handed_in.operation.title),
         arrived=gettext(look.arrived) % values,
         next=gettext(look.next) % values,
-        problem=_reason(upload, organization),
+        problem=_reason(handed_in),
         provider_message=upload.provider_message,
         provider=provider,
         pending=tuple(str(step) for step in upload.facts.get("pending_steps", ())),
         facts=tuple(_facts(handed_in)),
-        files=tuple((str(part["filename"]), size(int(part["size"]))) for part in upload.parts),
+        files=tuple(_files(handed_in)),
         moving=upload.state in MOVING,
         again=url_for("portal.form", public_id=handed_in.form.public_id) if again and handed_in.form else None,
         link_again=again and handed_in.form is None,
     )
 
 
-def _reason(upload: Upload, organization: str) -> str | None:
+def _reason(handed_in: HandedIn) -> str | None:
     """Say why, in our words; an unconfirmed one's page says it already, and an old record may name what is gone."""
+    upload = handed_in.upload
     if upload.state == State.UNKNOWN or upload.problem not in WORDS:
         return None
-    return say(upload.problem, {"organization": organization, **upload.problem_params})
+    params = {"organization": handed_in.organization.name, **upload.problem_params}
+    return say(upload.problem, params, check=handed_in.operation.check)
+
+
+def _files(handed_in: HandedIn) -> Iterator[tuple[str, str, str]]:
+    labels = {part.name: part.label for part in handed_in.operation.parts}
+    for part in handed_in.upload.parts:
+        yield gettext(labels.get(part["name"], N_("File"))), str(part["filename"]), size(int(part["size"]))
 
 
 def _facts(handed_in: HandedIn) -> Iterator[tuple[str, str, bool]]:

@@ -1,5 +1,6 @@
 // Names, sizes and what a file seems to be, the moment it is picked. It warns and leaves the verdict to the gateway.
 
+import { watchDrop } from "./drop.js";
 import { icon } from "./icons.js";
 import { kindOf } from "./kinds.js";
 
@@ -19,6 +20,7 @@ export function watchFiles(form) {
     // A page that comes back from the browser's memory may still hold its files.
     if (field.input.files.length) field.look().then(() => show(fields));
   }
+  watchDrop(fields);
   return fields;
 }
 
@@ -26,11 +28,18 @@ class FileField {
   constructor(box, says) {
     this.box = box;
     this.input = box.querySelector("input");
+    this.area = box.querySelector(".pick");
+    this.label = box.querySelector(".choose span");
+    this.chosen = box.querySelector(".chosen");
     this.seen = box.querySelector(".seen");
+    this.unchosen = { label: this.label.textContent, hint: [...this.chosen.childNodes] };
     this.ending = box.dataset.ending;
     this.most = Number(box.dataset.most);
     this.says = says;
     this.kind = undefined;
+    // Our own face of the control; the browser's lies over it unseen and stays what is focused, clicked and spoken.
+    box.querySelector("[data-face]").hidden = false;
+    this.input.classList.add("covering");
   }
 
   get file() {
@@ -43,9 +52,19 @@ class FileField {
 
   async look() {
     const { file } = this;
-    const head = file ? new Uint8Array(await file.slice(0, HEAD).arrayBuffer()) : undefined;
+    // What cannot be read (a folder, a file that is gone by now) is judged by its name.
+    const read = file?.slice(0, HEAD).arrayBuffer().catch(() => new ArrayBuffer());
+    const head = read && new Uint8Array(await read);
     // Another file may have been picked while this one was read.
     if (file === this.file) this.kind = head && kindOf(head, file.name);
+  }
+
+  /** Takes a file as if it had been picked. */
+  take(file) {
+    const bag = new DataTransfer();
+    bag.items.add(file);
+    this.input.files = bag.files;
+    for (const type of ["input", "change"]) this.input.dispatchEvent(new Event(type, { bubbles: true }));
   }
 
   /** What cannot be right whatever the file is: [message]. */
@@ -80,7 +99,10 @@ function show(fields) {
   const [one, other] = swapped(fields);
   for (const field of fields) {
     const verdict = field === one ? ["doubt", field.says.saysSwapped] : field === other ? undefined : field.verdict();
-    field.seen.replaceChildren(...(field.file ? described(field.file, verdict) : []));
+    field.area.classList.toggle("filled", Boolean(field.file));
+    field.label.textContent = field.file ? field.label.dataset.textChange : field.unchosen.label;
+    field.chosen.replaceChildren(...(field.file ? named(field.file) : field.unchosen.hint));
+    field.seen.replaceChildren(...(field.file && verdict?.[1] ? [described(...verdict)] : []));
     if (field === one) field.seen.append(exchange(one, other));
     field.box.querySelector(".before")?.remove();
   }
@@ -105,14 +127,14 @@ function exchange(one, other) {
   return button;
 }
 
-function* described(file, verdict) {
-  yield span("name", file.name);
-  yield span("size", size(file.size));
-  if (!verdict?.[1]) return;
-  const [tone, message] = verdict;
+function named(file) {
+  return [span("name", file.name), " ", span("size", size(file.size))];
+}
+
+function described(tone, message) {
   const words = span(`verdict ${tone}`, "");
   words.append(icon(tone === "good" ? "check" : "warning"), span("", message));
-  yield words;
+  return words;
 }
 
 function span(className, textContent) {

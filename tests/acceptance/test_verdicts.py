@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel.support import Translations
 
+from app import words
 from app.local.place import ROOT
 from app.records.states import State
-from app.words import WORDS
 from tests.acceptance.counter import NOTICE, Counter
 from tests.checks.cases import CASES, NOW, Case
 from tests.checks.samples import FOLDER, SAMPLES, WHY_SKIPPED
@@ -42,12 +42,12 @@ def written(value: object, language: str) -> str:
     return f"{local.day} {month} {local.year}, {local:%H:%M}"
 
 
-def sentence(slug: str, params: Mapping[str, Any], language: str) -> str:
-    """What a problem is called in a language."""
-    text = WORDS[slug]
+def sentence(slug: str, params: Mapping[str, Any], language: str, check: str = "") -> str:
+    """What a problem is called in a language, of the files that a check looks at."""
+    text = english = words.sentence(slug, check)
     if language == "es":
         text = Translations.load(str(ROOT / "translations"), ["es"]).gettext(text)
-        assert text != WORDS[slug], f"{slug} has no Spanish"
+        assert text != english, f"{slug} has no Spanish"
     return " ".join((text % {name: written(value, language) for name, value in params.items()}).split())
 
 
@@ -71,7 +71,7 @@ def test_verdict(case: Case, language: str, open_counter: Open) -> None:
         return
     assert page.status == 422
     assert case.field is not None
-    assert page.errors == {case.field: sentence(case.verdict, case.params, language)}
+    assert page.errors == {case.field: sentence(case.verdict, case.params, language, case.kind)}
     assert page.focus == case.field
     assert case.password not in str(page.html) or not case.password
     assert counter.puts == []

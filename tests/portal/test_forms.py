@@ -32,9 +32,11 @@ def names(operation: Operation) -> list[str]:
     return [part.name for part in operation.parts] + [field.name for field in operation.fields]
 
 
-def refused(refusal: Refusal, *, files: tuple[str, ...] = ()) -> BeautifulSoup:
+def refused(
+    refusal: Refusal, *, files: tuple[str, ...] = (), operation: str = "facturapi/certificate"
+) -> BeautifulSoup:
     """The form page after a hand-in that was refused."""
-    through = way()
+    through = way(operation)
     kept = {
         name: CollectedFile(name=name, filename=f"my.{name}", content_type="", content=b"", sha256="") for name in files
     }
@@ -148,6 +150,21 @@ def test_a_field_is_called_by_its_label(request_in: Open) -> None:
     assert "“cer”" not in said.get_text()
     assert labels["cer"]
     assert "“x<y”" in refused(UnknownPart(name="x<y")).get_text()
+
+
+def test_on_the_form_of_an_e_firma_a_verdict_speaks_of_the_e_firma(request_in: Open) -> None:
+    request_in("es")
+    for operation, whose in (("facturapi/certificate", "Es la del CSD ("), ("facturapi/fiel", "Es la de tu e.firma (")):
+        said = refused(Rejected("wrong_password", field="password"), operation=operation).select_one("#password-error")
+        assert whose in (said or Tag()).get_text()
+
+
+def test_an_image_that_is_too_large_is_called_an_image(request_in: Open) -> None:
+    request_in("es")
+    said = refused(FileTooLarge(500_001, field="file", name="file"), operation="facturapi/logo").select_one(
+        "#file-error"
+    )
+    assert (said or Tag()).get_text() == "La imagen pesa demasiado. Redúcela y elígela de nuevo."
 
 
 @pytest.mark.parametrize("refusal", [FileTooLarge(16384, field="cer", name="cer"), BodyTooLarge(65536)])

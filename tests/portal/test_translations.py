@@ -12,8 +12,9 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
 from app.portal.assets import ROOT
+from app.providers import registry
 from app.records.states import State
-from app.words import CERTIFICATE, WORDS
+from app.words import CERTIFICATE, OTHERWISE, WORDS, sentence
 
 #: The sentences that the certificate's verdicts are known by, with their values as `%(name)s`.
 VERDICTS = {
@@ -41,6 +42,21 @@ VERDICTS = {
     "Genera un CSD con contraseña sin acentos.",
     "revoked": "El SAT no reconoce este certificado; puede estar revocado o ser muy reciente (hasta 72 horas). "
     "Revísalo en el SAT.",
+}
+#: What those are known by where they are about an e.firma.
+FIEL = {
+    "not_sat": "El certificado no parece emitido por el SAT. Sube el .cer de tu e.firma tal como te lo dieron ahí.",
+    "expired": "Tu e.firma venció el %(date)s. Renuévala en el SAT y sube los archivos nuevos.",
+    "wrong_password": "La contraseña no abre la llave privada. Es la de tu e.firma (no la del portal del SAT ni la de "
+    "un CSD); cuida mayúsculas y espacios.",
+    "pair_mismatch": "El .cer y el .key no son pareja. Si renovaste tu e.firma, "
+    "usa los dos archivos de la misma fecha.",
+    "password_encoding": "La contraseña tiene letras con acento o ñ que pueden fallar al firmar. "
+    "Renueva tu e.firma con una contraseña sin acentos ni ñ.",
+    "older_certificate": "La e.firma en uso vence el %(held_date)s, después que esta (%(date)s). "
+    "¿Quieres reemplazarla de todos modos?",
+    "test_certificate": "Esta es una e.firma de prueba del SAT; lo que firma no tiene validez. "
+    "¿Quieres enviarla de todos modos?",
 }
 STATES = {
     State.RECEIVING: ("receiving", "recibiendo"),
@@ -92,7 +108,8 @@ def test_the_catalogue_is_in_step_with_the_sources() -> None:
 
 
 def test_every_problem_is_among_the_sentences() -> None:
-    assert set(WORDS.values()) <= extracted()
+    otherwise = {text for texts in OTHERWISE.values() for text in texts.values()}
+    assert {*WORDS.values(), *otherwise} <= extracted()
 
 
 def test_nothing_is_untranslated_or_guessed() -> None:
@@ -109,6 +126,22 @@ def test_spanish_has_the_same_placeholders(english: str) -> None:
 @pytest.mark.parametrize("slug", VERDICTS)
 def test_a_verdict_says_what_it_is_known_for(slug: str) -> None:
     assert translated()[CERTIFICATE[slug]].string == VERDICTS[slug]
+
+
+@pytest.mark.parametrize("slug", CERTIFICATE)
+def test_an_e_firma_is_spoken_of_as_one(slug: str) -> None:
+    english = sentence(slug, "fiel")
+    spanish = str(translated()[english].string)
+    assert placeholders(english) == placeholders(WORDS[slug])
+    assert spanish == FIEL.get(slug, translated()[WORDS[slug]].string)
+    for text in (english, spanish):
+        assert "CSD" not in text or slug in {"csd_not_fiel", "fiel_not_csd", "wrong_password"}
+
+
+def test_what_is_said_otherwise_is_known() -> None:
+    assert set(OTHERWISE) <= {operation.check for operation in registry.operations()}
+    for texts in OTHERWISE.values():
+        assert set(texts) <= set(WORDS)
 
 
 @pytest.mark.parametrize("state", State)
