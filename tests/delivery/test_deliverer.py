@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app import checks
 from app.checks import Rejected
@@ -464,14 +465,17 @@ def test_a_fault_of_ours_after_it_left_is_unknown(tenant: Tenant, monkeypatch: p
     assert (result.state, result.outcome.problem) == ("unknown", "unconfirmed")
 
 
-def test_an_outcome_is_written_once_the_database_is_back(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("away", [OperationalError("UPDATE", {}, Exception("starting")), PoolTimeout("all are in use")])
+def test_an_outcome_is_written_once_the_database_is_back(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, away: Exception
+) -> None:
     monkeypatch.setattr(journal, "PATIENCE", (0.0, 0.0))
     end, tries = Journal._end, []
 
     def stumble(self: Journal, outcome: Any, effect: Any) -> Any:
         tries.append(outcome)
         if len(tries) < 3:
-            raise OperationalError("UPDATE", {}, Exception("starting"))
+            raise away
         return end(self, outcome, effect)
 
     monkeypatch.setattr(Journal, "_end", stumble)

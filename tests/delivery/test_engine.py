@@ -159,7 +159,7 @@ def test_a_file_goes_once(engine: Make) -> None:
         line.request()
         line.answer()
 
-    with playing(script) as other, pytest.raises(SecondFile):
+    with playing(script) as other, pytest.raises(SecondFile, match="/file"):
         engine(other.url, mark=lambda _: None).drive(steps(UPLOAD, UPLOAD))
 
 
@@ -168,7 +168,7 @@ def test_a_generator_that_looks_sends_no_file(engine: Make) -> None:
         line.until(b"\r\n\r\n")
         line.gone()
 
-    with playing(script) as other, pytest.raises(SecondFile):
+    with playing(script) as other, pytest.raises(SecondFile, match="/file"):
         engine(other.url).drive(steps(UPLOAD))
 
 
@@ -178,6 +178,18 @@ def test_all_requests_share_one_deadline(engine: Make) -> None:
     made._clock, made._until = (lambda: now[0]), 60.0
     now[0] = 61.0
     assert made.drive(steps(Outgoing(method="GET", path="/"))) == [NoAnswer(cause="connect", released=False)]
+
+
+def test_the_deadline_is_its_own_clocks(engine: Make) -> None:
+    def script(line: Line) -> None:
+        line.request()
+        line.answer()
+
+    with playing(script) as other:
+        made = engine(other.url)
+        made._clock, made._until = (lambda: 0.0), 1.0
+        (answer,) = made.drive(steps(Outgoing(method="GET", path="/")))
+    assert isinstance(answer, Reply)
 
 
 def test_nothing_asked_is_nothing_sent(engine: Make) -> None:

@@ -61,11 +61,18 @@ def test_the_last_block_waits_for_the_sources_end_and_the_release() -> None:
     assert told.events.count("released") == 1
 
 
-def test_a_file_of_one_block_waits_with_all_of_it() -> None:
+@pytest.mark.parametrize("block", [b"ab", b"a"])
+def test_a_file_of_one_block_waits_with_all_of_it(block: bytes) -> None:
     told = Told()
-    reader = FileReader(told.source(b"ab"), 2, told.release)
+    reader = FileReader(told.source(block), len(block), told.release)
+    assert bytes(reader.read()) == block
+    assert told.events == [f"gave {block.decode()}", "ended", "released"]
+
+
+def test_nothing_asked_is_nothing_read() -> None:
+    reader = FileReader(iter([b"ab"]), 2, lambda: None)
+    assert (bytes(reader.read(0)), reader.len) == (b"", 2)
     assert bytes(reader.read()) == b"ab"
-    assert told.events == ["gave ab", "ended", "released"]
 
 
 @pytest.mark.parametrize(
