@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from app.tenants.vault import Vault
 from tests.acceptance.counter import Counter, World
 from tests.servers import Sandbox, Server, environment_of
 
+#: With a provider; no test waits for longer than it has to.
+SHORT = {"CONNECT_SECONDS": "2", "ANSWER_SECONDS": "1.5", "TOTAL_SECONDS": "6"}
+
 
 @pytest.fixture(scope="session")
 def clock(place: Path) -> Path:
@@ -29,18 +32,14 @@ def clock(place: Path) -> Path:
 
 
 @contextmanager
-def gateway_with_clock(name: str, place: Path, environment: dict[str, str], clock: Path) -> Iterator[Server]:
+def gateway_with_clock(
+    name: str, place: Path, environment: dict[str, str], clock: Path, patience: Mapping[str, str] = SHORT
+) -> Iterator[Server]:
     """The gateway with the Procfile's settings; its clock is ours, and its patience with a provider shorter."""
     line = processes.procfile(ROOT / "Procfile")["web"]
     command = [word.replace("wsgi:app", "tests.acceptance.clocked:app") for word in line]
     assert command != line
-    environment |= {
-        "PUBLIC_URL": "{url}",
-        "TEST_CLOCK": str(clock),
-        "CONNECT_SECONDS": "2",
-        "ANSWER_SECONDS": "1.5",
-        "TOTAL_SECONDS": "6",
-    }
+    environment |= {"PUBLIC_URL": "{url}", "TEST_CLOCK": str(clock), **patience}
     with Server.running(name, [*command, "--bind", "fd://{fd}"], place, environment, ready="/readyz") as server:
         yield server
 
