@@ -156,6 +156,7 @@ TAKEN = {
     "8bit": part(b"x", NAME, b"Content-Transfer-Encoding: 8BIT"),
     "7bit": part(b"x", NAME, b"Content-Transfer-Encoding: 7bit"),
     "type with its charset": part(b"x", NAME, b"Content-Type: text/plain; charset=UTF-8"),
+    "charset in its other spelling": part(b"x", NAME, b"Content-Type: text/plain; charset=utf8"),
 }
 
 
@@ -216,7 +217,12 @@ def test_each_part_has_the_whole_limit_for_its_header() -> None:
 
 def test_a_header_line_without_an_end_is_not_waited_for() -> None:
     endless = b"--B\r\n" + NAME + b"; filename=" + b"x" * 5000
-    assert refusal(endless, Limits()).slug == "part-header-too-large"
+    refused = refusal(endless, Limits())
+    assert (refused.slug, refused.params) == ("part-header-too-large", {"limit": 4096})
+
+
+def test_the_limit_of_a_header_is_ours_and_not_the_library_s() -> None:
+    assert slug(body(part(b"x", named("a" * 5000))), Limits(part_header_bytes=8192)) is None
 
 
 def test_fields_are_limited() -> None:

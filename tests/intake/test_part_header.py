@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.errors import Refusal
 from app.intake import header_values, part_header
-from app.intake.errors import Malformed
+from app.intake.errors import BadFileName, Malformed
 from app.intake.part_header import PartHeader
 from tests.intake.forms import CER, named
 
@@ -26,6 +26,47 @@ def test_a_type_is_compared_in_lower_case() -> None:
 def test_bytes_that_are_no_text_are_refused_here_too() -> None:
     with pytest.raises(Malformed):
         part_header.read([named("a\xff").decode().encode("latin-1")])
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        [b"Content-Type: a/b"],
+        [b"Content-Disposition: form-data"],
+        [b"Content-Disposition: form-data; filename=a"],
+        [named("a") + "\u00a0".encode()],
+        [named("a") + b"X"],
+    ],
+)
+def test_what_the_library_would_refuse_too_is_not_left_to_it(lines: list[bytes]) -> None:
+    with pytest.raises(Malformed):
+        part_header.read(lines)
+
+
+def test_only_white_space_is_stripped() -> None:
+    assert part_header.read([b"Content-Disposition: form-data; name=aX"]).name == "aX"
+
+
+@pytest.mark.parametrize(
+    ("line", "slug", "params"),
+    [
+        (b"Content-Transfer-Encoding: base64", "encoded", {}),
+        (b"Content-Type: multipart/mixed", "nested", {}),
+        (b"Content-Type: text/plain; charset=latin-1", "not-text", {"name": "notice"}),
+    ],
+)
+def test_a_refusal_names_the_part(line: bytes, slug: str, params: dict[str, str]) -> None:
+    with pytest.raises(Refusal) as caught:
+        part_header.read([named("notice"), line])
+    assert (caught.value.slug, caught.value.field, caught.value.params) == (slug, "notice", params)
+
+
+@pytest.mark.parametrize("filename", ["a%0Db", "a%0Ab", "a%0D%0Ab", "a\\b", "a\u0085b"])
+def test_a_file_name_that_is_none_names_the_part(filename: str) -> None:
+    with pytest.raises(BadFileName) as caught:
+        part_header.read([named("notice") + f'; filename="{filename}"'.encode()])
+    assert caught.value.field == "notice"
 
 
 @given(st.lists(st.binary(max_size=60), max_size=4))
