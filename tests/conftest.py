@@ -92,9 +92,7 @@ def vault(place: Path) -> Vault:
 @pytest.fixture(scope="session")
 def sandbox(place: Path) -> Iterator[Sandbox]:
     """The providers, simulated."""
-    environment = {"SANDBOX_FD": "{fd}", "SANDBOX_DIR": str(place / "sandbox")}
-    command = ["python", "-m", "app.sandbox"]
-    with Sandbox.running("sandbox", command, place, environment, ready="/_sandbox/ledger") as server:
+    with Sandbox.serving(place / "sandbox") as server:
         yield server
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -40,7 +40,9 @@ class Server:
         environment stand for it.
         """
         log_path = place / f"{name}.log"
-        with socket.create_server(("127.0.0.1", 0)) as listener, log_path.open("wb") as log:
+        with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener, log_path.open("wb") as log:
+            # gunicorn's own doing so is too late for the first connection, whose answers would take 40 ms each.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             fd, url = listener.fileno(), "http://{}:{}".format(*listener.getsockname())
 
             def fill(value: str) -> str:
@@ -65,9 +67,9 @@ class Server:
         """Everything it has written so far."""
         return self.log_path.read_text(errors="replace")
 
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    def ask(self, method: str, path: str, body: Any = None, *, seconds: float = 10) -> tuple[int, Any]:
         """Send a small request; its status and JSON."""
-        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=10)
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=seconds)
         try:
             sent = None if body is None else json.dumps(body)
             connection.request(method, path, sent, {"Content-Type": "application/json"} if sent else {})
@@ -81,7 +83,7 @@ class Server:
         if self.child.ending:
             raise AssertionError(f"{self.child.name} ended ({self.child.ending}):\n{self.log()}")
         try:
-            return self.ask("GET", path)[0] == 200
+            return self.ask("GET", path, seconds=2)[0] == 200
         except (OSError, ValueError, http.client.HTTPException):
             return False
 
@@ -89,26 +91,47 @@ class Server:
 class Sandbox(Server):
     """The providers, simulated; its control addresses as methods."""
 
+    @classmethod
+    def serving(cls, folder: Path, seed: Mapping[str, Any] | None = None) -> AbstractContextManager[Self]:
+        """Run one of its own, with all that it writes below `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "seed.json").write_text(json.dumps(seed or {}))
+        environment = {
+            "SANDBOX_FD": "{fd}",
+            "SANDBOX_DIR": str(folder / "files"),
+            "SANDBOX_SEED": str(folder / "seed.json"),
+        }
+        command = ["python", "-m", "app.sandbox"]
+        return cls.running("sandbox", command, folder, environment, ready="/_sandbox/ledger")
+
+    def control(self, method: str, path: str, data: Any = None) -> Any:
+        """Ask a control address; what it refuses is the test's fault."""
+        status, answer = self.ask(method, f"/_sandbox{path}", data)
+        assert status < 400, answer
+        return answer
+
     def ledger(self, provider: str | None = None, *, complete: bool | None = None) -> list[dict[str, Any]]:
         """Requests it had, oldest first."""
-        _, found = self.ask("GET", "/_sandbox/ledger" + (f"?provider={provider}" if provider else ""))
+        found = self.control("GET", "/ledger" + (f"?provider={provider}" if provider else ""))
         entries: list[dict[str, Any]] = found["requests"]
         return [entry for entry in entries if complete is None or entry["complete"] is complete]
 
     def fault(self, **fault: Any) -> None:
         """Order a fault, for the next `times` requests that it fits."""
-        status, answer = self.ask("POST", "/_sandbox/faults", {"provider": "facturapi", "times": 1} | fault)
-        assert status == 201, answer
+        self.control("POST", "/faults", {"provider": "facturapi", "times": 1} | fault)
 
     def seed(self, **providers: Any) -> None:
         """Make accounts and keys known; one that is named is as if new."""
-        status, answer = self.ask("POST", "/_sandbox/seed", providers)
-        assert status == 201, answer
+        self.control("POST", "/seed", providers)
+
+    def clock(self, now: str) -> None:
+        """Set the providers' time, as ISO 8601 with its zone; it goes on running from there."""
+        self.control("PUT", "/clock", {"now": now})
 
     def clear(self) -> None:
-        """Forget requests and faults."""
-        self.ask("DELETE", "/_sandbox/ledger")
-        self.ask("DELETE", "/_sandbox/faults")
+        """Forget requests and faults, and set the clock right."""
+        for what in ("/ledger", "/faults", "/clock"):
+            self.control("DELETE", what)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

@@ -45,9 +45,9 @@ class World:
         self.clock.write_text(now.isoformat() if now else "")
         if now:
             # The provider's clock goes on from there: a little earlier, so that a certificate's last second lasts.
-            self.sandbox.ask("PUT", "/_sandbox/clock", {"now": (now - timedelta(seconds=30)).isoformat()})
+            self.sandbox.clock((now - timedelta(seconds=30)).isoformat())
         else:
-            self.sandbox.ask("DELETE", "/_sandbox/clock")
+            self.sandbox.control("DELETE", "/clock")
 
     def rows(self, table: type[Row]) -> Sequence[Row]:
         """Every row of a table, oldest first, as only the owner can see them."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from app.local.place import ROOT
 from tests.sandbox.facturapi.conftest import ACME, SEED
-from tests.sandbox.running import ROOT, Running
+from tests.servers import Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,30 +50,35 @@ def test_what_is_missing_is_said_in_one_line(tmp_path: Path, environment: dict[s
 
 def test_it_starts_with_its_seed_and_leaves_neither_files_nor_processes(tmp_path: Path) -> None:
     folder = tmp_path / "sandbox"
-    with Running(folder, SEED) as running:
-        assert running.pid
-        master = psutil.Process(running.pid)
+    with Sandbox.serving(folder, SEED) as running:
+        master = psutil.Process(running.child.process.pid)
         processes = [master, *master.children(recursive=True)]
         assert len(processes) == 2, "gunicorn's master and its one worker"
         assert (folder / "files").is_dir()
         running.fault(provider="facturapi", action="status", status=503)
     psutil.wait_procs(processes, timeout=10)
     assert not [one for one in processes if one.is_running()]
-    assert sorted(path.name for path in folder.iterdir()) == ["sandbox.log", "seed.json"]
-    with Running(folder, SEED) as running:
+    assert sorted(path.name for path in folder.iterdir()) == ["members", "sandbox.log", "seed.json"]
+    with Sandbox.serving(folder, SEED) as running:
         assert running.control("GET", "/faults") == {"faults": []}
 
 
 def test_after_a_kill_it_starts_again_in_the_same_folder(tmp_path: Path) -> None:
-    running = Running(tmp_path, SEED)
-    running.start()
-    (tmp_path / "files" / "left").write_bytes(b"x")
-    running.kill()
-    with Running(tmp_path, SEED) as again:
+    with Sandbox.serving(tmp_path, SEED) as running:
+        (tmp_path / "files" / "left").write_bytes(b"x")
+        master = psutil.Process(running.child.process.pid)
+        for one in (*master.children(recursive=True), master):
+            one.kill()
+        running.child.process.wait(10)
+    assert (tmp_path / "files" / "left").exists()
+    with Sandbox.serving(tmp_path, SEED) as again:
         assert not (tmp_path / "files" / "left").exists()
         assert again.ledger() == []
 
 
 def test_one_that_cannot_start_says_why(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match=r"did not start:\nSANDBOX_SEED cannot be used"):
-        Running(tmp_path, {"facturapi": {"organizations": [{"id": ACME}]}}).start()
+    with (
+        pytest.raises(AssertionError, match="SANDBOX_SEED cannot be used"),
+        Sandbox.serving(tmp_path, {"facturapi": {"organizations": [{"id": ACME}]}}),
+    ):
+        pass

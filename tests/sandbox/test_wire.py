@@ -17,7 +17,7 @@ from tests.sandbox.facturapi.conftest import ACME, LIVE, SEED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.sandbox.running import Running
+    from tests.servers import Sandbox
 
 pytestmark = pytest.mark.live
 
@@ -74,14 +74,14 @@ class Raw:
 
 
 @pytest.fixture
-def raw(running: Running) -> Iterator[Raw]:
-    running.seed(SEED)
+def raw(running: Sandbox) -> Iterator[Raw]:
+    running.seed(**SEED)
     connection = Raw(running.url)
     yield connection
     connection.close()
 
 
-def entry(running: Running, holds: Callable[[dict[str, Any]], object] = lambda _: True) -> dict[str, Any]:
+def entry(running: Sandbox, holds: Callable[[dict[str, Any]], object] = lambda _: True) -> dict[str, Any]:
     """The one entry of the ledger, once that holds for it."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -92,14 +92,14 @@ def entry(running: Running, holds: Callable[[dict[str, Any]], object] = lambda _
     raise AssertionError(running.ledger("facturapi"))
 
 
-def everyone(running: Running, count: int) -> None:
+def everyone(running: Sandbox, count: int) -> None:
     """Wait until that many requests have come."""
     deadline = time.monotonic() + 20
     while len(running.ledger("facturapi")) < count:
         assert time.monotonic() < deadline
 
 
-def logo(running: Running) -> bool:
+def logo(running: Sandbox) -> bool:
     """Whether the logo was stored."""
     connection = http.client.HTTPConnection(urlsplit(running.url).netloc, timeout=20)
     connection.request("GET", ME, headers={"Authorization": f"Bearer {LIVE}"})
@@ -108,7 +108,7 @@ def logo(running: Running) -> bool:
     return stored
 
 
-def test_the_ledger_shows_a_request_as_it_came(running: Running, raw: Raw) -> None:
+def test_the_ledger_shows_a_request_as_it_came(running: Sandbox, raw: Raw) -> None:
     before = time.time()
     raw.send(SIZED, BODY)
     answer = raw.answer()
@@ -151,7 +151,7 @@ def test_the_ledger_shows_a_request_as_it_came(running: Running, raw: Raw) -> No
     }
 
 
-def test_a_request_without_a_body_is_complete_at_once(running: Running, raw: Raw) -> None:
+def test_a_request_without_a_body_is_complete_at_once(running: Sandbox, raw: Raw) -> None:
     raw.send(f"GET /facturapi/v2/organizations/{ACME} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert raw.answer().status == 401
     shown = entry(running, lambda one: one["status"])
@@ -161,7 +161,7 @@ def test_a_request_without_a_body_is_complete_at_once(running: Running, raw: Raw
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_the_first_byte_is_seen_when_it_comes(running: Running, raw: Raw, chunked: bool) -> None:
+def test_the_first_byte_is_seen_when_it_comes(running: Sandbox, raw: Raw, chunked: bool) -> None:
     raw.send(CHUNKED + b"3\r\n--b\r\n" if chunked else SIZED + BODY[:3])
     early = entry(running, lambda one: one["bytes"])
     assert (early["bytes"], early["complete"], early["sha256"], early["status"]) == (3, False, None, None)
@@ -173,7 +173,7 @@ def test_the_first_byte_is_seen_when_it_comes(running: Running, raw: Raw, chunke
 
 
 @pytest.mark.parametrize("head", [SIZED, CHUNKED])
-def test_a_client_that_leaves_is_listed_as_incomplete(running: Running, raw: Raw, head: bytes) -> None:
+def test_a_client_that_leaves_is_listed_as_incomplete(running: Sandbox, raw: Raw, head: bytes) -> None:
     piece = BODY[:1000]
     raw.send(head, f"{len(BODY):x}\r\n".encode() + piece if head is CHUNKED else piece)
     entry(running, lambda one: one["bytes"] == 1000)
@@ -185,7 +185,7 @@ def test_a_client_that_leaves_is_listed_as_incomplete(running: Running, raw: Raw
     assert not logo(running)
 
 
-def test_the_second_and_a_pipelined_request_of_a_connection_are_whole(running: Running, raw: Raw) -> None:
+def test_the_second_and_a_pipelined_request_of_a_connection_are_whole(running: Sandbox, raw: Raw) -> None:
     raw.send(SIZED + BODY + SIZED + BODY)
     for _ in range(2):
         answer = raw.answer()
@@ -196,7 +196,7 @@ def test_the_second_and_a_pipelined_request_of_a_connection_are_whole(running: R
     assert [one["sha256"] for one in running.ledger("facturapi")] == [sha256(BODY).hexdigest()] * 3
 
 
-def test_small_requests_that_come_in_one_piece_are_told_apart(running: Running, raw: Raw) -> None:
+def test_small_requests_that_come_in_one_piece_are_told_apart(running: Sandbox, raw: Raw) -> None:
     bodies = [b'{"color": "00000%d"}' % number for number in range(3)]
     head = f"PUT {ME}/customization HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {LIVE}\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(bodies[0])}\r\n\r\n"
@@ -206,7 +206,7 @@ def test_small_requests_that_come_in_one_piece_are_told_apart(running: Running, 
     assert [one["sha256"] for one in running.ledger("facturapi")] == [sha256(body).hexdigest() for body in bodies]
 
 
-def test_a_status_comes_before_anything_is_stored(running: Running, raw: Raw) -> None:
+def test_a_status_comes_before_anything_is_stored(running: Sandbox, raw: Raw) -> None:
     running.fault(provider="facturapi", action="status", status=503, headers={"Retry-After": "7"}, body={"why": "año"})
     raw.send(SIZED, BODY)
     answer = raw.answer()
@@ -218,7 +218,7 @@ def test_a_status_comes_before_anything_is_stored(running: Running, raw: Raw) ->
     assert not logo(running)
 
 
-def test_a_status_can_come_in_the_middle_of_the_body(running: Running, raw: Raw) -> None:
+def test_a_status_can_come_in_the_middle_of_the_body(running: Sandbox, raw: Raw) -> None:
     running.fault(provider="facturapi", action="status", status=413, after_bytes=100)
     raw.send(SIZED, BODY[:200])
     assert raw.answer().status == 413
@@ -226,7 +226,7 @@ def test_a_status_can_come_in_the_middle_of_the_body(running: Running, raw: Raw)
     assert (shown["complete"], shown["bytes"], shown["status"]) == (False, 100, 413)
 
 
-def test_a_delay_comes_before_storing_and_then_all_goes_on(running: Running, raw: Raw) -> None:
+def test_a_delay_comes_before_storing_and_then_all_goes_on(running: Sandbox, raw: Raw) -> None:
     running.fault(provider="facturapi", action="delay", seconds=0.5)
     raw.send(SIZED, BODY)
     entry(running, lambda one: one["complete"])
@@ -236,7 +236,7 @@ def test_a_delay_comes_before_storing_and_then_all_goes_on(running: Running, raw
 
 
 @pytest.mark.parametrize("after", [None, 0, 1000, len(BODY), len(BODY) + 1])
-def test_a_reset_comes_after_so_many_bytes(running: Running, raw: Raw, after: int | None) -> None:
+def test_a_reset_comes_after_so_many_bytes(running: Sandbox, raw: Raw, after: int | None) -> None:
     running.fault(provider="facturapi", action="reset", after_bytes=after)
     with pytest.raises(ConnectionResetError):
         raw.send(SIZED, BODY)
@@ -247,14 +247,14 @@ def test_a_reset_comes_after_so_many_bytes(running: Running, raw: Raw, after: in
     assert not logo(running)
 
 
-def test_a_reset_is_no_orderly_end(running: Running, raw: Raw) -> None:
+def test_a_reset_is_no_orderly_end(running: Sandbox, raw: Raw) -> None:
     running.fault(provider="facturapi", action="reset", after_bytes=10)
     raw.send(SIZED, BODY[:10])
     with pytest.raises(ConnectionResetError):
         raw.socket.recv(1)
 
 
-def test_a_stall_stops_reading_and_goes_on_after_its_time(running: Running, raw: Raw) -> None:
+def test_a_stall_stops_reading_and_goes_on_after_its_time(running: Sandbox, raw: Raw) -> None:
     running.fault(provider="facturapi", action="stall", after_bytes=1000, seconds=0.5)
     raw.send(SIZED, BODY)
     assert entry(running, lambda one: one["bytes"] == 1000)["complete"] is False
@@ -265,7 +265,7 @@ def test_a_stall_stops_reading_and_goes_on_after_its_time(running: Running, raw:
     assert shown["last_byte_at"] - shown["first_byte_at"] >= 0.5
 
 
-def test_a_stall_without_a_time_lasts_until_the_client_leaves(running: Running, raw: Raw) -> None:
+def test_a_stall_without_a_time_lasts_until_the_client_leaves(running: Sandbox, raw: Raw) -> None:
     running.fault(provider="facturapi", action="stall", after_bytes=1000)
     raw.send(SIZED, BODY)
     entry(running, lambda one: one["bytes"] == 1000)
@@ -278,7 +278,7 @@ def test_a_stall_without_a_time_lasts_until_the_client_leaves(running: Running, 
     assert not logo(running)
 
 
-def test_a_stalled_provider_takes_no_more_than_the_sockets_hold(running: Running, raw: Raw) -> None:
+def test_a_stalled_provider_takes_no_more_than_the_sockets_hold(running: Sandbox, raw: Raw) -> None:
     running.fault(provider="facturapi", action="stall")
     raw.socket.settimeout(1)
     raw.send(HEAD + b"Content-Length: 1000000000\r\n\r\n")
@@ -287,7 +287,7 @@ def test_a_stalled_provider_takes_no_more_than_the_sockets_hold(running: Running
 
 
 @pytest.mark.parametrize("after", [None, 0, 10, 1_000_000])
-def test_a_truncated_answer_is_stored_announced_whole_and_cut(running: Running, raw: Raw, after: int | None) -> None:
+def test_a_truncated_answer_is_stored_announced_whole_and_cut(running: Sandbox, raw: Raw, after: int | None) -> None:
     running.fault(provider="facturapi", action="truncate", after_bytes=after)
     raw.send(SIZED, BODY)
     answer = raw.answer()
@@ -301,7 +301,7 @@ def test_a_truncated_answer_is_stored_announced_whole_and_cut(running: Running, 
 
 @pytest.mark.parametrize("seconds", [None, 0.3])
 def test_a_dropped_answer_is_stored_and_the_connection_closed_in_order(
-    running: Running, raw: Raw, seconds: float | None
+    running: Sandbox, raw: Raw, seconds: float | None
 ) -> None:
     running.fault(provider="facturapi", action="drop_answer", seconds=seconds)
     raw.send(SIZED, BODY)
@@ -310,7 +310,7 @@ def test_a_dropped_answer_is_stored_and_the_connection_closed_in_order(
     assert logo(running)
 
 
-def test_clients_that_do_not_close_hold_nobody_up(running: Running, raw: Raw) -> None:
+def test_clients_that_do_not_close_hold_nobody_up(running: Sandbox, raw: Raw) -> None:
     waiting = [Raw(running.url) for _ in range(8)]
     started = time.monotonic()
     for one in waiting:
@@ -324,7 +324,7 @@ def test_clients_that_do_not_close_hold_nobody_up(running: Running, raw: Raw) ->
         one.close()
 
 
-def test_faults_are_taken_in_order_as_often_as_they_say_where_they_match(running: Running, raw: Raw) -> None:
+def test_faults_are_taken_in_order_as_often_as_they_say_where_they_match(running: Sandbox, raw: Raw) -> None:
     running.fault(provider="facturapi", action="status", status=500, method="DELETE")
     running.fault(provider="facturapi", action="status", status=501, path="/v2/organizations/me/logo", times=2)
     running.fault(provider="facturapi", action="status", status=502, path=PATH[:20])
@@ -338,7 +338,7 @@ def test_faults_are_taken_in_order_as_often_as_they_say_where_they_match(running
     assert [fault["method"] for fault in running.control("GET", "/faults")["faults"]] == ["DELETE"]
 
 
-def test_the_server_takes_hundreds_of_requests_at_once(running: Running, raw: Raw) -> None:
+def test_the_server_takes_hundreds_of_requests_at_once(running: Sandbox, raw: Raw) -> None:
     waiting = [Raw(running.url) for _ in range(300)]
     for one in waiting:
         one.send(SIZED, BODY[:1000])
@@ -354,7 +354,7 @@ def test_the_server_takes_hundreds_of_requests_at_once(running: Running, raw: Ra
         one.close()
 
 
-def test_nothing_of_all_this_is_an_error_to_the_server(running: Running, raw: Raw) -> None:
+def test_nothing_of_all_this_is_an_error_to_the_server(running: Sandbox, raw: Raw) -> None:
     for head in (SIZED, CHUNKED + b"fff\r\n", CHUNKED + b"no chunk"):
         connection = Raw(running.url)
         connection.send(head, BODY[:100])

@@ -11,7 +11,7 @@ import requests
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.sandbox.running import Running
+    from tests.servers import Sandbox
 
 USER, LIVE, TEST = "sk_user_house", "sk_live_acme_one", "sk_test_acme"
 ACME, OTHER = "5a2a307be93a2f00129ea035", "5a2a307be93a2f00129ea036"
@@ -46,8 +46,8 @@ class Facturapi:
 
 
 @pytest.fixture
-def facturapi(running: Running) -> Iterator[Facturapi]:
-    running.seed(SEED)
+def facturapi(running: Sandbox) -> Iterator[Facturapi]:
+    running.seed(**SEED)
     with requests.Session() as http:
         http.trust_env = False
         yield Facturapi(base_url=f"{running.url}/facturapi/v2", http=http)

@@ -16,7 +16,7 @@ from app.sandbox import sat
 from tests.sandbox.facturapi.conftest import ACME, LIVE, OTHER, TEST, USER, Facturapi
 
 if TYPE_CHECKING:
-    from tests.sandbox.running import Running
+    from tests.servers import Sandbox
 
 pytestmark = pytest.mark.live
 
@@ -117,7 +117,7 @@ def test_1_only_version_2_is_there(facturapi: Facturapi) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-def test_2_every_reply_is_json_and_none_is_empty(facturapi: Facturapi, running: Running) -> None:
+def test_2_every_reply_is_json_and_none_is_empty(facturapi: Facturapi, running: Sandbox) -> None:
     requests_ = [(method, path, {"key": USER, **good(rest)}) for method, path, _, rest in OPERATIONS]
     requests_ += [
         ("GET", "/organizations/" + "0" * 24, {}),
@@ -170,14 +170,14 @@ def test_3_a_field_that_is_wrong_is_named(facturapi: Facturapi) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 429, 500, 502, 503])
-def test_3_an_ordered_error_has_the_vendors_shape(facturapi: Facturapi, running: Running, status: int) -> None:
+def test_3_an_ordered_error_has_the_vendors_shape(facturapi: Facturapi, running: Sandbox, status: int) -> None:
     running.fault(provider="facturapi", action="status", status=status)
     answer = facturapi.ask("GET", "/organizations/me")
     assert (answer.status_code, answer.json()["status"], answer.json()["ok"]) == (status, status, False)
     assert answer.json()["code"]
 
 
-def test_3_every_reply_has_a_log_id_and_429_says_when_to_come_back(facturapi: Facturapi, running: Running) -> None:
+def test_3_every_reply_has_a_log_id_and_429_says_when_to_come_back(facturapi: Facturapi, running: Sandbox) -> None:
     replies = [facturapi.ask("GET", "/organizations/me", key=LIVE), facturapi.ask("GET", "/nothing", key=None)]
     running.fault(provider="facturapi", action="status", status=429)
     replies.append(facturapi.ask("GET", "/organizations/me", key=LIVE))
@@ -310,14 +310,14 @@ def test_5_the_fiels_own_codes(facturapi: Facturapi, issued: sat.Issued, changes
     assert upload(facturapi, issued, "fiel", **changes).json()["code"] == code
 
 
-def test_5_a_revoked_certificate_is_invalid_however_good_it_looks(facturapi: Facturapi, running: Running) -> None:
+def test_5_a_revoked_certificate_is_invalid_however_good_it_looks(facturapi: Facturapi, running: Sandbox) -> None:
     running.control("POST", "/facturapi/revoked", {"numbers": [CSD.number]})
     assert upload(facturapi, CSD).json()["code"] == "certificate_invalid"
     running.control("DELETE", "/facturapi/revoked")
     assert upload(facturapi, CSD).ok
 
 
-def test_5_validity_goes_by_the_sandboxs_clock(facturapi: Facturapi, running: Running) -> None:
+def test_5_validity_goes_by_the_sandboxs_clock(facturapi: Facturapi, running: Sandbox) -> None:
     issued = sat.issue(not_before=datetime(2019, 6, 17, tzinfo=UTC), not_after=datetime(2023, 6, 17, tzinfo=UTC))
     assert upload(facturapi, issued).json()["code"] == "certificate_expired"
     running.clock("2022-01-01T00:00:00Z")
@@ -472,7 +472,7 @@ def test_8_the_keys_of_a_deleted_organization_die_with_it(facturapi: Facturapi) 
     assert facturapi.ask("GET", f"/organizations/{made['id']}").json()["code"] == "organization_not_found"
 
 
-def test_9_a_list_is_paged_searched_and_bounded_by_date(facturapi: Facturapi, running: Running) -> None:
+def test_9_a_list_is_paged_searched_and_bounded_by_date(facturapi: Facturapi, running: Sandbox) -> None:
     for day in range(1, 6):
         running.clock(f"2031-03-0{day}T12:00:00Z")
         facturapi.ask("POST", "/organizations", json={"name": f"Paged {day}"})
@@ -512,7 +512,7 @@ def test_9_what_a_list_does_not_take_is_named(
     assert (answer.status_code, body["code"], body["location"], body["path"]) == (400, code, "query", path)
 
 
-def test_10_no_refusal_echoes_a_secret(facturapi: Facturapi, running: Running) -> None:
+def test_10_no_refusal_echoes_a_secret(facturapi: Facturapi, running: Sandbox) -> None:
     password, key = "Contraseña secreta 77", "sk_live_never_to_be_seen"
     texts = [upload(facturapi, CSD, password=(None, password)).text]
     for code, changes in REFUSALS.values():
@@ -528,21 +528,21 @@ def test_10_no_refusal_echoes_a_secret(facturapi: Facturapi, running: Running) -
         assert not [secret for secret in secrets if secret in text]
 
 
-def test_10_a_slow_answer_is_a_switch(facturapi: Facturapi, running: Running) -> None:
+def test_10_a_slow_answer_is_a_switch(facturapi: Facturapi, running: Sandbox) -> None:
     running.fault(provider="facturapi", action="delay", seconds=5)
     with pytest.raises(requests.ReadTimeout):
         facturapi.http.get(f"{facturapi.base_url}/organizations/me", timeout=0.2)
     assert facturapi.ask("GET", "/organizations/me", key=LIVE).ok
 
 
-def test_10_an_answer_that_is_no_json_is_a_switch(facturapi: Facturapi, running: Running) -> None:
+def test_10_an_answer_that_is_no_json_is_a_switch(facturapi: Facturapi, running: Sandbox) -> None:
     running.fault(provider="facturapi", action="status", status=502, body="<html>Bad Gateway</html>")
     answer = facturapi.ask("GET", "/organizations/me", key=LIVE)
     assert (answer.status_code, answer.text) == (502, "<html>Bad Gateway</html>")
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
-def test_10_limits_are_a_switch_counted_by_identity(facturapi: Facturapi, running: Running) -> None:
+def test_10_limits_are_a_switch_counted_by_identity(facturapi: Facturapi, running: Sandbox) -> None:
     running.control("PUT", "/limits", {"on": True})
     try:
         answers = [facturapi.ask("PUT", "/organizations/me/legal", key=LIVE, json=LEGAL) for _ in range(11)]

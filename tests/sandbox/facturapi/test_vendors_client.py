@@ -12,7 +12,7 @@ from tests.sandbox import vendor
 from tests.sandbox.facturapi.conftest import ACME, LIVE, OTHER, TEST, USER, Facturapi
 
 if TYPE_CHECKING:
-    from tests.sandbox.running import Running
+    from tests.servers import Sandbox
 
 pytestmark = pytest.mark.live
 
@@ -58,7 +58,7 @@ def test_2_the_vendors_client_gets_objects_and_no_streams(facturapi: Facturapi) 
     assert all(one["ok"] and "stream" not in one and isinstance(one["value"], dict | list) for one in made), made
 
 
-def test_3_the_vendors_client_reads_the_whole_error(facturapi: Facturapi, running: Running) -> None:
+def test_3_the_vendors_client_reads_the_whole_error(facturapi: Facturapi, running: Sandbox) -> None:
     (refused,) = vendor.calls(facturapi.base_url, LIVE, ["updateLegal", ACME, LEGAL | {"tax_system": "1"}])
     error = refused["error"]
     assert (error["name"], error["status"], error["code"]) == ("FacturapiError", 400, "invalid_request")
@@ -69,7 +69,7 @@ def test_3_the_vendors_client_reads_the_whole_error(facturapi: Facturapi, runnin
     assert (limited["error"]["status"], limited["error"]["headers"]["retry-after"]) == (429, "2")
 
 
-def test_3_the_vendors_client_believes_the_bodys_status(facturapi: Facturapi, running: Running) -> None:
+def test_3_the_vendors_client_believes_the_bodys_status(facturapi: Facturapi, running: Sandbox) -> None:
     body = {"ok": False, "message": "x", "status": 400, "code": "certificate_invalid"}
     running.fault(provider="facturapi", action="status", status=502, body=body)
     (refused,) = vendor.calls(facturapi.base_url, LIVE, ["me"])
@@ -83,7 +83,7 @@ def test_4_the_vendors_client_gets_keys_as_strings(facturapi: Facturapi) -> None
     assert [one["value"][:8] for one in made] == ["sk_test_", "sk_test_", "sk_live_"]
 
 
-def test_5_the_vendors_client_sends_the_parts_that_the_ledger_shows(facturapi: Facturapi, running: Running) -> None:
+def test_5_the_vendors_client_sends_the_parts_that_the_ledger_shows(facturapi: Facturapi, running: Sandbox) -> None:
     (done,) = vendor.calls(facturapi.base_url, LIVE, UPLOAD)
     assert done["ok"], done
     (entry,) = running.ledger("facturapi")
@@ -119,7 +119,7 @@ def test_6_the_vendors_client_sees_what_it_uploaded(facturapi: Facturapi) -> Non
     assert after["value"]["certificate"] == {"has_certificate": False}
 
 
-def test_7_the_vendors_client_ends_the_steps(facturapi: Facturapi, running: Running) -> None:
+def test_7_the_vendors_client_ends_the_steps(facturapi: Facturapi, running: Sandbox) -> None:
     vendor.calls(
         facturapi.base_url, LIVE, ["updateLegal", ACME, LEGAL], ["uploadLogo", ACME, b"\xff\xd8\xff\xe0"], UPLOAD
     )
@@ -148,7 +148,7 @@ def test_9_the_vendors_client_pages_and_bounds_by_date(facturapi: Facturapi) -> 
     assert refused["error"]["code"] == "page_too_large"
 
 
-def test_10_the_vendors_client_meets_each_switch(facturapi: Facturapi, running: Running) -> None:
+def test_10_the_vendors_client_meets_each_switch(facturapi: Facturapi, running: Sandbox) -> None:
     running.fault(provider="facturapi", action="status", status=500)
     running.fault(provider="facturapi", action="status", status=200, body="<html></html>")
     running.fault(provider="facturapi", action="drop_answer")
