@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from app.delivery import http, sockets
 from app.delivery.deadlines import Deadlines, Exchange
-from app.delivery.egress import Egress
+from app.delivery.egress import Address, Egress
 from app.delivery.http import Http
 from app.delivery.sockets import tls_context
 from app.errors import Refusal
@@ -169,6 +169,25 @@ def test_a_name_that_is_nobodys(ask: Ask) -> None:
     assert ask("http://nobody.invalid") == no("connect", released=False)
 
 
+def test_a_name_that_has_no_address(ask: Ask) -> None:
+    url = "http://nowhere.example"
+    assert ask(url, http=Http(Egress((url,), resolve=lambda _host, _port: []))) == no("connect", released=False)
+
+
+def test_a_resolver_that_hangs_has_the_connections_time(ask: Ask) -> None:
+    done = threading.Event()
+
+    def hang(_host: str, _port: int) -> list[Address]:
+        done.wait(10)
+        return []
+
+    url, began = "http://slow.example", time.monotonic()
+    answer = ask(url, http=Http(Egress((url,), resolve=hang)), deadlines={"connect": SHORT})
+    assert time.monotonic() - began < 5
+    done.set()
+    assert answer == no("connect", released=False)
+
+
 def test_nobody_accepts(ask: Ask) -> None:
     """Its queue is full: the connection neither comes about nor fails."""
     with socket.socket() as deaf:
@@ -298,6 +317,20 @@ def test_an_answer_without_end_is_none(ask: Ask, monkeypatch: pytest.MonkeyPatch
 
     with playing(script) as other:
         assert ask(other.url) == no("truncated", released=True)
+
+
+def test_an_answer_of_the_very_limit_is_read_whole(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytes(range(256)) * 1000
+    monkeypatch.setattr(http, "ANSWER_BYTES", len(content))
+
+    def script(line: Line) -> None:
+        line.request()
+        line.answer(content)
+
+    with playing(script) as other:
+        answer = ask(other.url)
+    assert isinstance(answer, Reply)
+    assert answer.body == content
 
 
 def test_an_early_refusal_is_heard(ask: Ask) -> None:

@@ -123,7 +123,9 @@ def test_blocks_grow_while_the_client_fills_them_and_shrink_again(wire: Any) -> 
     assert asked[7:] == [LARGEST_BLOCK >> 1, LARGEST_BLOCK >> 2, LARGEST_BLOCK >> 3, SMALLEST_BLOCK, SMALLEST_BLOCK]
 
 
-@pytest.mark.parametrize(("last", "expected"), [(LARGEST_BLOCK // 4, LARGEST_BLOCK), (10, LARGEST_BLOCK // 2)])
+@pytest.mark.parametrize(
+    ("last", "expected"), [(LARGEST_BLOCK // 4, LARGEST_BLOCK), (LARGEST_BLOCK // 4 - 1, LARGEST_BLOCK // 2)]
+)
 def test_a_block_that_is_filled_by_a_quarter_is_no_reason_to_shrink(wire: Any, last: int, expected: int) -> None:
     asked: list[int] = []
 
@@ -226,6 +228,12 @@ def test_what_is_half_like_our_server_is_another(wire: Any, missing: str) -> Non
     else:
         del made.environ[missing]
     assert made.body().block() == (b"other" if missing == "its reader" else b"hello")
+
+
+def test_what_another_server_calls_a_socket_is_left_alone(wire: Any) -> None:
+    made = wire(5, b"hello")
+    made.environ["gunicorn.socket"] = object()
+    assert made.body().connection is None
 
 
 def test_other_servers_can_end_too_early() -> None:
