@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -43,6 +44,17 @@ def test_no_spelling_of_a_secret_is_kept(spelt: str) -> None:
     assert kept.startswith("It said “…")
     assert kept.endswith("” and no more")
     assert PASSWORD.casefold()[:6] not in kept.casefold()
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_both_alphabets_of_base64_are_known(encode: Callable[[bytes], bytes]) -> None:
+    secret = "??>>>?~~??>"
+    assert {"+", "/"} <= set(base64.b64encode(secret.encode()).decode())
+    assert str(clean(encode(secret.encode()).decode(), secret)).strip("=") == "…"
+
+
+def test_a_short_secret_is_known_as_json_writes_it() -> None:
+    assert clean(json.dumps('a"b"c'), 'a"b"c') == '"…"'
 
 
 def test_base64_of_more_than_the_secret_is_found_too() -> None:

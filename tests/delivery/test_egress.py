@@ -151,10 +151,11 @@ def test_the_rule_holds_for_what_is_connected_to() -> None:
 
 
 def test_an_allowed_origin_may_be_private() -> None:
-    egress = Egress(("https://inner.example:8443",), resolve=lambda _host, _port: found("10.0.0.1"))
-    assert egress.addresses("https", "INNER.example", 8443, 5)
+    egress = Egress(("https://inner.box:8443",), resolve=lambda _host, _port: found("10.0.0.1"))
+    for spelt in ("inner.box", "INNER.BOX", "inner.box."):
+        assert egress.addresses("https", spelt, 8443, 5)
     with pytest.raises(EgressRefused):
-        egress.addresses("https", "inner.example", 443, 5)
+        egress.addresses("https", "inner.box", 443, 5)
 
 
 def test_a_resolver_that_hangs_is_not_waited_for() -> None:
