@@ -6,11 +6,15 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal
 
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
+
+from app.local.place import ROOT
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+AXE: Final = ROOT / "node_modules/axe-core/axe.min.js"
 QUIET: Final = (
     "--disable-gpu",
     "--disable-quic",
@@ -31,16 +35,18 @@ def launch(playwright: Playwright) -> Browser:
 
 @contextmanager
 def visit(
-    browser: Browser, address: str, *, language: str = "es", scripts: bool = True, width: int = 390, dark: bool = False
+    browser: Browser, address: str, *, language: str = "es", scripts: bool = True, width: int = 390
 ) -> Iterator[Page]:
     """Open a page as a new visitor. Whatever the browser complains of, and every request elsewhere, fails the test."""
     context = browser.new_context(
         locale="es-MX" if language == "es" else "en-US",
         java_script_enabled=scripts,
         viewport={"width": width, "height": 844},
-        color_scheme="dark" if dark else "light",
+        color_scheme="light",
         service_workers="block",
     )
+    # The pages' own rules let nobody add a script to them later.
+    context.add_init_script(path=AXE)
     complaints: list[str] = []
     page = context.new_page()
     page.set_default_timeout(20_000)
@@ -64,3 +70,43 @@ def visit(
         assert complaints == []
     finally:
         context.close()
+
+
+def fill(page: Page, paths: dict[str, Path], password: str, *, cer: str = "csd.cer", key: str = "csd.key") -> None:
+    """Fill the form of a certificate in."""
+    page.set_input_files("#cer", paths[cer])
+    page.set_input_files("#key", paths[key])
+    page.fill("#password", password)
+    page.check("#notice")
+
+
+#: Widths and themes that a language's pages are examined in; all four between them.
+LOOKS: Final[dict[str, tuple[tuple[int, Literal["light", "dark"]], ...]]] = {
+    "es": ((390, "light"), (1280, "dark")),
+    "en": ((390, "dark"), (1280, "light")),
+}
+SMALLEST: Final = 320
+
+
+def examine(page: Page, language: str) -> None:
+    """Look at the page as it is now for whatever keeps somebody from reading or using it."""
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    for width, theme in LOOKS[language]:
+        page.set_viewport_size({"width": width, "height": 844})
+        page.emulate_media(color_scheme=theme)
+        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        faults = [f"{fault['id']}: {node['html']}" for fault in found["violations"] for node in fault["nodes"]]
+        assert faults == [], f"{width} px, {theme}"
+    # A page of 640 px at a zoom of 200 % has as much room; letters of twice the size have half of it once more.
+    page.set_viewport_size({"width": SMALLEST, "height": 844})
+    assert needed(page) <= SMALLEST
+    page.set_viewport_size({"width": 2 * SMALLEST, "height": 844})
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert needed(page) <= 2 * SMALLEST
+    page.evaluate("document.documentElement.style.fontSize = ''")
+
+
+def needed(page: Page) -> int:
+    """Width that the page takes up, in its own pixels."""
+    width: int = page.evaluate("document.documentElement.scrollWidth")
+    return width

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine
 
 from app.config import Settings
 from app.database import Database
 from app.local import processes
 from app.local.place import ROOT
+from app.sandbox.sat import Issued, issue
 from app.tenants.vault import Vault
+from tests.acceptance.browser import launch
 from tests.acceptance.counter import Counter, World
 from tests.servers import Sandbox, Server, environment_of
 
@@ -89,3 +92,26 @@ def nowhere(place: Path, settings: Settings, clock: Path) -> Iterator[Server]:
     environment = {"SANDBOX_URL": url, "EGRESS_ALLOW": url}
     with gateway_with_clock("nowhere", place, environment_of(settings) | environment, clock) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser, for as long as a module's tests run: beyond it, its event loop would be in others' way."""
+    with sync_playwright() as playwright, launch(playwright) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def csd() -> Issued:
+    """A certificate that is in order."""
+    return issue()
+
+
+@pytest.fixture
+def paths(tmp_path: Path, csd: Issued) -> dict[str, Path]:
+    """Files as they lie on somebody's phone."""
+    written = {}
+    for name, content in {"csd.cer": csd.cer, "csd.key": csd.key, "csd.zip": b"PK\x03\x04" + bytes(600)}.items():
+        written[name] = tmp_path / name
+        written[name].write_bytes(content)
+    return written
