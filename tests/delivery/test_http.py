@@ -82,6 +82,8 @@ def test_an_answer_is_read_whole(ask: Ask) -> None:
         assert head.startswith(b"PUT /v2/thing?a=b HTTP/1.1\r\n")
         assert b"authorization: bearer t" in head.lower()
         assert b"accept-encoding: identity" in head.lower()
+        assert b"\r\nuser-agent: ventanilla\r\n" in head.lower()
+        assert b"\r\naccept: application/json\r\n" in head.lower()
         assert body == 5 * b"x"
         line.answer(b'{"id": 1}', "201 Created", "X-Log-Id: 7")
 
@@ -396,6 +398,15 @@ def one(line: Line) -> None:
     line.request()
     line.answer()
     line.gone()
+
+
+def test_a_session_keeps_as_many_as_it_says_and_sends_large_blocks() -> None:
+    session = Http(Egress())
+    adapter = session._session.get_adapter("https://provider.example")
+    assert isinstance(adapter, http._Adapter)
+    kept = adapter.poolmanager.connection_pool_kw
+    assert (kept["maxsize"], kept["blocksize"]) == (http.POOL, http.SOCKET_BLOCK)
+    session.close()
 
 
 def test_a_warm_connection_is_used_again(ask: Ask) -> None:
