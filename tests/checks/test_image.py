@@ -72,6 +72,7 @@ BAD = {
     "png damaged": PNG.replace(b"IDAT", b"IDAU"),
     "png of no width": PNG_SIGNATURE + header(width=0) + DATA + END,
     "png of no height": PNG_SIGNATURE + header(height=0) + DATA + END,
+    "png of a chunk that goes backwards": PNG_SIGNATURE + header() + b"\xff\xff\xff\xfc" + bytes(4) + DATA + END,
     "png of a huge chunk": PNG_SIGNATURE + b"\xff\xff\xff\xffIHDR",
     "jpeg signature alone": START,
     "jpeg cut": JPEG[:-1],
@@ -136,6 +137,8 @@ def test_a_file_made_to_take_long_does_not(data: bytes) -> None:
 def test_a_logo_is_described_and_its_size_is_the_operations() -> None:
     wanted = operation("image", "file", max_bytes=len(PNG))
     assert hand_in(wanted, file("file", PNG)).facts == {"file": {"format": "png", "width": 2, "height": 1}}
+    handed_on = hand_in(wanted, file("file", PNG), secrets={"pin": "1234"}).secrets
+    assert handed_on["pin"].get_secret_value() == "1234"
     with pytest.raises(Rejected, match="file-too-large"):
         hand_in(operation("image", "file", max_bytes=len(PNG) - 1), file("file", PNG))
     with pytest.raises(Rejected, match="missing-file"):
