@@ -14,16 +14,21 @@ from typing import Any, Final, cast
 
 import procrastinate
 import psycopg
+import structlog
 from psycopg.pq import TransactionStatus
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from app.database import TIMEOUTS, Database, driver_url
 
+log = structlog.get_logger("ventanilla.queue")
+
 #: Modules of the layers above whose import registers handlers; named, for nothing is imported upwards.
 HANDLERS: Final = ("app.records.jobs",)
 #: Longest wait for running jobs when the worker is asked to stop.
 STOP_SECONDS: Final = 20.0
+#: From one look for a database that went away to the next.
+AGAIN_SECONDS: Final = 2.0
 #: What tells a worker to stop.
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 #: What a worker passes its handlers, under this name.
@@ -69,7 +74,23 @@ async def _work_until_told(url: SecretStr, db: Database, told: list[int]) -> Non
 
 
 async def work(url: SecretStr, db: Database) -> None:
-    """Work until cancelled, which lets running jobs end."""
+    """Work until cancelled, which lets running jobs end. A database that goes away is waited for."""
+    task = asyncio.current_task()
+    while True:
+        cause = "stopped"  # which it does, without a word, when the connection that listens is cut
+        try:
+            await _work(url, db)
+        except procrastinate.exceptions.ConnectorException as exc:
+            if not isinstance(exc.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
+                raise  # waiting changes nothing about a wrong role
+            cause = type(exc.__cause__).__name__
+        if task and task.cancelling():
+            return
+        log.warning("the queue's database went away", cause=cause)
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _work(url: SecretStr, db: Database) -> None:
     async with worker_app(url) as app:
         await app.run_worker_async(
             name="ventanilla",

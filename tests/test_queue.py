@@ -11,21 +11,30 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import procrastinate
+import psycopg
 import pytest
-from sqlalchemy import Engine, text
+from pydantic import SecretStr
+from sqlalchemy import Engine, select, text
 
 from app import queue
 from app.database import Database
 from app.local.postgres import Embedded
 from app.records import jobs, uploads
+from app.records.models import Upload
 from app.records.states import State
 from app.tenants.vault import Vault
 from tests.tenancy import becomes, tenant
 
 JOBS = text("SELECT task_name, args, status::text FROM procrastinate_jobs ORDER BY id")
+OF_THE_WORKER = (
+    "FROM pg_stat_activity WHERE application_name = 'ventanilla worker' "
+    "AND datname = current_database() AND usename = current_user"
+)
+LISTENING = text(f"SELECT count(*) {OF_THE_WORKER} AND query LIKE 'LISTEN%'")
+CUT = text(f"SELECT pg_terminate_backend(pid) {OF_THE_WORKER}")
 WAIT_SECONDS = 20.0
 
 
@@ -124,6 +133,53 @@ def test_the_worker_sweeps_by_itself(
             return uploads.get(session, orphan.id).state is State.FAILED
 
     assert work_until(postgres, worker, ended)
+
+
+def test_the_worker_outlives_its_connections(
+    postgres: Embedded, database: Database, worker: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the database is started anew: everything that was open is cut."""
+    monkeypatch.setattr(queue, "AGAIN_SECONDS", 0.05)
+    cut: list[UUID] = []
+
+    def cut_and_back() -> bool:
+        """Whether there was a sweep after everything was cut, the connection that listens too."""
+        if not cut:
+            with worker.doors() as session:
+                if session.scalar(LISTENING):
+                    session.execute(CUT)
+                    cut.append(tenant(database, vault, f"orphan-{secrets.token_hex(4)}").id)
+            return False
+        with database.transaction(cut[0]) as session:
+            return bool(session.scalar(select(Upload.state)) is State.FAILED)
+
+    assert work_until(postgres, worker, cut_and_back)
+
+
+def test_the_worker_begins_again_until_it_is_told_to_stop(worker: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[asyncio.Task[None]] = []
+
+    async def fall(*_: object) -> None:
+        begun.append(tasks[0])
+        if len(begun) == 1:
+            raise procrastinate.exceptions.ConnectorException from psycopg.OperationalError()
+        if len(begun) == 3:
+            tasks[0].cancel()  # and the library comes back without a word, as it may
+
+    async def main() -> None:
+        tasks.append(asyncio.create_task(queue.work(SecretStr(""), worker)))
+        await asyncio.wait(tasks, timeout=WAIT_SECONDS)
+
+    tasks: list[asyncio.Task[None]] = []
+    monkeypatch.setattr(queue, "AGAIN_SECONDS", 0)
+    monkeypatch.setattr(queue, "_work", fall)
+    asyncio.run(main())
+    assert len(begun) == 3
+
+
+def test_the_worker_does_not_wait_for_a_role_to_become_another(postgres: Embedded, worker: Database) -> None:
+    with pytest.raises(procrastinate.exceptions.ConnectorException):
+        asyncio.run(asyncio.wait_for(queue.work(postgres.app_url, worker), WAIT_SECONDS))
 
 
 def test_a_job_that_was_done_leaves_no_trace(

@@ -35,8 +35,8 @@ REFUSED: Final = "credential-refused"
 INTERNAL: Final = frozenset({"settings-wrong", "plan-not-allowed", "provider-error", "internal"})
 #: How a database that may be back in a moment shows: it does not answer, or has no connection left for us.
 AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)
-#: Waits before an outcome is written again that the database did not take: it may be starting anew.
-PATIENCE: Final = (0.2, 1.0)
+#: Waits before an outcome is written again that the database did not take: it may be starting anew, or elsewhere.
+PATIENCE: Final = (0.2, 1.0, 3.0, 6.0)
 
 
 class Journal:
@@ -63,6 +63,7 @@ class Journal:
         self._origin = origin
         self._operation = operation
         self._mode = mode
+        self._marked = False
         self._parts = [
             {"name": one.name, "filename": _printable(one.filename), "size": len(one.content), "sha256": one.sha256}
             for one in collected.files.values()
@@ -82,15 +83,26 @@ class Journal:
             upload = self._begin(session, State.DELIVERING)
             attempt = attempts.start(session, upload, process_id=self._process_id, now=now)
             attempts.mark(session, attempt, baseline=baseline, now=now)
+        self._marked = True
 
     def end(self, outcome: Outcome, effect: Consequence) -> State:
-        """Write the outcome down, and what follows from it; the state in which that leaves the upload."""
+        """Write the outcome down, and what follows from it; the state in which that leaves the upload.
+
+        A marked one that the database does not take is left as it is: the sweeper finds it, and its page tells.
+        """
         for wait in PATIENCE:
             try:
                 return self._end(outcome, effect)
             except AWAY:
                 time.sleep(wait)
-        return self._end(outcome, effect)
+        try:
+            return self._end(outcome, effect)
+        except AWAY as exc:
+            if not self._marked:
+                raise
+            told = {"upload": str(self.id), "outcome": outcome.ending.value, "cause": type(exc).__name__}
+            log.error("outcome could not be written down", **told)  # noqa: TRY400
+            return State.DELIVERING
 
     def _end(self, outcome: Outcome, effect: Consequence) -> State:
         with self._database.transaction(self._organization_id) as session:

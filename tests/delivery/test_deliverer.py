@@ -483,6 +483,31 @@ def test_an_outcome_is_written_once_the_database_is_back(
     assert len(tries) == 3
 
 
+def away_for_good(*_: object) -> Any:
+    """What the journal meets when the database does not come back."""
+    raise OperationalError("UPDATE", {}, Exception("starting"))
+
+
+def test_a_marked_one_whose_outcome_cannot_be_written_is_left_to_the_sweeper(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "PATIENCE", (0.0,))
+    monkeypatch.setattr(Journal, "_end", away_for_good)
+    result = tenant.hand_in()
+    assert (result.state, tenant.upload(result.upload_id).state) == ("delivering", "delivering")
+    assert result.outcome_token, "its page tells what becomes of it"
+
+
+def test_without_a_mark_there_is_nothing_to_leave(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "PATIENCE", (0.0,))
+    monkeypatch.setattr(Journal, "_end", away_for_good)
+    tenant.fault("status", method="GET", status=500)
+    with pytest.raises(OperationalError):
+        tenant.hand_in()
+    assert not tenant.uploads()
+    assert not tenant.requests("PUT")
+
+
 @pytest.mark.parametrize(("meanwhile", "fault"), [(State.UNKNOWN, None), (State.UNKNOWN, "reset")])
 def test_an_outcome_takes_the_place_of_the_sweepers_doubt(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch, meanwhile: State, fault: str | None
