@@ -35,6 +35,8 @@ VERDICTS: Final[Mapping[str, tuple[str, str]]] = {
 SETTINGS: Final = frozenset(
     {"api_key_not_allowed", "live_api_key_required", "forbidden", "organization_not_found", "not_found"}
 )
+#: Without a code it is not Facturapi that speaks but what stands before it, and it does not judge the key.
+FORBIDDEN: Final = 403
 
 
 def organization(answer: Answer, account: Account) -> dict[str, Any] | None:
@@ -75,6 +77,8 @@ def refusal(answer: Answer) -> Outcome:
     outcome = by_status(answer, code=code, message=text(told, "message"), log_id=log_id)
     if code in SETTINGS and answer.status not in DOUBTFUL:
         return replace(outcome, ending=Ending.FAILED, problem="settings-wrong")
+    if outcome.http_status == FORBIDDEN and code is None:
+        return replace(outcome, ending=Ending.FAILED, problem="provider-error")
     return outcome
 
 

@@ -239,6 +239,8 @@ def told(answer: Answer) -> str | None:
         (no("truncated", released=True), Ending.RETRY, "provider-unreachable"),
         (refused(401, "api_key_invalid"), Ending.CREDENTIAL, "credential-refused"),
         (refused(403, "something"), Ending.CREDENTIAL, "credential-refused"),
+        (reply(b"<html>", 403), Ending.FAILED, "provider-error"),  # a firewall, which judges no key
+        (reply(b"", 401), Ending.CREDENTIAL, "credential-refused"),
         *[(refused(401, code), Ending.FAILED, "settings-wrong") for code in sorted(SETTINGS)],
         (refused(404, "organization_not_found"), Ending.FAILED, "settings-wrong"),
         (refused(402, "plan"), Ending.FAILED, "plan-not-allowed"),
