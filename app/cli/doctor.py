@@ -91,7 +91,7 @@ def examine() -> Iterator[Finding]:
 
 def _with_database(database: Database, settings: Settings, vault: Vault | None) -> Iterator[Finding]:
     if not is_reachable(database):
-        cure = "start PostgreSQL, and see that DATABASE_URL names its host, role and password"
+        cure = "start PostgreSQL; DATABASE_URL has to name its host and a role that may LOGIN, with its password"
         yield Finding(about="database", state="FAIL", detail="does not answer", cure=cure)
         return
     yield Finding(about="database", detail="answers")
@@ -170,7 +170,7 @@ def _clock(database: Database) -> Finding:
 def _worker_role(database: Database) -> Iterator[Finding]:
     try:
         if not is_reachable(database):
-            cure = "see that DATABASE_WORKER_URL names its host, role and password"
+            cure = "DATABASE_WORKER_URL has to name its host and a role that may LOGIN, with its password"
             yield Finding(about="worker role", state="FAIL", detail="cannot sign in", cure=cure)
         else:
             yield _role(database, "ventanilla_worker", "DATABASE_WORKER_URL", "worker role")
