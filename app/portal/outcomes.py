@@ -165,7 +165,8 @@ def _reason(handed_in: HandedIn) -> str | None:
 def _files(handed_in: HandedIn) -> Iterator[tuple[str, str, str]]:
     labels = {part.name: part.label for part in handed_in.operation.parts}
     for part in handed_in.upload.parts:
-        yield gettext(labels.get(part["name"], N_("File"))), str(part["filename"]), size(int(part["size"]))
+        label = labels.get(part["name"]) or N_("File")
+        yield gettext(label), str(part["filename"]), size(int(part["size"]))
 
 
 def _facts(handed_in: HandedIn) -> Iterator[tuple[str, str, bool]]:

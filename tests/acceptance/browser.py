@@ -35,9 +35,18 @@ def launch(playwright: Playwright) -> Browser:
 
 @contextmanager
 def visit(
-    browser: Browser, address: str, *, language: str = "es", scripts: bool = True, width: int = 390
+    browser: Browser,
+    address: str,
+    *,
+    language: str = "es",
+    scripts: bool = True,
+    width: int = 390,
+    script: Path | None = None,
 ) -> Iterator[Page]:
-    """Open a page as a new visitor. Whatever the browser complains of, and every request elsewhere, fails the test."""
+    """Open a page as a new visitor. Whatever the browser complains of, and every request elsewhere, fails the test.
+
+    `script` is loaded beside each page's own: their policy lets nobody add one later.
+    """
     context = browser.new_context(
         locale="es-MX" if language == "es" else "en-US",
         java_script_enabled=scripts,
@@ -45,8 +54,8 @@ def visit(
         color_scheme="light",
         service_workers="block",
     )
-    # The pages' own rules let nobody add a script to them later.
-    context.add_init_script(path=AXE)
+    if script:
+        context.add_init_script(path=script)
     complaints: list[str] = []
     page = context.new_page()
     page.set_default_timeout(20_000)
@@ -88,13 +97,20 @@ LOOKS: Final[dict[str, tuple[tuple[int, Literal["light", "dark"]], ...]]] = {
 SMALLEST: Final = 320
 
 
+@contextmanager
+def visit_to_examine(browser: Browser, address: str, language: str) -> Iterator[Page]:
+    """Open a page in a language, with what `examine` needs."""
+    with visit(browser, f"{address}?lang={language}", language=language, script=AXE) as page:
+        yield page
+
+
 def examine(page: Page, language: str) -> None:
     """Look at the page as it is now for whatever keeps somebody from reading or using it."""
     expect(page.locator("html")).to_have_attribute("lang", language)
     for width, theme in LOOKS[language]:
         page.set_viewport_size({"width": width, "height": 844})
         page.emulate_media(color_scheme=theme)
-        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        found = page.evaluate("axe.run(document, { resultTypes: ['violations'], preload: false })")
         faults = [f"{fault['id']}: {node['html']}" for fault in found["violations"] for node in fault["nodes"]]
         assert faults == [], f"{width} px, {theme}"
     # A page of 640 px at a zoom of 200 % has as much room; letters of twice the size have half of it once more.

@@ -18,7 +18,7 @@ from app.records.states import State
 from app.sandbox.sat import Issued, issue
 from app.tenants import links
 from app.tenants.models import Link
-from tests.acceptance.browser import examine, fill, visit
+from tests.acceptance.browser import examine, fill, visit_to_examine
 from tests.acceptance.counter import Counter
 from tests.checks.cases import NOW as ISSUED
 from tests.checks.cases import Files
@@ -51,7 +51,7 @@ def outcome(counter: Counter, csd: Issued, language: str) -> str:
 @pytest.mark.parametrize("operation", ["certificate", "fiel", "logo"])
 def test_a_form(operation: str, language: str, browser: Browser, open_counter: Open) -> None:
     counter = open_counter(operation=f"facturapi/{operation}", notice_url="https://acme.example/aviso")
-    with visit(browser, f"{counter.address}?lang={language}", language=language) as page:
+    with visit_to_examine(browser, counter.address, language) as page:
         for summary in page.locator("summary").all():
             summary.click()
         examine(page, language)
@@ -61,7 +61,7 @@ def test_a_form(operation: str, language: str, browser: Browser, open_counter: O
 def test_a_form_with_errors(
     language: str, browser: Browser, counter: Counter, csd: Issued, paths: dict[str, Path]
 ) -> None:
-    with visit(browser, f"{counter.address}?lang={language}", language=language) as page:
+    with visit_to_examine(browser, counter.address, language) as page:
         page.locator("button.send").click()
         expect(page.locator("[aria-invalid]")).to_have_count(4)
         expect(page.locator("#cer")).to_be_focused()
@@ -78,7 +78,7 @@ def test_a_form_with_errors(
 def test_a_form_with_a_question(language: str, browser: Browser, counter: Counter, paths: dict[str, Path]) -> None:
     newer = issue(number="30001000000500009999", not_before=ISSUED, not_after=utcnow() + timedelta(days=3000))
     counter.hand_in(files_of(newer))
-    with visit(browser, f"{counter.address}?lang={language}", language=language) as page:
+    with visit_to_examine(browser, counter.address, language) as page:
         fill(page, paths, newer.password)
         page.locator("button.send").click()
         expect(page.locator("#replace")).to_be_focused()
@@ -89,7 +89,7 @@ def test_a_form_with_a_question(language: str, browser: Browser, counter: Counte
 def test_a_form_that_is_being_filled_in(
     language: str, browser: Browser, counter: Counter, paths: dict[str, Path]
 ) -> None:
-    with visit(browser, f"{counter.address}?lang={language}", language=language) as page:
+    with visit_to_examine(browser, counter.address, language) as page:
         page.set_input_files("#cer", paths["csd.zip"])
         expect(page.locator("#cer-seen .doubt")).to_be_visible()
         page.set_input_files("#key", paths["csd.key"])
@@ -107,7 +107,7 @@ def test_a_form_that_is_being_filled_in(
 @languages
 def test_a_link_with_a_passphrase(language: str, browser: Browser, counter: Counter) -> None:
     link = counter.link(passphrase="camarón dormido")
-    with visit(browser, f"{link}?lang={language}", language=language) as page:
+    with visit_to_examine(browser, link, language) as page:
         expect(page.locator("#passphrase")).to_be_focused()
         examine(page, language)
         page.fill("#passphrase", "otra cosa")
@@ -124,7 +124,7 @@ def test_pages_behind_which_nothing_is(language: str, browser: Browser, counter:
         links.revoke(session, row.id, utcnow())
     expired = counter.link(expires_at=utcnow() + timedelta(hours=1))
     counter.world.set_clock(utcnow() + timedelta(hours=2))
-    with visit(browser, f"{expired}?lang={language}", language=language) as page:
+    with visit_to_examine(browser, expired, language) as page:
         for address in (expired, link, f"{counter.address}x"):
             page.goto(address)
             examine(page, language)
@@ -137,7 +137,7 @@ def test_an_outcome(state: State, language: str, browser: Browser, counter: Coun
         counter.world.sandbox.fault(**fault)
     address = outcome(counter, csd, language)
     assert counter.upload.state == state
-    with visit(browser, f"{address}?lang={language}", language=language) as page:
+    with visit_to_examine(browser, address, language) as page:
         examine(page, language)
         if state == State.UNKNOWN:
             page.locator("button.send").click()
@@ -151,5 +151,5 @@ def test_an_outcome_in_any_other_state(browser: Browser, counter: Counter, csd: 
     for state in set(State) - set(ENDINGS):
         with Session(counter.world.owner) as session, session.begin():
             session.execute(update(Upload).values(state=state, problem="interrupted"))
-        with visit(browser, address) as page:
+        with visit_to_examine(browser, address, "es") as page:
             examine(page, "es")

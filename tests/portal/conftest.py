@@ -111,7 +111,7 @@ def way(operation: str = "facturapi/certificate", *, link: Link | None = None, *
 
 def handed_in(state: State, **changes: Any) -> HandedIn:
     """An upload in a state. Needs a request."""
-    through = way()
+    through = way(changes.get("operation", "facturapi/certificate"))
     values = {
         "id": uuid7(),
         "state": state,

@@ -89,6 +89,19 @@ def test_the_reason_is_said_in_our_words_and_the_providers(request_in: Open) -> 
     assert "No <se> pudo." in text
 
 
+def test_the_reason_speaks_of_what_was_handed_in(request_in: Open) -> None:
+    request_in("es")
+    page = shown(State.REJECTED, operation="facturapi/fiel", problem="wrong_password")
+    assert "Es la de tu e.firma (no la" in page.get_text()
+
+
+def test_a_file_is_called_what_the_form_called_it(request_in: Open) -> None:
+    request_in("es")
+    files = [{"name": name, "filename": f"my.{name}", "size": 9, "sha256": ""} for name in ("key", "of-old")]
+    labels = [tag.get_text() for tag in shown(State.DELIVERED, parts=files, facts={}).select("dt")]
+    assert labels[:2] == ["Llave privada (.key)", "Archivo"]
+
+
 def test_a_record_of_another_time_still_has_its_page(request_in: Open) -> None:
     request_in("es")
     assert not shown(State.FAILED, problem="gone").select(".callout")
