@@ -53,7 +53,8 @@ def test_both_alphabets_of_base64_are_known(encode: Callable[[bytes], bytes]) ->
     assert str(clean(encode(secret.encode()).decode(), secret)).strip("=") == "…"
 
 
-def test_a_short_secret_is_known_as_json_writes_it() -> None:
+def test_a_short_secret_is_known_as_base64_and_json_write_it() -> None:
+    assert clean(base64.b64encode(b"abcdeW").decode(), "abcdeW") == "…"
     assert clean(json.dumps('a"b"c'), 'a"b"c') == '"…"'
 
 
@@ -75,9 +76,13 @@ def test_a_file_that_is_quoted_is_blanked() -> None:
     assert clean(f"got {base64.b64encode(content).decode()}", content) == "got …=="
 
 
-@pytest.mark.parametrize("secret", ["12345", "12345678"])
+@pytest.mark.parametrize("secret", ["1234", "12345", "12345678"])
 def test_a_short_secret_is_blanked_where_it_stands_whole(secret: str) -> None:
     assert clean(f"not {secret}, {secret}", secret) == "not …, …"
+
+
+def test_what_overlaps_is_blanked_to_its_end() -> None:
+    assert clean("not aaaaaa", "aaaaa") == "not …"
 
 
 def test_a_very_short_one_withholds_the_text() -> None:
