@@ -57,7 +57,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             self.log.error("A request broke", exc_info=exc)
         with suppress(OSError):  # the client may not have waited
-            util.write_error(client, status.value, status.phrase, "")
+            util.write_nonblock(client, _answer(status))
+
+
+def _answer(status: HTTPStatus) -> bytes:
+    """What is said without the application; gunicorn's own page has no headers that keep it from being kept."""
+    text = f"{status.value} {status.phrase}\n"
+    lines = (
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "Connection: close",
+        "Content-Type: text/plain; charset=utf-8",
+        f"Content-Length: {len(text)}",
+        "X-Content-Type-Options: nosniff",
+        "Cache-Control: no-store",
+        "",
+        text,
+    )
+    return "\r\n".join(lines).encode()
 
 
 class _HeadSocket(PacedSocket):

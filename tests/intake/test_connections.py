@@ -363,6 +363,7 @@ def test_the_server_does_not_name_its_software(counter: Gateway) -> None:
 def test_what_a_client_wrote_is_not_logged(counter: Gateway, sent: bytes, status: int) -> None:
     answer = counter.ask(sent)
     assert (answer.status, answer.closes) == (status, True)
+    assert (answer.headers["x-content-type-options"], answer.headers["cache-control"]) == ("nosniff", "no-store")
     assert b"canary" not in answer.body
     assert "canary" not in counter.log()
 
