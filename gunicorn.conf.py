@@ -31,6 +31,7 @@ limit_request_fields = 64
 limit_request_field_size = 8190
 http_parser = "python"  # the one that the tests run against
 header_map = "refuse"  # X_Forwarded_For is not X-Forwarded-For
+forwarder_headers = ""  # nor may one say, even through a proxy on this machine, what path was asked for: SCRIPT_NAME
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 
 # No access log: paths hold link tokens (/l/…, /o/…) and the application logs what it does. `debug` would print the

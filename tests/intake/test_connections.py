@@ -352,6 +352,8 @@ def test_the_server_does_not_name_its_software(counter: Gateway) -> None:
         (b"GET /l/canary canary HTTP/1.1\r\n\r\n", 400),
         (b"GET /l/canary HTTP/1.1\r\nAuthorization Bearer canary\r\n\r\n", 400),
         (b"GET /l/canary HTTP/1.1\r\nX_Forwarded_For: canary\r\n\r\n", 400),
+        (b"GET /l/canary HTTP/1.1\r\nHost: localhost\r\nSCRIPT_NAME: /elsewhere\r\n\r\n", 400),
+        (b"GET /l/canary HTTP/1.1\r\nHost: localhost\r\nPATH_INFO: /canary\r\n\r\n", 400),
         (b"GET /l/" + b"canary" * 1000 + b" HTTP/1.1\r\n\r\n", 414),
         (b"GET /l/canary HTTP/1.1\r\nHost: localhost\r\nCookie: " + b"canary" * 2000 + b"\r\n\r\n", 431),
         (b"GET /l/canary HTTP/1.1\r\nHost: localhost\r\nExpect: canary\r\n\r\n", 417),
