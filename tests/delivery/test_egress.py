@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.delivery.egress import Address, Egress, EgressRefused, is_public, resolve
+from app.delivery.egress import RESOLVERS, Address, Egress, EgressRefused, is_public, resolve
 
 
 def found(*addresses: str) -> Sequence[Address]:
@@ -168,6 +168,10 @@ def test_a_resolver_that_hangs_is_not_waited_for() -> None:
     with pytest.raises(TimeoutError):
         Egress(resolve=hang).addresses("https", "slow.example", 443, 0.05)
     done.set()
+
+
+def test_resolvers_that_hang_are_bounded() -> None:
+    assert Egress()._threads._max_workers == RESOLVERS
 
 
 def test_the_systems_own_answer() -> None:
