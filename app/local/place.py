@@ -100,8 +100,12 @@ class Place:
 @contextmanager
 def alone(place: Place) -> Iterator[None]:
     """Hold the installation's lock, which the system takes back however this process ends."""
-    place.instance.mkdir(parents=True, exist_ok=True)
-    with place.lock.open("a+") as file:
+    try:
+        place.instance.mkdir(parents=True, exist_ok=True)
+        held = place.lock.open("a+")
+    except OSError as exc:
+        raise CannotStart(f"{place.instance} cannot be used ({exc.strerror}). Set INSTANCE_DIR to a folder.") from None
+    with held as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

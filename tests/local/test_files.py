@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.local.kept import Kept
-from app.local.place import ROOT, CannotStart, Place
+from app.local.place import ROOT, CannotStart, Place, alone
 from app.local.private import write_private
 
 
@@ -61,3 +61,10 @@ def test_a_wrong_port_is_named(monkeypatch: pytest.MonkeyPatch, port: str) -> No
     monkeypatch.setenv("PORT", port)
     with pytest.raises(CannotStart, match=f"PORT must be a number from 1 to 65534, not '{port}'"):
         Place.from_environment()
+
+
+def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    place = Place(instance=tmp_path / "file", port=8000)
+    with pytest.raises(CannotStart, match=r"file cannot be used \(File exists\)"), alone(place):
+        pass
