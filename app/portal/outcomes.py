@@ -69,7 +69,7 @@ LOOKS: Final = {
         icon="cross",
         word=N_("failed"),
         title=N_("It did not arrive"),
-        arrived=N_("No. %(provider)s does not have it."),
+        arrived=N_("No. %(provider)s did not keep what you handed in here."),
         next=N_("You can hand it in again."),
     ),
     State.REJECTED: Look(

@@ -43,7 +43,7 @@ CERTIFICATE: Final = Operation(
     slug="facturapi/certificate",
     title=N_("Your digital seal certificate (CSD)"),
     intro=N_(
-        "With it invoices are issued in your name. We need the two files that you got when you made it, "
+        "Your invoices are sealed with it. We need the two files that you got when you made it, "
         "and the password that you chose for it."
     ),
     where=N_("They lie where you saved them when you asked the SAT for the CSD; your accountant may have them too."),
