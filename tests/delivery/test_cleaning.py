@@ -81,6 +81,11 @@ def test_a_short_secret_is_blanked_where_it_stands_whole(secret: str) -> None:
     assert clean(f"not {secret}, {secret}", secret) == "not …, …"
 
 
+def test_a_letter_or_two_of_a_short_one_s_base64_withhold_nothing() -> None:
+    assert base64.b64encode(b"4") == b"NA=="
+    assert clean("Na, 1234", "1234") == "Na, …"
+
+
 def test_what_overlaps_is_blanked_to_its_end() -> None:
     assert clean("not aaaaaa", "aaaaa") == "not …"
 
