@@ -147,8 +147,9 @@ def test_a_planted_leak_is_found(counter: Counter, place: Path, postgres: Embedd
     canary = Canary(secrets_of(counter, csd))
     log = place / "planted.log"
     log.write_bytes(b"handing in " + csd.key)
-    with counter.world.owner.begin() as connection:
-        connection.execute(text("UPDATE organizations SET contact = :said"), {"said": csd.password})
+    for time in range(5):  # one could lie across two pages of the write-ahead log
+        with counter.world.owner.begin() as connection:
+            connection.execute(text("UPDATE organizations SET contact = :said"), {"said": f"{time} {csd.password}"})
 
     found = {leak.place.partition("/")[0] for leak in leaks(counter, Seen(), canary, place, postgres)}
 
