@@ -112,11 +112,11 @@ def test_the_worker_beats_and_leaves(settings: Settings, database: Database, cle
     told = {"PATH": os.environ["PATH"], **environment_of(settings)}
     with subprocess.Popen([FLASK, "--app", "wsgi", "worker"], cwd=ROOT, env=told, stderr=subprocess.DEVNULL) as worker:
         try:
-            assert wait_until(lambda: kinds() == ["worker"], 30)
+            assert wait_until(lambda: "worker" in kinds(), 30)  # gateways of other tests may beat beside it
         finally:
             worker.terminate()
         assert worker.wait(30) == 0
-    assert kinds() == []
+    assert "worker" not in kinds()
 
 
 def test_the_sandbox_runs_as_a_stranger(tmp_path: Path) -> None:
