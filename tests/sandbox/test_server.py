@@ -67,7 +67,7 @@ def test_after_a_kill_it_starts_again_in_the_same_folder(tmp_path: Path) -> None
     with Sandbox.serving(tmp_path, SEED) as running:
         (tmp_path / "files" / "left").write_bytes(b"x")
         master = psutil.Process(running.child.process.pid)
-        master.suspend()  # else it could start a worker anew before it is killed itself, and that one empties the folder
+        master.suspend()  # else it could start a worker anew before its own end, and that one empties the folder
         for one in (*master.children(recursive=True), master):
             one.kill()
         running.child.process.wait(10)
