@@ -18,6 +18,7 @@ from sqlalchemy import Engine, create_engine, text
 from app.local import processes
 from app.local.place import ROOT
 from tests.servers import Sandbox, Server, environment_of
+from tests.watch import Watch
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from app.database import Database
     from app.local.postgres import Embedded
     from app.tenants.vault import Vault
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """A clock that the test sets."""
+    return Watch()
 
 
 @pytest.fixture(scope="session")

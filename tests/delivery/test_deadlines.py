@@ -6,23 +6,9 @@ import pytest
 
 from app.config import Settings
 from app.delivery.deadlines import LEAST, Deadlines, Exchange
+from tests.watch import Watch
 
 DEADLINES = Deadlines(connect=5.0, answer=30.0, total=60.0)
-
-
-class Watch:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def watch() -> Watch:
-    return Watch()
 
 
 @pytest.fixture

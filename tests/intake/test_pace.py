@@ -9,23 +9,9 @@ import pytest
 from app.config import Settings
 from app.intake.errors import TooSlow
 from app.intake.pace import Deadlines, Pace, PacedSocket
+from tests.watch import Watch
 
 DEADLINES = Deadlines(idle=20.0, minimum_rate=100, grace=5.0)
-
-
-class Watch:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def watch() -> Watch:
-    return Watch()
 
 
 @pytest.fixture
