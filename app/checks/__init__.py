@@ -14,7 +14,7 @@ from app.checks import certificate, image, policy
 from app.checks.base import Check, CheckResult, Given
 from app.checks.errors import Rejected
 from app.checks.sat import Kind
-from app.providers.base import Operation
+from app.providers.operation import Operation
 
 if TYPE_CHECKING:
     from app.intake import Collected

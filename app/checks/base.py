@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from app.providers.base import Operation
+from app.providers.operation import Operation
 
 if TYPE_CHECKING:
     from app.intake import Collected

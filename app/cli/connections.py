@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -49,11 +50,11 @@ def add(
     if organization is None and lent_by:
         raise click.UsageError("The house does not borrow from itself.")
     valid = _settings(adapter, dict(settings), of_house=organization is None)
-    variables = _variables(adapter, secret_env)
+    variables = _variables(adapter, valid, secret_env)
     if environment == Environment.SANDBOX and services().settings.sandbox_url is None:
         raise click.UsageError("SANDBOX_URL is not set: a connection for the sandbox would lead nowhere.")
     lender = _house_connection(lent_by) if lent_by else None
-    credential = None if lender else _credential(adapter, variables)
+    credential = None if lender else _credential(adapter, valid, variables)
     with services().database.transaction(organization) as session:
         made = connections.add(
             session,
@@ -87,7 +88,7 @@ def replace(*, org: str, name: str, secret_env: tuple[tuple[str, str], ...], no_
     if found.house_connection_id is not None:
         raise click.ClickException(f"{org}/{name} borrows its credential: replace that of the house.")
     adapter = registry.provider(found.provider)
-    credential = _credential(adapter, _variables(adapter, secret_env))
+    credential = _credential(adapter, found.settings, _variables(adapter, found.settings, secret_env))
     with services().database.transaction(organization) as session:
         connections.set_credential(session, services().vault, found, credential)
         written(session, organization, "connection.credential_replaced", found)
@@ -145,17 +146,21 @@ def _print(credential: Credential) -> str:
     return f"{credential.field} …{credential.last_four} ({credential.fingerprint[:8]})"
 
 
-def _variables(provider: Provider, given: tuple[tuple[str, str], ...]) -> dict[str, str]:
+def _variables(provider: Provider, settings: Mapping[str, Any], given: tuple[tuple[str, str], ...]) -> dict[str, str]:
     """Variables that hold secret fields, by field."""
     variables = dict(given)
-    if unknown := variables.keys() - set(provider.credentials):
-        known = ", ".join(provider.credentials)
+    if unknown := variables.keys() - set(_fields(provider, settings)):
+        known = ", ".join(_fields(provider, settings))
         raise click.UsageError(f"{provider.slug} has no secret “{min(unknown)}”; it has: {known}.")
     return variables
 
 
-def _credential(provider: Provider, variables: dict[str, str]) -> dict[str, SecretStr]:
-    return {field: secret(f"{provider.title} {field}", variables.get(field)) for field in provider.credentials}
+def _credential(provider: Provider, settings: Mapping[str, Any], variables: dict[str, str]) -> dict[str, SecretStr]:
+    return {field: secret(f"{provider.title} {field}", variables.get(field)) for field in _fields(provider, settings)}
+
+
+def _fields(provider: Provider, settings: Mapping[str, Any]) -> list[str]:
+    return [field.name for field in provider.credentials(settings)]
 
 
 def _provider(slug: str) -> Provider:

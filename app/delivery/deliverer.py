@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy.orm import Session
@@ -27,19 +28,11 @@ from app.delivery.outcome import LOOKED, consequence
 from app.delivery.sessions import Sessions
 from app.delivery.way import NoWay, Way
 from app.errors import Refusal
-from app.intake import Collected
+from app.intake import Collected, CollectedFile
 from app.providers import registry
-from app.providers.base import (
-    Answer,
-    Ending,
-    FilePart,
-    HandIn,
-    Operation,
-    Outcome,
-    Outgoing,
-    Reconciles,
-    Verdict,
-)
+from app.providers.base import Ending, HandIn, Outcome, Reconciles, Verdict
+from app.providers.operation import Operation
+from app.providers.wire import Answer, FilePart, Outgoing
 from app.records import attempts, audit, uploads
 from app.records.models import Upload
 from app.records.states import State
@@ -98,7 +91,7 @@ class Deliverer:
             raise
         journal.facts = checked.facts
         outcome = self._deliver(
-            way, operation, _handin(journal.id, origin, collected, checked, replace=replace), journal
+            way, operation, _handin(journal.id, origin, collected, checked, self._clock(), replace=replace), journal
         )
         effect = consequence(outcome.ending, mode)
         state = journal.end(outcome, effect)
@@ -139,7 +132,8 @@ class Deliverer:
             way = self._way(session, session.get_one(Connection, connection_id))
         if isinstance(way, NoWay):
             return Verdict(ok=False, detail=str(way))
-        return Cleaner(way.secrets()).verdict(self._engine(way).drive(way.provider.verify(way.account)))
+        steps = way.provider.verify(way.account, way.credential, self._clock())
+        return Cleaner(way.secrets()).verdict(self._engine(way).drive(steps))
 
     def _open(self, origin: Origin) -> Way | NoWay:
         """Look once more whether link and connection are open: the page may have been open for long."""
@@ -191,7 +185,14 @@ class Deliverer:
     def _look(self, way: Way | NoWay, upload: Upload, slug: str, baseline: Mapping[str, object]) -> Outcome:
         if isinstance(way, NoWay) or not isinstance(way.provider, Reconciles):
             return Outcome(ending=Ending.UNKNOWN, problem="unconfirmed")
-        handin = HandIn(id=upload.id, organization=slug, parts={}, facts=upload.facts, baseline=baseline)
+        handin = HandIn(
+            id=upload.id,
+            organization=slug,
+            received_at=upload.created_at,
+            parts={},
+            facts=upload.facts,
+            baseline=baseline,
+        )
         steps = way.provider.reconcile(registry.operation(upload.operation), handin, way.account)
         return _cleaner(way, handin).outcome(self._engine(way).drive(steps))
 
@@ -224,21 +225,23 @@ def _survive(engine: Engine, steps: Generator[Outgoing, Answer, Outcome], upload
         return Outcome(ending=Ending.FAILED, problem="internal", code="internal")
 
 
-def _handin(upload_id: UUID, origin: Origin, collected: Collected, checked: CheckResult, *, replace: bool) -> HandIn:
+def _handin(
+    upload_id: UUID, origin: Origin, collected: Collected, checked: CheckResult, now: datetime, *, replace: bool
+) -> HandIn:
     parts = {
         name: FilePart(
             name=name,
             filename=file.filename,
             content_type=file.content_type,
             size=len(file.content),
-            sha256=file.sha256,
-            content=file.content,
+            source=file,
         )
         for name, file in collected.files.items()
     }
     return HandIn(
         id=upload_id,
         organization=origin.organization.slug,
+        received_at=now.astimezone(ZoneInfo(origin.organization.timezone)),
         parts=parts,
         fields=collected.fields,
         secrets=checked.secrets,
@@ -250,7 +253,7 @@ def _handin(upload_id: UUID, origin: Origin, collected: Collected, checked: Chec
 def _cleaner(way: Way, handin: HandIn) -> Cleaner:
     secrets = [secret.get_secret_value() for secret in handin.secrets.values()]
     fields = [value for value in handin.fields.values() if len(value) >= SHORTEST]
-    files = [part.content for part in handin.parts.values()]
+    files = [part.source.content for part in handin.parts.values() if isinstance(part.source, CollectedFile)]
     return Cleaner([*way.secrets(), *secrets, *fields, *files])
 
 

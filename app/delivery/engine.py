@@ -12,7 +12,7 @@ from requests_toolbelt import MultipartEncoder
 from app.delivery.deadlines import Clock, Deadlines, Exchange
 from app.delivery.http import Http
 from app.delivery.reader import FileReader
-from app.providers.base import Answer, FilePart, Outgoing, OutgoingPart
+from app.providers.wire import Answer, FilePart, Json, Multipart, Outgoing, OutgoingPart
 
 T = TypeVar("T")
 
@@ -80,13 +80,17 @@ class Engine:
         return self._http.ask(exchange, outgoing.method, url, headers=headers, query=outgoing.query, body=body)
 
     def _body(self, outgoing: Outgoing) -> tuple[Any, str | None]:
-        if outgoing.parts:
-            release = self._once(outgoing)
-            encoder = MultipartEncoder([(part.name, _field(part, release)) for part in outgoing.parts])
-            return encoder, encoder.content_type
-        if outgoing.json is not None:
-            return json.dumps(outgoing.json).encode(), "application/json"
-        return None, None
+        match outgoing.body:
+            case Multipart(parts=parts):
+                release = self._once(outgoing)
+                encoder = MultipartEncoder([(part.name, _field(part, release)) for part in parts])
+                return encoder, encoder.content_type
+            case Json(value=value):
+                return json.dumps(value).encode(), "application/json"
+            case None:
+                return None, None
+            case _:
+                raise NotImplementedError
 
     def _once(self, outgoing: Outgoing) -> Callable[[], None]:
         """What the readers of a request call before their last blocks: the first call sets the mark."""
@@ -110,4 +114,4 @@ def _field(part: OutgoingPart, release: Callable[[], None]) -> Any:
 
 
 def _reader(file: FilePart, release: Callable[[], None]) -> FileReader:
-    return FileReader(iter((file.content,)), file.size, release)
+    return FileReader(file.source.blocks(), file.size, release)

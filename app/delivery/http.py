@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from app.delivery.deadlines import Exchange
 from app.delivery.egress import Egress, EgressRefused
 from app.delivery.sockets import carrying, connections, tls_context
-from app.providers.base import Answer, Cause, NoAnswer, Reply
+from app.providers.wire import Answer, Cause, NoAnswer, Reply
 
 #: urllib3's own 16 KiB would halve the speed of large files.
 SOCKET_BLOCK: Final = 1 << 20

@@ -19,7 +19,8 @@ from app.database import Database
 from app.delivery.origin import Origin
 from app.delivery.outcome import Consequence
 from app.intake import Collected
-from app.providers.base import Ending, Mode, Operation, Outcome
+from app.providers.base import Ending, Outcome
+from app.providers.operation import Mode, Operation
 from app.records import attempts, audit, uploads
 from app.records.attempts import AttemptLost
 from app.records.models import Attempt, Upload

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app.providers.base import Ending, Mode
+from app.providers.base import Ending
+from app.providers.operation import Mode
 from app.records.states import State
 
 

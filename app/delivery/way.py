@@ -41,7 +41,10 @@ class Way:
             raise NoWay("its settings are not the provider's") from None
         except (CredentialMissing, VaultError) as exc:
             raise NoWay(f"{type(exc).__name__}: {exc}") from None
-        if missing := set(provider.credentials) - credential.keys():
+        if (
+            missing := {one.name for one in provider.credentials(connection.settings) if one.required}
+            - credential.keys()
+        ):
             raise NoWay(f"its credential lacks {', '.join(sorted(missing))}")
         account = Account(environment=connection.environment.value, settings=connection.settings)
         return cls(connection=connection, provider=provider, account=account, credential=credential)

@@ -45,6 +45,9 @@ class CollectedFile:
     content: bytes = field(repr=False)
     sha256: str
 
+    def blocks(self) -> Iterator[bytes]:
+        yield self.content
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:

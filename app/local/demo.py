@@ -22,7 +22,7 @@ from app.local.place import Place
 from app.local.postgres import Embedded
 from app.local.private import write_private
 from app.providers import registry
-from app.providers.base import Operation
+from app.providers.operation import Operation
 from app.sandbox import sat
 from app.tenants import connections, doors, forms, links, organizations
 from app.tenants.models import Connection, Environment, Form

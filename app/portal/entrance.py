@@ -12,7 +12,7 @@ from app.delivery import Origin
 from app.portal import language
 from app.portal.errors import FormClosed, LinkOnly, NothingHere, Suspended
 from app.providers import registry
-from app.providers.base import Operation
+from app.providers.operation import Operation
 from app.records import uploads
 from app.records.models import Upload
 from app.services import services

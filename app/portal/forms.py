@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from app.errors import Refusal
-    from app.providers.base import Operation
+    from app.providers.operation import Operation
 
 #: Fields of the page itself, which no operation may declare.
 OWN_FIELDS: Final = ("csrf_token", "notice", "replace")

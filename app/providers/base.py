@@ -1,99 +1,24 @@
-"""What every provider declares, and the values that pass between a provider and delivery.
+"""What every provider is: its declared operations, and generators without I/O.
 
-A provider is data (its operations) and generators without I/O: `deliver` yields an Outgoing, is given the Reply (or
-the NoAnswer) to it, and returns the Outcome. Delivery owns the wire, the deadlines and the records.
+`deliver` yields an Outgoing, is given the Reply (or the NoAnswer) to it, and returns the Outcome. Delivery owns the
+wire, the deadlines and the records. The other generators have the same shape.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 from pydantic import BaseModel, SecretStr
 
-KIB = 1024
+from app.providers.operation import Operation
+from app.providers.wire import Answer, FilePart, Outgoing
 
-
-class Mode(StrEnum):
-    """How an upload travels: held in memory, spooled and retried, or passed through once."""
-
-    DIRECT = "direct"
-    DURABLE = "durable"
-    RELAY = "relay"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A file that an operation takes. `label` and `help` are messages for translation."""
-
-    name: str
-    label: str
-    help: str = ""
-    max_bytes: int
-    #: Ending that the right file usually has, shown as a hint and never enforced by name.
-    ending: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """A value that an operation takes beside its files."""
-
-    name: str
-    label: str
-    help: str = ""
-    kind: Literal["text", "password", "checkbox"] = "text"
-    required: bool = True
-    max_length: int = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One thing a provider takes. Pure data: forms, checks, API and docs are built from it."""
-
-    slug: str
-    title: str
-    #: What is asked for and why, in a sentence or two for the customer.
-    intro: str
-    #: Where the customer finds it.
-    where: str = ""
-    modes: tuple[Mode, ...]
-    parts: tuple[Part, ...]
-    fields: tuple[Field, ...] = ()
-    #: Name of the check that all parts pass together (`app.checks`).
-    check: str = "policy"
-    #: Whether a new form for it is open at once; an e.firma's waits for an operator.
-    open: bool = True
-
-    @property
-    def provider(self) -> str:
-        return self.slug.partition("/")[0]
-
-    @property
-    def name(self) -> str:
-        return self.slug.partition("/")[2]
-
-    @property
-    def body_bytes(self) -> int:
-        """Most bytes that a whole hand-in can have: its parts, its fields, and room for the framing."""
-        return sum(part.max_bytes for part in self.parts) + sum(4 * f.max_length for f in self.fields) + 16 * KIB
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilePart:
-    """A file as it was handed in; `content` is there in direct mode only."""
-
-    name: str
-    filename: str
-    content_type: str
-    size: int
-    sha256: str
-    content: bytes = field(repr=False, default=b"")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,16 +26,21 @@ class HandIn:
     """What a provider gets to see of an upload."""
 
     id: UUID
+    #: Slug of the organization.
     organization: str
+    #: When it came, in the organization's zone.
+    received_at: datetime
     parts: Mapping[str, FilePart]
     fields: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, SecretStr] = field(default_factory=dict, repr=False)
-    #: What the checks read from the files (a certificate's number, RFC, validity).
+    #: What the checks read from the files before the first byte left (a certificate's number, RFC, validity).
     facts: Mapping[str, Any] = field(default_factory=dict)
     #: The customer saw what would be replaced and said yes.
     replace: bool = False
     #: What a former attempt remembered with its mark; for `reconcile`.
     baseline: Mapping[str, Any] = field(default_factory=dict)
+    #: What the provider called it, where it is known; for `follow`.
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,72 +49,6 @@ class Account:
 
     environment: str
     settings: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutgoingPart:
-    """A part of an outgoing multipart body: a file that was handed in, or a text."""
-
-    name: str
-    file: FilePart | None = None
-    value: SecretStr | str | None = field(default=None, repr=False)
-    #: What a file is called and said to be on its way out; without them, as it was handed in.
-    filename: str | None = None
-    content_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
-    """A request that delivery is to make. `path` is below the provider's base URL."""
-
-    method: str
-    path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    json: Any = None
-    parts: tuple[OutgoingPart, ...] = ()
-    #: Remembered with the mark, before anything of the file is sent.
-    baseline: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def carries_file(self) -> bool:
-        return any(part.file for part in self.parts)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """What a provider answered, whole."""
-
-    status: int
-    #: By names in lower case.
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = field(repr=False)
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-    @cached_property
-    def json(self) -> Any:
-        """The body as JSON; None where it is none."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
-
-
-#: Why there is no answer: our own rules, no connection, too late, broken off before the answer began, or within it.
-Cause = Literal["egress", "connect", "timeout", "reset", "truncated"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoAnswer:
-    """No usable answer came. `released`: all of the request was handed to the network, and may have arrived."""
-
-    cause: Cause
-    released: bool
-
-
-Answer = Reply | NoAnswer
 
 
 class Ending(StrEnum):
@@ -201,6 +65,9 @@ class Ending(StrEnum):
     UNKNOWN = "unknown"
 
 
+ProviderStatus = Literal["processing", "ready", "failed"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What became of an attempt, for the customer (`problem`), the operator (the rest) and the record."""
@@ -213,7 +80,8 @@ class Outcome:
     facts: Mapping[str, Any] = field(default_factory=dict)
     #: The form field that the problem belongs to. (Below the defaults, which need `field` to be the function.)
     field: str | None = None
-    provider_status: Literal["processing", "ready", "failed"] | None = None
+    #: What the provider does with what was delivered.
+    provider_status: ProviderStatus | None = None
     http_status: int | None = None
     #: The provider's code; where there was no answer, its Cause.
     code: str | None = None
@@ -221,9 +89,20 @@ class Outcome:
     message: str | None = None
     log_id: str | None = None
     retry_after: float | None = None
+    #: What was made there before the file could arrive and is empty: taken back, or left where even that failed.
+    empty_record: Literal["deleted", "left"] | None = None
 
 
 Steps = Generator[Outgoing, Answer, Outcome]
+Look = Generator[Outgoing, Answer, T]
+
+
+class Unavailable(Exception):  # noqa: N818 - says what it is
+    """The provider did not tell; raised by generators that look and have nothing to return then."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        super().__init__(outcome.problem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +111,8 @@ class Verdict:
 
     ok: bool
     detail: str
+    #: When the credential ends by itself and nothing renews it.
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,19 +121,54 @@ class Listed:
 
     id: str
     name: str
+    size: int | None = None
+    content_type: str | None = None
     created_at: datetime | None = None
+    #: In the provider's own words.
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some of what lies there; `next` asks for more and is None at the end."""
+
+    items: tuple[Listed, ...]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialField:
+    """One secret of a credential."""
+
+    name: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """So many requests with one credential in any such span; of these methods only, where some are named."""
+
+    requests: int
+    seconds: float
+    methods: frozenset[str] = frozenset()
 
 
 class Provider(Protocol):
-    """Required of every adapter. Powers that may be absent (Reconciles, Lists) are protocols of their own."""
+    """Required of every adapter. Powers that may be absent are protocols of their own, below."""
 
     slug: ClassVar[str]
     title: ClassVar[str]
     operations: ClassVar[tuple[Operation, ...]]
     #: Settings of a connection; the schema that every face validates by.
     settings: ClassVar[type[BaseModel]]
-    #: Names of the credential's fields; all secret.
-    credentials: ClassVar[tuple[str, ...]]
+    #: Hosts (`*.amazonaws.com`) that whole addresses may lead to; those of the sandbox are allowed by the gateway.
+    stores: ClassVar[tuple[str, ...]]
+    #: Limits that the provider states; the gateway keeps them so that it is never the one to be throttled.
+    limits: ClassVar[tuple[RateLimit, ...]]
+
+    def credentials(self, settings: Mapping[str, Any]) -> tuple[CredentialField, ...]:
+        """What a connection with these settings signs in with; a house connection has none."""
+        ...
 
     def base_url(self, account: Account, sandbox_url: str | None) -> str:
         """Where its API is, for this environment; empty where there is no such place."""
@@ -263,11 +179,11 @@ class Provider(Protocol):
         ...
 
     def deliver(self, operation: Operation, handin: HandIn, account: Account) -> Steps:
-        """Hand a file over."""
+        """Hand a file over. After a NoAnswer whose cause is `withdrawn` what was begun is taken back."""
         ...
 
-    def verify(self, account: Account) -> Generator[Outgoing, Answer, Verdict]:
-        """Try the credential by a call that changes nothing."""
+    def verify(self, account: Account, credential: Mapping[str, SecretStr], now: datetime) -> Look[Verdict]:
+        """Try the credential by a call that changes nothing, and say what can be read from it."""
         ...
 
 
@@ -276,7 +192,7 @@ class Reconciles(Protocol):
     """Can tell later, without the file, whether an attempt arrived."""
 
     def reconcile(self, operation: Operation, handin: HandIn, account: Account) -> Steps:
-        """Look whether it is there.
+        """Look whether it is there; the parts have size and SHA-256, and no bytes.
 
         DELIVERED: it is. FAILED: it is not. UNKNOWN: a good answer that cannot tell. RETRY, CREDENTIAL: there was no
         good answer, so nothing was learnt.
@@ -285,9 +201,72 @@ class Reconciles(Protocol):
 
 
 @runtime_checkable
-class Lists(Protocol):
-    """Can show what lies at the provider."""
+class Follows(Protocol):
+    """Works on what was delivered, and tells how far it got."""
 
-    def list(self, account: Account) -> Generator[Outgoing, Answer, tuple[Listed, ...]]:
-        """Everything that it tells about."""
+    def follow(self, operation: Operation, handin: HandIn, account: Account) -> Steps:
+        """Look once; a DELIVERED outcome has the `provider_status` of now, anything else learnt nothing."""
+        ...
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """Can show what lies there. Raises Unavailable, as do the others that look."""
+
+    def list(self, account: Account, cursor: str | None = None) -> Look[Page]:
+        """Newest first where the provider lets us choose."""
+        ...
+
+
+@runtime_checkable
+class Gets(Protocol):
+    """Can show one thing."""
+
+    def get(self, account: Account, id: str) -> Look[Listed | None]:  # noqa: A002 - the provider's id
+        """None: there is no such thing."""
+        ...
+
+
+@runtime_checkable
+class Downloads(Protocol):
+    """Can give the bytes back."""
+
+    def content(self, account: Account, id: str) -> Look[Outgoing]:  # noqa: A002
+        """The request whose answer is the content. `id`: of a Listed; Codat's is a date, all of whose files come."""
+        ...
+
+
+@runtime_checkable
+class Deletes(Protocol):
+    """Can take something away."""
+
+    def delete(self, account: Account, id: str) -> Steps:  # noqa: A002
+        """DELIVERED: it is gone."""
+        ...
+
+
+@runtime_checkable
+class Chooses(Protocol):
+    """Can tell which values a setting may have; some let a new one be made."""
+
+    #: Names of the settings, and whether a new one can be made.
+    choosable: ClassVar[Mapping[str, bool]]
+
+    def choices(self, account: Account, setting: str, cursor: str | None = None) -> Look[Page]: ...
+
+    def make(self, account: Account, setting: str, name: str) -> Look[Listed]:
+        """Make a new one and return it; only where `choosable` says so."""
+        ...
+
+
+@runtime_checkable
+class Renews(Protocol):
+    """Has credentials that end and can be had anew without a person."""
+
+    def due(self, credential: Mapping[str, SecretStr], now: datetime) -> bool:
+        """Whether it ends so soon that it should be renewed before it is used."""
+        ...
+
+    def renew(self, account: Account, credential: Mapping[str, SecretStr]) -> Look[Mapping[str, SecretStr]]:
+        """The fields that are new; asked without a credential. Raises Unavailable."""
         ...

@@ -7,34 +7,33 @@ Its codes decide; its messages are Spanish and may change.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import Field as Setting
 
 from app.errors import N_
-from app.providers import base
 from app.providers import facturapi_replies as replies
 from app.providers.base import (
-    KIB,
     Account,
-    Answer,
+    CredentialField,
     Ending,
     HandIn,
     Listed,
-    Mode,
-    NoAnswer,
-    Operation,
+    Look,
     Outcome,
-    Outgoing,
-    OutgoingPart,
-    Part,
-    Reply,
+    Page,
+    RateLimit,
     Steps,
+    Unavailable,
     Verdict,
 )
+from app.providers.operation import KIB, Field, Mode, Operation, Part
 from app.providers.outcomes import DOUBTFUL
+from app.providers.wire import Answer, Multipart, NoAnswer, Outgoing, OutgoingPart, Reply
 
 BASE_URL: Final = "https://www.facturapi.io/v2"
 SANDBOX_PATH: Final = "/facturapi/v2"
@@ -53,7 +52,7 @@ CERTIFICATE: Final = Operation(
         Part(name="key", label=N_("Private key (.key)"), max_bytes=16 * KIB, ending=".key"),
     ),
     fields=(
-        base.Field(
+        Field(
             name="password",
             label=N_("Password of the private key"),
             help=N_("The CSD's own. It is not the one that you sign in to the SAT's site with."),
@@ -73,7 +72,7 @@ FIEL: Final = Operation(
     modes=(Mode.DIRECT,),
     parts=CERTIFICATE.parts,
     fields=(
-        base.Field(
+        Field(
             name="password",
             label=N_("Password of the private key"),
             help=N_("The e.firma's own. It is not the one that you sign in to the SAT's site with."),
@@ -114,7 +113,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    organization_id: str = Field(
+    organization_id: str = Setting(
         pattern=r"^[0-9a-f]{24}$", description="Id of the organization at Facturapi, 24 hexadecimal digits."
     )
 
@@ -126,7 +125,11 @@ class Facturapi:
     title: ClassVar[str] = "Facturapi"
     operations: ClassVar[tuple[Operation, ...]] = (CERTIFICATE, FIEL, LOGO)
     settings: ClassVar[type[BaseModel]] = Settings
-    credentials: ClassVar[tuple[str, ...]] = ("key",)
+    stores: ClassVar[tuple[str, ...]] = ()
+    limits: ClassVar[tuple[RateLimit, ...]] = ()
+
+    def credentials(self, settings: Mapping[str, Any]) -> tuple[CredentialField, ...]:  # noqa: ARG002
+        return (CredentialField(name="key"),)
 
     def base_url(self, account: Account, sandbox_url: str | None) -> str:
         if account.environment != "sandbox":
@@ -147,7 +150,10 @@ class Facturapi:
             return question
         baseline = _held(operation, before)
         answer = yield Outgoing(
-            method="PUT", path=f"{look.path}/{operation.name}", parts=_parts(handin), baseline=baseline
+            method="PUT",
+            path=f"{look.path}/{operation.name}",
+            body=Multipart(parts=_parts(handin)),
+            baseline=baseline,
         )
         after = replies.organization(answer, account)
         if after is not None and _says_so(operation, handin, after):
@@ -170,7 +176,7 @@ class Facturapi:
         ending, problem = (Ending.UNKNOWN, "unconfirmed") if arrived is None else (Ending.FAILED, "provider-error")
         return replace(replies.refusal(answer), ending=ending, problem=problem)
 
-    def verify(self, account: Account) -> Generator[Outgoing, Answer, Verdict]:
+    def verify(self, account: Account, credential: Mapping[str, SecretStr], now: datetime) -> Look[Verdict]:  # noqa: ARG002
         """Read the organization; with a house's key, which belongs to none, the account's list of them."""
         if not account.settings:
             answer = yield Outgoing(method="GET", path="/organizations", query={"limit": "1"})
@@ -189,9 +195,12 @@ class Facturapi:
         told = (refused.message, refused.code, str(refused.http_status or ""))
         return Verdict(ok=False, detail=f"{refused.problem}: " + "; ".join(filter(None, told)))
 
-    def list(self, account: Account) -> Generator[Outgoing, Answer, tuple[Listed, ...]]:
+    def list(self, account: Account, cursor: str | None = None) -> Look[Page]:  # noqa: ARG002 - there is one page
         """What the organization holds: its certificates by their number, its logo by its address."""
-        found = replies.organization((yield Outgoing(method="GET", path=_path(account))), account) or {}
+        answer = yield Outgoing(method="GET", path=_path(account))
+        found = replies.organization(answer, account)
+        if found is None:
+            raise Unavailable(replies.refusal(answer))
         listed = []
         for name in ("certificate", "fiel"):
             block = replies.block(found, name)
@@ -199,7 +208,7 @@ class Facturapi:
                 listed.append(Listed(id=serial, name=name, created_at=replies.date(block, "updated_at")))
         if logo := replies.text(found, "logo_url"):
             listed.append(Listed(id=logo, name="logo"))
-        return tuple(listed)
+        return Page(items=tuple(listed))
 
 
 def _path(account: Account) -> str:

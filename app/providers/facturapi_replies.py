@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from app.providers.base import Account, Answer, Ending, HandIn, NoAnswer, Outcome, Reply
+from app.providers.base import Account, Ending, HandIn, Outcome
 from app.providers.outcomes import DOUBTFUL, by_cause, by_status
+from app.providers.wire import Answer, NoAnswer, Reply
 
 #: Codes of its refusals, as the verdict of our own checks that they amount to and the field it belongs to.
 VERDICTS: Final[Mapping[str, tuple[str, str]]] = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from app.providers.base import Cause, Ending, NoAnswer, Outcome, Reply
+from app.providers.base import Ending, Outcome
+from app.providers.wire import Cause, NoAnswer, Reply
 
 #: Statuses after which only a look at what the provider holds can tell whether it took a file.
 DOUBTFUL: Final = frozenset({408, 425, *range(500, 600)})
@@ -28,6 +29,8 @@ BY_CAUSE: Final[Mapping[Cause, tuple[Ending, str]]] = {
     "timeout": (Ending.RETRY, "provider-too-slow"),
     "reset": (Ending.RETRY, "provider-unreachable"),
     "truncated": (Ending.RETRY, "provider-unreachable"),
+    # Whoever withdrew the file says why; this is what would be said if nobody did.
+    "withdrawn": (Ending.FAILED, "interrupted"),
 }
 
 #: A provider that asks for a longer pause than that is not taken at its word.

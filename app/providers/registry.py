@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.providers.base import Mode, Operation, Provider
+from app.providers.base import Provider
 from app.providers.facturapi import Facturapi
+from app.providers.operation import Mode, Operation
 
 PROVIDERS: Final[dict[str, Provider]] = {one.slug: one for one in (Facturapi(),)}
 OPERATIONS: Final = {operation.slug: operation for one in PROVIDERS.values() for operation in one.operations}

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from app.checks import CheckResult, run
 from app.intake import Collected, CollectedFile
-from app.providers.base import Field, Mode, Operation, Part
+from app.providers.operation import Field, Mode, Operation, Part
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 

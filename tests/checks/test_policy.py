@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.checks import Rejected
-from app.providers.base import Field
+from app.providers.operation import Field
 from app.words import WORDS
 from tests.checks.hand_ins import file, hand_in, operation
 

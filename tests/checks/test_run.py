@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.checks import CHECKS, Rejected
-from app.providers.base import Field
+from app.providers.operation import Field
 from app.sandbox.sat import issue
 from tests.checks.cases import CASES, NOW, Case
 from tests.checks.hand_ins import file, hand_in, operation

@@ -14,11 +14,14 @@ from app.delivery.egress import Egress
 from app.delivery.engine import Engine, SecondFile
 from app.delivery.http import Http
 from app.errors import Refusal
-from app.providers.base import Answer, FilePart, NoAnswer, Outgoing, OutgoingPart, Reply
+from app.intake import CollectedFile
+from app.providers.wire import Answer, FilePart, Json, Multipart, NoAnswer, Outgoing, OutgoingPart, Reply
 from tests.delivery.wire import Line, playing
 
-FILE = FilePart(name="file", filename="año “1”.pdf", content_type="application/pdf", size=4, sha256="", content=b"abcd")
-UPLOAD = Outgoing(method="PUT", path="/file", parts=(OutgoingPart(name="file", file=FILE),), baseline={"seen": 1})
+SOURCE = CollectedFile(name="file", filename="f", content_type="a/b", content=b"abcd", sha256="")
+FILE = FilePart(name="file", filename="año “1”.pdf", content_type="application/pdf", size=4, source=SOURCE)
+BODY = Multipart(parts=(OutgoingPart(name="file", file=FILE),))
+UPLOAD = Outgoing(method="PUT", path="/file", body=BODY, baseline={"seen": 1})
 
 Steps = Generator[Outgoing, Answer, Any]
 Make = Callable[..., Engine]
@@ -67,7 +70,7 @@ def test_json_goes_as_json(engine: Make) -> None:
         line.answer()
 
     with playing(script) as other:
-        engine(other.url).drive(steps(Outgoing(method="POST", path="/things", json={"name": "A"})))
+        engine(other.url).drive(steps(Outgoing(method="POST", path="/things", body=Json(value={"name": "A"}))))
 
 
 def test_files_and_secrets_go_as_parts(engine: Make) -> None:
@@ -86,7 +89,9 @@ def test_files_and_secrets_go_as_parts(engine: Make) -> None:
         line.answer()
 
     with playing(script) as other:
-        engine(other.url, mark=lambda _: None).drive(steps(Outgoing(method="PUT", path="/", parts=parts)))
+        engine(other.url, mark=lambda _: None).drive(
+            steps(Outgoing(method="PUT", path="/", body=Multipart(parts=parts)))
+        )
     pieces = [piece.strip(b"\r\n") for piece in got.split(got.split(b"\r\n")[0])[1:-1]]
     assert pieces == [
         'Content-Disposition: form-data; name="file"; filename="año “1”.pdf"\r\n'
@@ -114,10 +119,10 @@ def test_the_mark_is_set_once_before_any_of_the_file_leaves(engine: Make) -> Non
         assert not made.sent
         marked.append(outgoing)
 
-    two = (*UPLOAD.parts, OutgoingPart(name="second", file=FILE))
+    two = (OutgoingPart(name="file", file=FILE), OutgoingPart(name="second", file=FILE))
     with playing(script) as other:
         made = engine(other.url, mark=mark)
-        made.drive(steps(Outgoing(method="PUT", path="/file", parts=two, baseline={"seen": 1})))
+        made.drive(steps(Outgoing(method="PUT", path="/file", body=Multipart(parts=two), baseline={"seen": 1})))
         assert made.sent
     assert [one.baseline for one in marked] == [{"seen": 1}]
 

@@ -24,7 +24,7 @@ from app.delivery.egress import Address, Egress
 from app.delivery.http import Http
 from app.delivery.sockets import tls_context
 from app.errors import Refusal
-from app.providers.base import Answer, Cause, NoAnswer, Reply
+from app.providers.wire import Answer, Cause, NoAnswer, Reply
 from tests.delivery.wire import Line, playing
 
 #: Short enough for tests to end, long enough for a busy machine.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.delivery.outcome import AT_ONCE, LOOKED, SPOOLED, Consequence, consequence
-from app.providers.base import Ending, Mode
+from app.providers.base import Ending
+from app.providers.operation import Mode
 from app.records.states import BEGINNINGS, TRANSITIONS, State
 
 

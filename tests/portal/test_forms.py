@@ -16,7 +16,7 @@ from app.intake.errors import BodyTooLarge, FileTooLarge, UnknownPart
 from app.portal import forms, pages
 from app.portal.errors import StalePage
 from app.providers import registry
-from app.providers.base import Operation
+from app.providers.operation import Operation
 from app.tenants.models import Link
 from tests.portal.conftest import NOON, form_page, way
 

@@ -19,7 +19,7 @@ from app.checks import Rejected
 from app.errors import Refusal
 from app.portal.headers import PAGE_LIFE
 from app.providers import registry
-from app.providers.base import Operation
+from app.providers.operation import Operation
 from app.records.states import State
 from app.tenants import links
 from app.tenants.errors import LinkUsedUp

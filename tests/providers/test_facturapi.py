@@ -11,22 +11,12 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from uuid_utils.compat import uuid7
 
-from app.providers.base import (
-    Account,
-    Answer,
-    Ending,
-    FilePart,
-    HandIn,
-    Listed,
-    NoAnswer,
-    Operation,
-    Outcome,
-    Outgoing,
-    Reply,
-    Verdict,
-)
+from app.intake import CollectedFile
+from app.providers.base import Account, Ending, HandIn, Listed, Outcome, Unavailable, Verdict
 from app.providers.facturapi import BASE_URL, CERTIFICATE, FIEL, LOGO, Facturapi
 from app.providers.facturapi_replies import SETTINGS, VERDICTS
+from app.providers.operation import Operation
+from app.providers.wire import Answer, FilePart, Multipart, NoAnswer, Outgoing, OutgoingPart, Reply
 from app.words import CERTIFICATE as SAID
 from app.words import WORDS
 
@@ -40,11 +30,14 @@ FACTS = {
     "test": True,
 }
 EARLIER, LATER = "2026-01-15T10:31:00.000Z", "2026-11-21T10:31:00.000Z"
+NOW = datetime.fromisoformat(LATER)
 FACTURAPI = Facturapi()
 OPERATIONS = pytest.mark.parametrize("operation", [CERTIFICATE, FIEL, LOGO], ids=lambda one: one.name)
 SEALS = pytest.mark.parametrize("operation", [CERTIFICATE, FIEL], ids=lambda one: one.name)
 
 T = Any
+
+SOURCE = CollectedFile(name="file", filename="f", content_type="x/y", content=b"c", sha256="")
 
 
 def account(environment: str = "sandbox", **settings: str) -> Account:
@@ -52,7 +45,7 @@ def account(environment: str = "sandbox", **settings: str) -> Account:
 
 
 def part(name: str) -> FilePart:
-    return FilePart(name=name, filename="mío.cer", content_type="x/y", size=1, sha256="", content=b"c")
+    return FilePart(name=name, filename="mío.cer", content_type="x/y", size=1, source=SOURCE)
 
 
 def handin(operation: Operation = CERTIFICATE, **more: Any) -> HandIn:
@@ -61,11 +54,17 @@ def handin(operation: Operation = CERTIFICATE, **more: Any) -> HandIn:
     given: dict[str, Any] = {
         "id": uuid7(),
         "organization": "acme",
+        "received_at": datetime.fromisoformat(LATER),
         "parts": {one.name: part(one.name) for one in operation.parts},
         "secrets": secrets,
         "facts": facts,
     }
     return HandIn(**given | more)
+
+
+def _parts(outgoing: Outgoing) -> tuple[OutgoingPart, ...]:
+    assert isinstance(outgoing.body, Multipart)
+    return outgoing.body.parts
 
 
 def reply(body: Any, status: int = 200, **headers: str) -> Reply:
@@ -137,7 +136,7 @@ def test_the_parts_are_the_vendors_in_the_vendors_order(operation: Operation) ->
     _, asked = play(
         FACTURAPI.deliver(operation, handin(operation), account()), shown(operation), shown(operation, NUMBER)
     )
-    cer, key, password = asked[1].parts
+    cer, key, password = _parts(asked[1])
     assert (cer.name, cer.filename, cer.content_type) == ("cer", "certificate.cer", "application/octet-stream")
     assert (key.name, key.filename, key.content_type) == ("key", "certificate.key", "application/octet-stream")
     assert (password.name, password.file) == ("password", None)
@@ -156,7 +155,7 @@ def test_the_parts_are_the_vendors_in_the_vendors_order(operation: Operation) ->
 def test_a_logo_is_called_by_its_bytes(format_: str, filename: str, content_type: str) -> None:
     given = handin(LOGO, facts={"file": {"format": format_}})
     _, asked = play(FACTURAPI.deliver(LOGO, given, account()), shown(LOGO), shown(LOGO, "https://cdn.example/l"))
-    (file,) = asked[1].parts
+    (file,) = _parts(asked[1])
     assert (file.name, file.filename, file.content_type) == ("file", filename, content_type)
 
 
@@ -487,27 +486,28 @@ def test_settings_are_those_and_no_others() -> None:
     ],
 )
 def test_a_connection_is_tried(answer: Answer, verdict: Verdict) -> None:
-    assert play(FACTURAPI.verify(account()), answer)[0] == verdict
+    assert play(FACTURAPI.verify(account(), {}, NOW), answer)[0] == verdict
 
 
 def test_a_house_connection_is_tried_by_the_list() -> None:
     house = Account(environment="live", settings={})
-    verdict, asked = play(FACTURAPI.verify(house), reply({"total_results": 3, "data": []}))
+    verdict, asked = play(FACTURAPI.verify(house, {}, NOW), reply({"total_results": 3, "data": []}))
     assert verdict == Verdict(ok=True, detail="the account has 3 organizations")
     assert (asked[0].path, asked[0].query) == ("/organizations", {"limit": "1"})
-    assert not play(FACTURAPI.verify(house), refused(401, "api_key_invalid"))[0].ok
-    assert not play(FACTURAPI.verify(house), no("reset", released=True))[0].ok
+    assert not play(FACTURAPI.verify(house, {}, NOW), refused(401, "api_key_invalid"))[0].ok
+    assert not play(FACTURAPI.verify(house, {}, NOW), no("reset", released=True))[0].ok
 
 
 def test_what_lies_there_is_listed() -> None:
     certificate = {"serial_number": NUMBER, "updated_at": EARLIER}
     body = {"id": ID, "certificate": certificate, "fiel": {"has_certificate": False}, "logo_url": "https://cdn/l"}
     listed, _ = play(FACTURAPI.list(account()), reply(body))
-    assert listed == (
+    assert listed.items == (
         Listed(id=NUMBER, name="certificate", created_at=datetime.fromisoformat(EARLIER)),
         Listed(id="https://cdn/l", name="logo"),
     )
-    assert play(FACTURAPI.list(account()), no("reset", released=True))[0] == ()
+    with pytest.raises(Unavailable):
+        play(FACTURAPI.list(account()), no("reset", released=True))
 
 
 def test_direct_operations_fit_in_memory() -> None:

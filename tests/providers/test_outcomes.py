@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.providers.base import Ending, NoAnswer, Reply
+from app.providers.base import Ending
 from app.providers.outcomes import BY_CAUSE, BY_STATUS, DOUBTFUL, by_cause, by_status, retry_after
+from app.providers.wire import NoAnswer, Reply
 from app.words import WORDS
 
 

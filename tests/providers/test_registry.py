@@ -9,7 +9,9 @@ import pytest
 
 from app.checks import CHECKS
 from app.providers import base, registry
-from app.providers.base import KIB, Mode, Operation, Reconciles, Reply
+from app.providers.base import Reconciles
+from app.providers.operation import KIB, Mode, Operation
+from app.providers.wire import Reply
 
 OPERATIONS = pytest.mark.parametrize("operation", registry.operations(), ids=lambda one: one.slug)
 
