@@ -1,7 +1,7 @@
 """What passes between a provider's generator and delivery: requests to make, and the answers to them.
 
 A request says where to (`path` below the provider's base URL with its credential, or a whole `url` without it) and what
-its body is. At most one request of a delivery has a file in its body.
+its body is. At most one request of a delivery hands in: it has the file in its body, or stands for an operation without one.
 """
 
 from __future__ import annotations
@@ -130,6 +130,8 @@ class Outgoing:
     #: Beside those that delivery adds itself.
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Body | None = None
+    #: It is the hand-in of an operation that has no file.
+    without_file: bool = False
     #: Remembered with the mark, before the rest of the file may leave.
     baseline: Mapping[str, Any] = field(default_factory=dict)
     #: Where the body of a 2xx goes; without it, it stands in the Reply.
@@ -140,6 +142,11 @@ class Outgoing:
     @property
     def carries_file(self) -> bool:
         return self.body is not None and bool(self.body.files)
+
+    @property
+    def hands_in(self) -> bool:
+        """Whether it is the one request of a delivery that changes what the provider holds for good."""
+        return self.without_file or self.carries_file
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,6 +90,8 @@ class Connection(Base):
     paused_at: Mapped[datetime | None] = mapped_column(default=None)
     paused_because: Mapped[str | None] = mapped_column(String(80), default=None)
     verified_at: Mapped[datetime | None] = mapped_column(default=None)
+    #: When the credential ends by itself and nothing renews it, as far as that is known.
+    credential_ends_at: Mapped[datetime | None] = mapped_column(default=None)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
@@ -143,6 +145,8 @@ class Form(Base):
     open: Mapped[bool] = mapped_column(default=True)
     #: Only a personal link leads in.
     link_only: Mapped[bool] = mapped_column(default=False)
+    #: What it takes and presets (`app.checks.Policy`, and fields by name under `presets`); empty: as the operation is.
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
