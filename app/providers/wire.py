@@ -1,7 +1,8 @@
 """What passes between a provider's generator and delivery: requests to make, and the answers to them.
 
 A request says where to (`path` below the provider's base URL with its credential, or a whole `url` without it) and what
-its body is. At most one request of a delivery hands in: it has the file in its body, or stands for an operation without one.
+its body is. At most one request of a delivery hands in: the file is in its body, or it stands for an operation that has
+none.
 """
 
 from __future__ import annotations
