@@ -1,4 +1,5 @@
-# Everything that is set up lives in this folder: .venv, node_modules, static/dist, instance. `make clean` takes it away.
+# Everything that is set up lives in this folder: .venv, node_modules, static/dist, instance, and the vendors' own packages
+# in tests/vendors. `make clean` takes it away.
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -8,7 +9,11 @@ FRONT := $(shell find static -type f -not -path 'static/dist/*' 2>/dev/null)
 BROWSERS := $(CHROMIUM) chromium chromium-browser google-chrome google-chrome-stable
 # What tests have to reach whole.
 WHOLE := app/intake/*,app/checks/*,app/delivery/*,app/tenants/vault.py
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+# A vendor's package wants versions that another's, or the gateway, cannot stand: an environment each.
+VENDORS := $(patsubst %/requirements.txt,%/.venv/.installed,$(wildcard tests/vendors/*/requirements.txt))
+LOCKS := requirements requirements-local requirements-dev $(basename $(wildcard tests/vendors/*/requirements.in))
+INSTALL := install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
+PIP := $(BIN)/pip
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
@@ -60,7 +65,7 @@ format: .venv/.dev ## Format the sources and fix what can be fixed safely
 
 .PHONY: lock
 lock: .venv/.dev ## Lock the newest allowed versions of every library, with their hashes
-	@for name in requirements requirements-local requirements-dev; do \
+	@for name in $(LOCKS); do \
 		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --no-header --no-annotate $$name.in -o $$name.txt || exit; \
 	done
@@ -78,8 +83,8 @@ reference: .venv/.dev ## Write docs/settings.md and docs/problems.md from the co
 
 .PHONY: clean
 clean: ## Remove what was set up and built; instance/ (the demo's data) stays
-	rm -rf .venv node_modules tests/sandbox/node/node_modules static/dist build htmlcov mutants .coverage .coverage.* \
-		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis translations/*/LC_MESSAGES/messages.mo
+	rm -rf .venv tests/vendors/*/.venv node_modules tests/sandbox/node/node_modules static/dist build htmlcov mutants \
+		.coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis translations/*/LC_MESSAGES/messages.mo
 
 # --- set-up: a file each, newer than what it is made from -------------------------------------------------------------
 
@@ -87,7 +92,7 @@ clean: ## Remove what was set up and built; instance/ (the demo's data) stays
 assets: static/dist/manifest.json $(CATALOGUES)
 
 .PHONY: setup
-setup: .venv/.dev assets
+setup: .venv/.dev $(VENDORS) assets
 ifneq ($(wildcard tests/sandbox/node/package-lock.json),)
 setup: tests/sandbox/node/node_modules/.package-lock.json
 endif
@@ -98,18 +103,23 @@ endif
 	$(PYTHON) -m venv .venv
 
 .venv/.run: requirements-local.txt | .venv/pyvenv.cfg
-	$(PIP) --requirement $<
+	$(PIP) $(INSTALL) $<
 	@touch $@
 
 # For the image: what the gateway runs on and nothing else.
 .venv/.gateway: requirements.txt | .venv/pyvenv.cfg
-	$(PIP) --requirement $<
+	$(PIP) $(INSTALL) $<
 	@touch $@
 
 # What development needs contains what running needs, in the same versions.
 .venv/.dev: requirements-dev.txt | .venv/pyvenv.cfg
-	$(PIP) --requirement $<
+	$(PIP) $(INSTALL) $<
 	@touch .venv/.run $@
+
+tests/vendors/%/.venv/.installed: tests/vendors/%/requirements.txt | .venv/.dev
+	$(BIN)/python -m venv --clear --without-pip $(@D)
+	$(PIP) --python $(@D) $(INSTALL) $<
+	@touch $@
 
 # On its own `.venv/.run` is enough for Node; where `.venv/.dev` is asked for too it must not be installed twice at once.
 NODE := $(if $(filter test check coverage mutants setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
