@@ -100,6 +100,7 @@ ENTRANCE: Final = {
     "link-revoked": N_("This link was withdrawn. Ask for a new one."),
     "passphrase": N_("That is not the passphrase. You got it from whoever sent you the link."),
     "too-many-tries": N_("Too many tries. Wait a few minutes and try again."),
+    "already-handed-in": N_("This page was sent before. Open it again to hand something else in."),
     "organization-suspended": N_("Files are not being taken for this organization at the moment."),
 }
 

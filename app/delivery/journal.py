@@ -55,7 +55,7 @@ class Journal:
         collected: Collected,
     ) -> None:
         self.id = uuid7()
-        self.token, self._token_hash = uploads.new_outcome_token()
+        self.token, self._token_hash = uploads.new_outcome_token(origin.outcome_token)
         #: What the checks read.
         self.facts: Mapping[str, Any] = {}
         self._database = database

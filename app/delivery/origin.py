@@ -22,6 +22,8 @@ class Origin:
     locale: str | None
     notice_version: str | None
     actor: str
+    #: What the outcome page's address is to end with, known before; the same page sent twice is one hand-in.
+    outcome_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

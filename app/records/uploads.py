@@ -6,17 +6,27 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.errors import Refusal
 from app.records import audit, states
 from app.records.jsonable import jsonable
 from app.records.models import Upload
 from app.records.states import State
+from app.tenants.conflicts import constraint
 
 TOKEN_BYTES: Final = 24
+
+
+class AlreadyHandedIn(Refusal):
+    """The page that this came from was sent before: what became of that stands on its outcome page."""
+
+    slug: ClassVar[str] = "already-handed-in"
+    status: ClassVar[int] = 409
 
 
 def begin(
@@ -45,7 +55,7 @@ def begin(
     locale: str | None = None,
     outcome_hash: bytes | None = None,
 ) -> Upload:
-    """Make the record of a hand-in; raises IllegalTransition where no record begins with `state`.
+    """Make the record of a hand-in; raises AlreadyHandedIn, and IllegalTransition where no record begins with `state`.
 
     `process_id`: whose death makes it an orphan. `outcome_hash`: of the token from `new_outcome_token`.
     """
@@ -75,7 +85,12 @@ def begin(
         **({"id": id} if id else {}),
     )
     session.add(upload)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as exc:
+        if constraint(exc) == "uq_uploads_outcome_hash":
+            raise AlreadyHandedIn from None
+        raise
     _tell(session, upload, None, actor, now)
     return upload
 
@@ -120,9 +135,9 @@ def move(
     return current
 
 
-def new_outcome_token() -> tuple[str, bytes]:
-    """Return a token for an outcome page's address, and the hash of it that is stored."""
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+def new_outcome_token(token: str | None = None) -> tuple[str, bytes]:
+    """Return a token for an outcome page's address, and the hash of it that is stored; `token`: one made before."""
+    token = token or secrets.token_urlsafe(TOKEN_BYTES)
     return token, hashlib.sha256(token.encode()).digest()
 
 
