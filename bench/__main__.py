@@ -1,0 +1,111 @@
+"""`python -m bench`: build, measure, print one table, and write it down in docs/benchmarks.md with its chart."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from bench import contestants, page, work
+from bench.page import Row, Target
+from bench.work import MIB, Job
+
+RUNS: Final = 5
+JOBS: Final = (
+    Job(title="200 MB × 1", size=200 * MIB, at_once=1, uploads=2, by_bytes=True),
+    Job(title="100 MB × 4 at once", size=100 * MIB, at_once=4, uploads=8, by_bytes=True),
+    Job(title="5 KB × 16 at once", size=5 << 10, at_once=16, uploads=1600, by_bytes=False),
+)
+#: What the gateway has to reach, as shares of the others' rates.
+TARGETS: Final = {
+    "200 MB × 1": (Target(of="naive Flask view", least=4.0), Target(of="nginx, unbuffered", least=0.6)),
+    "100 MB × 4 at once": (Target(of="naive Flask view", least=5.0), Target(of="nginx, unbuffered", least=0.55)),
+    "5 KB × 16 at once": (Target(of="naive Flask view", least=0.5),),
+}
+LARGE: Final = 2 << 30
+CROWD: Final = 1000
+
+
+def main() -> None:
+    """Measure everything, or only what is named."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--only", choices=("rates", "memory", "crowd", "first"), action="append")
+    parser.add_argument("--write", type=Path, help="page to write the result to, its chart beside it")
+    options = parser.parse_args()
+    wanted = set(options.only or ("rates", "memory", "crowd", "first"))
+    with tempfile.TemporaryDirectory(prefix="ventanilla-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # PostgreSQL may run as another user
+        contestants.build(folder)
+        rows = [_rates(folder, job, options.runs) for job in JOBS] if "rates" in wanted else []
+        facts = _facts(folder, wanted)
+    text = page.render(_machine(options.runs), rows, TARGETS, facts)
+    sys.stdout.write(text)
+    if options.write:
+        options.write.write_text(text)
+        page.draw(rows, options.write.parent / "images")
+
+
+def _rates(folder: Path, job: Job, runs: int) -> Row:
+    """All contestants in turn, again and again: what else the machine does meets each of them alike."""
+    with ExitStack() as stack:
+        sink = stack.enter_context(contestants.sink(folder, job.size))
+        others = [stack.enter_context(make(folder, sink)) for make in (contestants.nginx, contestants.naive)]
+        everybody = [sink, *others, stack.enter_context(contestants.gateway(folder, sink))]
+        rates: dict[str, list[float]] = {one.name: [] for one in everybody}
+        for one in everybody:
+            work.time_once(folder, one, job)  # what is set up once is set up
+        for number in range(runs):
+            for one in everybody:
+                rates[one.name].append(work.time_once(folder, one, job))
+            sys.stderr.write(f"{job.title}: run {number + 1} of {runs}\n")
+    return Row(job=job, rates=rates)
+
+
+def _facts(folder: Path, wanted: set[str]) -> list[page.Fact]:
+    """What is no rate: memory, a crowd of slow clients, the first byte."""
+    facts: list[page.Fact] = []
+    if "memory" in wanted:
+        with contestants.sink(folder, LARGE) as sink, contestants.gateway(folder, sink) as gateway:
+            most = work.growth(gateway, LARGE) / MIB
+        facts.append(page.Fact(what="2 GB upload, incompressible: most above idle", got=most, most=8.0, unit="MiB"))
+    if "crowd" in wanted:
+        with contestants.sink(folder, 256 << 10) as sink, contestants.gateway(folder, sink) as gateway:
+            crowd = work.crowd(gateway, CROWD)
+        facts += [
+            page.Fact(what="1,000 slow uploads: memory of each", got=crowd.bytes_each / 1024, most=200.0, unit="KiB"),
+            page.Fact(what="health check meanwhile, p50", got=crowd.p50 * 1000, most=None, unit="ms"),
+            page.Fact(what="health check meanwhile, p99", got=crowd.p99 * 1000, most=30.0, unit="ms"),
+        ]
+    if "first" in wanted:
+        size = 200 * MIB
+        with contestants.sink(folder, size) as sink, contestants.gateway(folder, sink) as gateway:
+            share = work.first_byte(gateway, sink, size) * 100
+        facts.append(
+            page.Fact(what="sent when the provider has the first byte, of 200 MB", got=share, most=5.0, unit="%")
+        )
+    return facts
+
+
+def _machine(runs: int) -> str:
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.machine(),
+    )
+    when = datetime.now(UTC)
+    return f"{when:%Y-%m-%d}, {os.cpu_count()} cores ({model}), Python {platform.python_version()}, {runs} runs"
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines()
+
+
+if __name__ == "__main__":
+    main()
