@@ -118,7 +118,7 @@ def settings(place: Path, postgres: Embedded, vault: Vault, sandbox: Sandbox) ->
         instance_dir=place,
         public_url="http://localhost",
         sandbox_url=sandbox.url,
-        egress_allow=(sandbox.url,),
+        egress_allow=(sandbox.url, sandbox.store_url),
         log_level="debug",
     )
 

@@ -6,9 +6,9 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -32,7 +32,14 @@ class Server:
     @classmethod
     @contextmanager
     def running(
-        cls, name: str, command: list[str], place: Path, environment: Mapping[str, str], *, ready: str
+        cls,
+        name: str,
+        command: list[str],
+        place: Path,
+        environment: Mapping[str, str],
+        *,
+        ready: str,
+        pass_fds: Sequence[int] = (),
     ) -> Iterator[Self]:
         """Run a command until `ready` answers 200 and as long as it is needed.
 
@@ -40,10 +47,8 @@ class Server:
         environment stand for it.
         """
         log_path = place / f"{name}.log"
-        with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener, log_path.open("wb") as log:
-            # gunicorn's own doing so is too late for the first connection, whose answers would take 40 ms each.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            fd, url = listener.fileno(), "http://{}:{}".format(*listener.getsockname())
+        with _listening() as listener, log_path.open("wb") as log:
+            fd, url = listener.fileno(), _url(listener)
 
             def fill(value: str) -> str:
                 return value.replace("{fd}", str(fd)).replace("{url}", url)
@@ -54,7 +59,7 @@ class Server:
                 place,
                 {**os.environ, **{key: fill(value) for key, value in environment.items()}},
                 output=log,
-                pass_fds=[fd],
+                pass_fds=[fd, *pass_fds],
             )
             server = cls(url=url, child=child, log_path=log_path)
             try:
@@ -88,21 +93,29 @@ class Server:
             return False
 
 
+@dataclass(frozen=True, kw_only=True)
 class Sandbox(Server):
     """The providers, simulated; its control addresses as methods."""
 
+    #: The object store's origin.
+    store_url: str = ""
+
     @classmethod
-    def serving(cls, folder: Path, seed: Mapping[str, Any] | None = None) -> AbstractContextManager[Self]:
+    @contextmanager
+    def serving(cls, folder: Path, seed: Mapping[str, Any] | None = None) -> Iterator[Self]:
         """Run one of its own, with all that it writes below `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "seed.json").write_text(json.dumps(seed or {}))
-        environment = {
-            "SANDBOX_FD": "{fd}",
-            "SANDBOX_DIR": str(folder / "files"),
-            "SANDBOX_SEED": str(folder / "seed.json"),
-        }
-        command = ["python", "-m", "app.sandbox"]
-        return cls.running("sandbox", command, folder, environment, ready="/_sandbox/ledger")
+        with _listening() as store:
+            environment = {
+                "SANDBOX_FD": "{fd}",
+                "SANDBOX_STORE_FD": str(store.fileno()),
+                "SANDBOX_DIR": str(folder / "files"),
+                "SANDBOX_SEED": str(folder / "seed.json"),
+            }
+            command, ready = ["python", "-m", "app.sandbox"], "/_sandbox/ledger"
+            with cls.running("sandbox", command, folder, environment, ready=ready, pass_fds=[store.fileno()]) as server:
+                yield replace(server, store_url=_url(store))
 
     def control(self, method: str, path: str, data: Any = None) -> Any:
         """Ask a control address; what it refuses is the test's fault."""
@@ -132,6 +145,17 @@ class Sandbox(Server):
         """Forget requests and faults, and set the clock right."""
         for what in ("/ledger", "/faults", "/clock"):
             self.control("DELETE", what)
+
+
+def _listening() -> socket.socket:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    # gunicorn's own doing so is too late for the first connection, whose answers would take 40 ms each.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    return "http://{}:{}".format(*listener.getsockname())
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

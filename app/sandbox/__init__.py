@@ -16,6 +16,7 @@ from app.sandbox.files import Files
 from app.sandbox.ledger import Ledger
 from app.sandbox.provider import Provider, World
 from app.sandbox.state import Sandbox, sandbox
+from app.sandbox.store import Store
 from app.sandbox.wire import Wire
 
 if TYPE_CHECKING:
@@ -25,14 +26,20 @@ if TYPE_CHECKING:
     from flask import Response
 
 PROVIDERS: Final[tuple[type[Provider], ...]] = (Facturapi,)
+#: The store's origin, for whoever has no second socket.
+STORE_ORIGIN: Final = "http://localhost:8002"
 
 
-def create_sandbox(folder: Path, seed: Mapping[str, Any] | None = None, *, limits: bool = False) -> Flask:
+def create_sandbox(
+    folder: Path, seed: Mapping[str, Any] | None = None, *, limits: bool = False, store_origin: str = STORE_ORIGIN
+) -> Flask:
     """Make the application. `folder` is its own: emptied now, and again by whoever runs it, at the end.
 
-    `seed` holds what each provider is to know from the start, by slug. Raises BadSeed.
+    `seed` holds what each provider is to know from the start, by slug. Whatever comes to the port of `store_origin` is
+    the store's. Raises BadSeed.
     """
-    world = World(clock=Clock(), files=Files(folder), limits=limits)
+    clock, files = Clock(), Files(folder)
+    world = World(clock=clock, files=files, store=Store(store_origin, clock=clock, files=files), limits=limits)
     providers = {provider.slug: provider(world) for provider in PROVIDERS}
     made = Sandbox(ledger=Ledger(), faults=Faults(), world=world, providers=providers)
     made.seed({} if seed is None else seed)
@@ -46,7 +53,9 @@ def create_sandbox(folder: Path, seed: Mapping[str, Any] | None = None, *, limit
             provider.control, url_prefix=f"/_sandbox/{provider.slug}", name=f"{provider.slug}_control"
         )
     app.register_error_handler(Exception, _failed)
-    wire = Wire(app.wsgi_app, ledger=made.ledger, faults=made.faults, providers=providers, folder=folder)
+    wire = Wire(
+        app.wsgi_app, ledger=made.ledger, faults=made.faults, providers=providers, store=world.store, folder=folder
+    )
     app.wsgi_app = wire  # type: ignore[method-assign]
     return app
 

@@ -119,18 +119,21 @@ class ReceivedPart:
 class Received:
     """A body and what could be made of it. Views get it when it is whole."""
 
-    def __init__(self, entry: Entry, content_type: str, folder: Path) -> None:
+    def __init__(self, entry: Entry, content_type: str, folder: Path, *, also: Any = None) -> None:
+        """`also`: a hash of another kind that is to see the whole body."""
         self.entry = entry
+        self.also = also
         self.parts: list[ReceivedPart] = []
         #: The body is multipart/form-data from its first delimiter to its last.
         self.multipart = False
         #: The body, where it is anything else.
         self.plain = Held(folder)
         self._folder = folder
-        self._hash = sha256()
         kind, options = parse_options_header(content_type)
         boundary = options.get("boundary", "").encode()
         self._reader = MultipartReader(boundary) if kind == "multipart/form-data" and boundary else None
+        #: Of the body; one that is not taken apart has been hashed where it is held.
+        self._hash = sha256() if self._reader else None
 
     def fill(self, incoming: Incoming, upto: int | None = None) -> None:
         """Take the body up to that many bytes of it in all, or to its end."""
@@ -142,11 +145,12 @@ class Received:
                 if not entry.bytes:
                     entry.first_byte_at = entry.last_byte_at
                 entry.bytes += len(block)
-                self._hash.update(block)
+                if self.also is not None:
+                    self.also.update(block)
                 self._feed(block)
         if incoming.ended and not entry.complete:
             self.multipart = self._reader is not None and self._reader.complete
-            entry.sha256 = self._hash.hexdigest()
+            entry.sha256 = self._hash.hexdigest() if self._hash else self.plain.sha256
             entry.complete = True
 
     def named(self, name: str) -> ReceivedPart | None:
@@ -160,6 +164,8 @@ class Received:
             part.held.close()
 
     def _feed(self, block: bytes) -> None:
+        if self._hash:
+            self._hash.update(block)
         if self._reader is None:
             self.plain.write(block)
             return

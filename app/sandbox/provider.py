@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.sandbox.body import Received
     from app.sandbox.clock import Clock
     from app.sandbox.files import Files
+    from app.sandbox.store import Store
 
 
 class BadSeed(ValueError):  # noqa: N818 - named for what is wrong
@@ -27,6 +28,8 @@ class World:
 
     clock: Clock
     files: Files
+    #: The other origin, where large things come and go.
+    store: Store
     #: Whether providers keep to their rate limits.
     limits: bool
 

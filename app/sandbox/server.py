@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import shutil
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 
 #: As many requests at once; each may be slow, stalled or delayed.
 THREADS = 1_200
+BACKLOG = 2_048
 
 
 class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
     """gunicorn, set up here and nowhere else."""
 
-    def __init__(self, bind: str, folder: Path, seed: dict[str, Any], *, limits: bool) -> None:
-        self._bind = bind
+    def __init__(self, bind: str, store: socket.socket, folder: Path, seed: dict[str, Any], *, limits: bool) -> None:
+        """`store`: a listener of its own, whose descriptor the server takes over."""
+        self._store_origin = "http://{}:{}".format(*store.getsockname())
+        self._bind = [bind, f"fd://{store.detach()}"]
         self._folder = folder
         self._seed = seed
         self._limits = limits
@@ -51,14 +55,15 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return create_sandbox(self._folder, self._seed, limits=self._limits)
+        return create_sandbox(self._folder, self._seed, limits=self._limits, store_origin=self._store_origin)
 
 
 def main() -> None:
     """Serve until told to stop, as the environment says.
 
-    SANDBOX_PORT (on 127.0.0.1) or SANDBOX_FD (a listening socket, inherited); SANDBOX_DIR, emptied at start and
-    removed at the end; SANDBOX_SEED, a JSON file of what providers know from the start; SANDBOX_LIMITS=1, to keep to
+    SANDBOX_PORT (on 127.0.0.1) or SANDBOX_FD (a listening socket, inherited); SANDBOX_STORE_PORT or SANDBOX_STORE_FD,
+    likewise, for the object store, which takes any free port without them; SANDBOX_DIR, emptied at start and removed
+    at the end; SANDBOX_SEED, a JSON file of what providers know from the start; SANDBOX_LIMITS=1, to keep to
     the providers' rate limits.
     """
     descriptor, port = os.environ.get("SANDBOX_FD"), os.environ.get("SANDBOX_PORT")
@@ -72,7 +77,22 @@ def main() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     bind = f"fd://{descriptor}" if descriptor else f"127.0.0.1:{port}"
-    Server(bind, Path(folder), seed, limits=os.environ.get("SANDBOX_LIMITS") == "1").run()
+    Server(bind, _store_listener(), Path(folder), seed, limits=os.environ.get("SANDBOX_LIMITS") == "1").run()
+
+
+def _store_listener() -> socket.socket:
+    """The second socket, listening; ends the process with one line where it cannot be had."""
+    descriptor, port = os.environ.get("SANDBOX_STORE_FD"), os.environ.get("SANDBOX_STORE_PORT")
+    if not (descriptor or port or "0").isdecimal():
+        sys.exit("SANDBOX_STORE_PORT is no number: the port that the object store listens on.")
+    if descriptor:
+        return socket.socket(fileno=int(descriptor))
+    try:
+        listener = socket.create_server(("127.0.0.1", int(port or 0)), backlog=BACKLOG)
+    except (OSError, OverflowError) as exc:
+        sys.exit(f"SANDBOX_STORE_PORT cannot be listened on: {type(exc).__name__}.")
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _seed(path: Path, folder: Path) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Between the server and the simulated providers: reads each body itself, keeps the ledger, carries out faults."""
+"""Between the server and the simulated providers: reads each body itself, keeps the ledger, carries out faults.
+
+A request to the store belongs to the provider that its path begins with, and is treated like any other of it.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,12 @@ if TYPE_CHECKING:
 
     from app.sandbox.faults import Faults
     from app.sandbox.provider import Provider
+    from app.sandbox.store import Store
 
 #: How long a client that is still sending has to notice its answer.
 LINGER_SECONDS = 1.0
+#: A body that is refused by its head is read all the same while it is this small, and its connection goes on.
+DRAINED_BYTES = 64 << 10
 
 
 class Silence(Gone):
@@ -45,58 +51,77 @@ class Wire:
         ledger: Ledger,
         faults: Faults,
         providers: Mapping[str, Provider],
+        store: Store,
         folder: Path,
     ) -> None:
         self._app = wsgi_app
         self._ledger = ledger
         self._faults = faults
         self._providers = providers
+        self._store = store
         self._folder = folder
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         provider = self._providers.get(f"{environ['PATH_INFO']}/".split("/")[1])
+        store = self._store if self._store.serves(environ) else None
         if provider is None:
-            return self._app(environ, start_response)
+            return (store.failure(403) if store else self._app)(environ, start_response)
         entry = _entry(provider.slug, environ)
         self._ledger.add(entry)
         fault = self._faults.take(provider.slug, entry.method, entry.path)
         connection: socket.socket | None = environ.get("gunicorn.socket")
         incoming = Incoming(environ)
-        received = Received(entry, environ.get("CONTENT_TYPE", ""), self._folder)
+        # The store takes what comes as it is.
+        kind = "" if store else environ.get("CONTENT_TYPE", "")
+        received = Received(entry, kind, self._folder, also=store.digest(environ) if store else None)
         try:
+            answer: Response | None = None
             if fault and not fault.action.stores:
                 received.fill(incoming, fault.point)
-                if answer := _before(fault, provider, incoming, connection):
-                    entry.status = answer.status_code
-                    if not entry.complete:
-                        return _early(answer(environ, start_response), start_response, connection)
-                    return answer(environ, start_response)
+                answer = _before(fault, store or provider, incoming, connection)
+            if answer is None and store and (answer := store.judge(environ)):
+                _drain(received, incoming, environ)
+            if answer:
+                entry.status = answer.status_code
+                if not entry.complete:
+                    return _early(answer(environ, start_response), start_response, connection)
+                return answer(environ, start_response)
             received.fill(incoming)
             environ["sandbox.received"] = received
             environ["wsgi.input"] = BytesIO(b"" if received.multipart else received.plain.content() or b"")
             environ["CONTENT_LENGTH"] = str(entry.bytes)
             environ.pop("HTTP_TRANSFER_ENCODING", None)
+            app = store or self._app
             if fault is None or not fault.action.stores:
-                return self._app(environ, _noting(entry, start_response))
-            return self._lose(fault, environ, start_response, entry)
+                return app(environ, _noting(entry, start_response))
+            return _lose(app, fault, environ, start_response, entry)
         finally:
             received.close()
 
-    def _lose(
-        self, fault: Fault, environ: WSGIEnvironment, start_response: StartResponse, entry: Entry
-    ) -> Iterable[bytes]:
-        """Let the provider do its work, then lose what the fault says is lost of its answer."""
-        iterable, status, headers = run_wsgi_app(self._app, environ, buffered=True)
-        entry.status = int(status.split()[0])
-        body = b"".join(iterable)
-        connection = environ.get("gunicorn.socket")
-        time.sleep(fault.seconds or 0)
-        if fault.action is Action.DROP_ANSWER:
-            _end(connection)
-            raise Silence
-        start_response(status, headers.to_wsgi_list())
-        kept = len(body) // 2 if fault.after_bytes is None else fault.after_bytes
-        return _broken_off(body[: min(kept, len(body) - 1)], connection)
+
+def _drain(received: Received, incoming: Incoming, environ: WSGIEnvironment) -> None:
+    """Read the body of a request that is refused already, if it is small; else read no further."""
+    if not environ.get("HTTP_TRANSFER_ENCODING") and int(environ.get("CONTENT_LENGTH") or 0) <= DRAINED_BYTES:
+        received.fill(incoming)
+    else:
+        incoming.abandon()
+
+
+def _lose(
+    app: WSGIApplication, fault: Fault, environ: WSGIEnvironment, start_response: StartResponse, entry: Entry
+) -> Iterable[bytes]:
+    """Let the provider do its work, then lose what the fault says is lost of its answer."""
+    iterable, status, headers = run_wsgi_app(app, environ, buffered=True)
+    entry.status = int(status.split()[0])
+    body = b"".join(iterable)
+    connection = environ.get("gunicorn.socket")
+    time.sleep(fault.seconds or 0)
+    if fault.action is Action.DROP_ANSWER:
+        _end(connection)
+        raise Silence
+    start_response(status, headers.to_wsgi_list())
+    kept = len(body) // 2 if fault.after_bytes is None else fault.after_bytes
+    return _broken_off(body[: min(kept, len(body) - 1)], connection)
 
 
 def _noting(entry: Entry, start_response: StartResponse) -> StartResponse:
@@ -126,7 +151,9 @@ def _entry(slug: str, environ: WSGIEnvironment) -> Entry:
     )
 
 
-def _before(fault: Fault, provider: Provider, incoming: Incoming, connection: socket.socket | None) -> Response | None:
+def _before(
+    fault: Fault, provider: Provider | Store, incoming: Incoming, connection: socket.socket | None
+) -> Response | None:
     """Carry out a fault that acts before anything is stored; None: go on as if nothing had been."""
     if fault.action is Action.STALL and fault.seconds is None:
         incoming.abandon()

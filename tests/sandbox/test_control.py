@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.sandbox import create_sandbox
+from app.sandbox import PROVIDERS, create_sandbox
 from app.sandbox.provider import BadSeed
 from tests.sandbox.facturapi.conftest import ACME, LIVE, SEED, USER
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flask.testing import FlaskClient
+
+KNOWN = ", ".join(provider.slug for provider in PROVIDERS)
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def test_the_ledger_is_read_by_provider_and_cleared(client: FlaskClient) -> None
 
 def test_the_ledger_of_a_provider_that_does_not_exist_is_not_simply_empty(client: FlaskClient) -> None:
     answer = client.get("/_sandbox/ledger?provider=facturpai")
-    assert (answer.status_code, answer.get_json()) == (400, {"error": "provider: one of facturapi"})
+    assert (answer.status_code, answer.get_json()) == (400, {"error": f"provider: one of {KNOWN}"})
 
 
 def test_faults_are_ordered_listed_and_cleared(client: FlaskClient) -> None:

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from app.local.place import ROOT
+from app.sandbox import PROVIDERS
 from tests.sandbox.facturapi.conftest import ACME, SEED
 from tests.servers import Sandbox
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.live
+
+KNOWN = ", ".join(provider.slug for provider in PROVIDERS)
 
 
 @pytest.mark.parametrize(
@@ -28,12 +31,14 @@ pytestmark = pytest.mark.live
         ({"SANDBOX_DIR": ""}, "SANDBOX_DIR is missing: a folder for the sandbox alone, which it empties."),
         ({"SANDBOX_SEED": "/no/such/file"}, "SANDBOX_SEED cannot be used: FileNotFoundError."),
         ({"SANDBOX_SEED": "broken"}, "SANDBOX_SEED cannot be used: it is not JSON."),
-        ({"SANDBOX_SEED": "wrong"}, "SANDBOX_SEED cannot be used: a seed is an object with, at most, facturapi."),
+        ({"SANDBOX_SEED": "wrong"}, f"SANDBOX_SEED cannot be used: a seed is an object with, at most, {KNOWN}."),
+        ({"SANDBOX_STORE_PORT": "http"}, "SANDBOX_STORE_PORT is no number: the port that the object store listens on."),
+        ({"SANDBOX_STORE_PORT": "70000"}, "SANDBOX_STORE_PORT cannot be listened on: OverflowError."),
     ],
 )
 def test_what_is_missing_is_said_in_one_line(tmp_path: Path, environment: dict[str, str], line: str) -> None:
     (tmp_path / "broken").write_text('{"user_keys": ["sk_user_secret"')
-    (tmp_path / "wrong").write_text('{"codat": {}}')
+    (tmp_path / "wrong").write_text('{"other": {}}')
     if environment.get("SANDBOX_SEED") in {"broken", "wrong"}:
         environment = {"SANDBOX_SEED": str(tmp_path / environment["SANDBOX_SEED"])}
     done = subprocess.run(
