@@ -23,6 +23,7 @@ INTAKE: Final = {
     "not-a-file": N_("“%(name)s” has to be a file."),
     "not-a-field": N_("“%(name)s” has to be a plain field, not a file."),
     "not-text": N_("“%(name)s” is not valid UTF-8 text."),
+    "fields-before-files": N_("Put the file last in the form: nothing is taken after it."),
     "too-many-parts": N_("The form has more than %(limit)s parts, the most that is taken."),
     "part-header-too-large": N_("A part's header is longer than %(limit)s bytes, the most that is taken."),
     "field-too-large": N_("“%(name)s” is longer than %(limit)s bytes, the most that is taken."),
@@ -81,6 +82,7 @@ CERTIFICATE: Final = {
 #: What a file of any kind can be refused for.
 POLICY: Final = {
     "missing-field": N_("Fill this in."),
+    "not-a-choice": N_("Choose one of the values that “%(name)s” offers."),
     "field-too-long": N_("“%(name)s” is longer than %(limit)s characters, the most that is taken."),
     "missing-file": N_("Choose a file."),
     "empty-file": N_("The file has no content."),
@@ -88,6 +90,33 @@ POLICY: Final = {
     "image-unreadable": N_("The logo has to be a JPG or PNG image."),
     "bad-file-name": N_("The file's name cannot be used. Rename it and choose it again."),
     "notice": N_("Accept the privacy notice to continue."),
+}
+
+#: What a document can be refused for; most of it by its content.
+DOCUMENT: Final = {
+    "type-not-taken": N_("Files of this type are not taken here. Choose one of these: %(kinds)s."),
+    "other-declared": N_("The file was sent as “%(declared)s”, but its name says %(kind)s. Send it as what it is."),
+    "other-content": N_(
+        "The file is named as %(kind)s, but what is in it looks like “%(found)s”. Choose the original file."
+    ),
+    "not-its-content": N_("The file is named as %(kind)s, but what is in it is not. Choose the original file."),
+    "double-ending": N_("The file's name has “%(ending)s” in it, which programs have. Rename it and choose it again."),
+    "program": N_("Programs and scripts are not taken, whatever they are called."),
+    "web-page": N_("Web pages and SVG images are not taken, whatever they are called. Save it as PDF and choose that."),
+    "virus": N_("The virus test pattern (EICAR) was found in the file. It was not passed on."),
+    "damaged-file": N_("The file is damaged or incomplete. Open it, save it again as %(kind)s and choose that."),
+    "protected-pdf": N_("The PDF has a password. Save it without one and choose that."),
+    "protected-file": N_("The file, or one in it, has a password. Save it without one and choose that."),
+    "not-plain-text": N_("The file is not plain text. Save it as %(kind)s in UTF-8 and choose that."),
+    "doctype": N_("The XML has a DOCTYPE, which is not taken. Remove it and choose the file again."),
+    "nested-too-deep": N_("There is too much inside one another in the file. Put less of it inside something else."),
+    "not-inspected": N_("Files of this type can be looked into up to %(limit)s bytes; larger ones are not taken here."),
+    "unpacks-too-large": N_("The file unpacks to more than is taken. Send what is in it in several files."),
+    "unreadable-archive": N_("The file holds an archive that cannot be looked into. Use ZIP without a password."),
+    "unsafe-names": N_("Names in the file point outside of it. Pack it again from its folder and choose that."),
+    "ambiguous-archive": N_("The file can be read in more than one way. Save or pack it again and choose that."),
+    "macros": N_("The document has macros. Save it without them and choose that."),
+    "busy": N_("Too many files are being looked into at the moment. Nothing was sent; try again in a few minutes."),
 }
 
 #: Who may come in, and to what.
@@ -133,7 +162,7 @@ DELIVERY: Final = {
     "internal": N_("Something failed on our side. Nothing was said to be done that was not."),
 }
 
-WORDS: Final = INTAKE | CERTIFICATE | POLICY | ENTRANCE | TENANTS | DELIVERY
+WORDS: Final = INTAKE | CERTIFICATE | POLICY | DOCUMENT | ENTRANCE | TENANTS | DELIVERY
 
 #: What is said otherwise where the e.firma is asked for, which has no branches and stamps nothing.
 FIEL: Final = {

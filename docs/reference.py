@@ -20,6 +20,7 @@ BLOCKS: Final[Mapping[str, Mapping[str, str]]] = {
     "What was sent, and how": words.INTAKE,
     "SAT certificates": words.CERTIFICATE,
     "Files of any kind": words.POLICY,
+    "Documents": words.DOCUMENT,
     "Who may come in": words.ENTRANCE,
     "Setting tenants up": words.TENANTS,
     "The provider, and the way to it": words.DELIVERY,

@@ -12,14 +12,17 @@ from pydantic import SecretStr
 
 from app.checks import certificate, image, policy
 from app.checks.base import Check, CheckResult, Given
-from app.checks.errors import Rejected
+from app.checks.content import HEAD_BYTES
+from app.checks.errors import Busy, Rejected
+from app.checks.policy import Policy
 from app.checks.sat import Kind
+from app.checks.watching import Watch, watch
 from app.providers.operation import Operation
 
 if TYPE_CHECKING:
     from app.intake import Collected
 
-__all__ = ["CHECKS", "CheckResult", "Rejected", "run"]
+__all__ = ["CHECKS", "HEAD_BYTES", "Busy", "CheckResult", "Policy", "Rejected", "Watch", "run", "watch"]
 
 
 def run(

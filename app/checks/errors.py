@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
 from uuid import UUID
 
 from app.errors import Refusal
@@ -14,7 +15,24 @@ class Rejected(Refusal):
     #: Of the record that was made of it.
     upload_id: UUID | None = None
 
-    def __init__(self, slug: str, *, field: str | None = None, **params: object) -> None:
+    def __init__(self, slug: str, *, field: str | None = None, status: int = 422, **params: object) -> None:
         """`slug` is the verdict, one of `app.words`; a check has too many for a class each."""
         self.slug = slug  # type: ignore[misc]
+        self.status = status  # type: ignore[misc]
         super().__init__(field=field, **params)
+
+
+class Busy(Refusal):
+    """There is no room left to look into one more archive at the moment."""
+
+    slug: ClassVar[str] = "busy"
+    status: ClassVar[int] = 503
+
+
+class Unfit(Exception):  # noqa: N818 - a verdict, not an error of ours
+    """The content of a file is not what it should be; whoever knows the file's part makes a Rejected of it."""
+
+    def __init__(self, slug: str, **params: object) -> None:
+        self.slug = slug
+        self.params = params
+        super().__init__(slug)

@@ -1,0 +1,177 @@
+"""Watches a file pass: from its name, its size and its first bytes to its last, holding on to next to nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from app.checks import content, names, policy, types
+from app.checks.budget import INSPECTIONS, Budget
+from app.checks.errors import Rejected, Unfit
+from app.checks.patterns import Viruses
+from app.checks.policy import Policy
+from app.checks.types import TYPES, Type
+from app.providers.operation import Operation, Part
+
+
+class Content(Protocol):
+    """Looks at what a file is made of. Both raise Unfit."""
+
+    def feed(self, block: bytes, /) -> None: ...
+
+    def finish(self) -> Mapping[str, Any]:
+        """What is worth knowing of a file that passed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """What the beginning of a file settles."""
+
+    content_type: str
+    facts: Mapping[str, Any]
+    content: Content | None
+
+
+class Watch:
+    """One file on its way. `begin` first, then every block by `feed`, then `finish`; what is wrong raises Rejected.
+
+    `filename`, `content_type` and `facts` are known once it has begun. Archives are held in memory to be looked into;
+    where there is no room for one more, `begin` raises Busy.
+    """
+
+    filename: str
+    content_type: str
+    facts: Mapping[str, Any]
+
+    def __init__(
+        self,
+        operation: Operation,
+        part: Part,
+        *,
+        filename: str,
+        declared: str,
+        size: int,
+        fields: Mapping[str, str],
+        allowed: Policy,
+        budget: Budget,
+    ) -> None:
+        self._operation = operation
+        self._part = part
+        self._named = filename
+        self._declared = declared
+        self._size = size
+        self._fields = fields
+        self._allowed = allowed
+        self._budget = budget
+        self._viruses = Viruses()
+        self._content: Content | None = None
+
+    def begin(self, head: bytes) -> None:
+        """Judge all that is known before the first byte leaves; `head` is HEAD_BYTES of the file, or all of it."""
+        policy.check_values(self._operation, self._text)
+        policy.check_required(self._operation, self._text)
+        policy.check_size(self._part, self._size)
+        with self._verdicts():
+            self.filename = names.clean(self._named)
+            begun = _BEGINNINGS[self._operation.check](self, head)
+        self.content_type, self._content = begun.content_type, begun.content
+        self.facts = {self._part.name: begun.facts}
+
+    def feed(self, block: bytes | memoryview) -> None:
+        """See the next bytes pass."""
+        whole = block if isinstance(block, bytes) else bytes(block)
+        with self._verdicts():
+            self._viruses.feed(whole)
+            if self._content:
+                self._content.feed(whole)
+
+    def finish(self) -> Mapping[str, Any]:
+        """Judge the file as a whole; gives its facts."""
+        with self._verdicts():
+            found = self._content.finish() if self._content else {}
+        self._content = None
+        self.facts = {self._part.name: {**self.facts[self._part.name], **found}}
+        return self.facts
+
+    def _text(self, name: str) -> str:
+        return self._fields.get(name, "")
+
+    @contextmanager
+    def _verdicts(self) -> Iterator[None]:
+        """Say of which part it is that something is unfit; what was held of the file is let go."""
+        try:
+            yield
+        except Unfit as verdict:
+            self._content = None
+            status = _STATUS.get(verdict.slug, 422)
+            raise Rejected(verdict.slug, field=self._part.name, status=status, **verdict.params) from None
+
+    def _begin_document(self, head: bytes) -> _Begun:
+        """Name, declared type and content agree on a type that is taken."""
+        content.refuse_never_taken(head)
+        type_ = self._type()
+        names.refuse_second_endings(self.filename)
+        if not types.agrees(type_, self._declared):
+            raise Unfit("other-declared", declared=types.media_type(self._declared), kind=type_.words)
+        content.refuse_other_content(type_, head)
+        return _Begun(content_type=type_.media_type, facts={"type": type_.name}, content=None)
+
+    def _type(self) -> Type:
+        """The type that the name says, if it is taken."""
+        taken = frozenset(self._part.types or TYPES)
+        if self._allowed.types is not None:
+            taken &= self._allowed.types
+        type_ = types.by_ending(names.ending(self.filename))
+        if type_ is None or type_.name not in taken:
+            raise Unfit("type-not-taken", kinds=types.words(taken))
+        return type_
+
+    def _begin_image(self, head: bytes) -> _Begun:
+        """By its bytes alone: it is given another name on its way."""
+        family = content.family(head)
+        type_ = TYPES.get(family or "")
+        if type_ is None or type_.name not in {"png", "jpeg"}:
+            raise Unfit("image-unreadable")
+        return _Begun(content_type=type_.media_type, facts={"format": type_.name}, content=None)
+
+
+#: Problems of the type as such, which HTTP has a status for.
+_STATUS: Final = dict.fromkeys(("type-not-taken", "other-declared", "other-content", "not-its-content"), 415)
+
+#: By the name that an operation gives as its `check`.
+_BEGINNINGS: Final[Mapping[str, Callable[[Watch, bytes], _Begun]]] = {
+    "document": Watch._begin_document,  # noqa: SLF001
+    "image": Watch._begin_image,  # noqa: SLF001
+}
+
+
+def watch(
+    operation: Operation,
+    part_name: str,
+    *,
+    filename: str,
+    content_type: str,
+    size: int,
+    fields: Mapping[str, str],
+    policy: Policy,
+    now: datetime,  # noqa: ARG001 - for checks of what expires
+    budget: Budget = INSPECTIONS,
+) -> Watch:
+    """Of a file that arrives as this part, `size` bytes long; raises Rejected where the operation has no such part."""
+    part = next((part for part in operation.parts if part.name == part_name), None)
+    if part is None:
+        raise Rejected("unknown-part", field=part_name, name=part_name)
+    return Watch(
+        operation,
+        part,
+        filename=filename,
+        declared=content_type,
+        size=size,
+        fields=fields,
+        allowed=policy,
+        budget=budget,
+    )
