@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import re
 import ssl
+import sys
+import termios
 import time
 from collections.abc import Callable
 from functools import cached_property
@@ -64,6 +67,18 @@ class Body(io.RawIOBase):
     def ended(self) -> bool:
         """Whether the next byte on the connection is the next request's first."""
         return self.left == 0 and self.trusted
+
+    def forsaken(self) -> bool:
+        """Whether a client that has closed its end did so before it had sent all; asked once a poll told of the close.
+
+        What counts is what still comes out of the kernel: a client may shut its side after the last byte, or reset.
+        """
+        if self.connection is None or self.left is None:
+            return False
+        held = int.from_bytes(fcntl.ioctl(self.connection, termios.FIONREAD, bytes(4)), sys.byteorder)
+        if isinstance(self.connection, ssl.SSLSocket):  # decrypted bytes rest in it, and in the server's own reader
+            held += self.connection.pending() + SMALLEST_BLOCK
+        return self.left > held
 
     def block(self, most: int = LARGEST_BLOCK) -> bytes:
         """The next bytes, as many as are there and at most `most`; b"" once the body has ended."""

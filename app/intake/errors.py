@@ -8,7 +8,8 @@
     ├── ClientGone, Truncated                       400  the body ended before its end
     ├── Malformed, BadBoundary, Encoded, Nested     400  it could be read in two ways, or not at all
     ├── DuplicatePart, UnknownPart, NotAFile,       400  the parts are not those of the form
-    │   NotAField, NotText, BadFileName
+    │   NotAField, NotText, BadFileName,
+    │   FieldsAfterFile
     └── OverLimit                                   413  `limit` says how much is taken
         └── TooManyParts, PartHeaderTooLarge, FieldTooLarge, FileTooLarge, BodyTooLarge
 
@@ -30,7 +31,7 @@ class ForeignOrigin(Refusal):
 
 
 class LengthRequired(Refusal):
-    """Neither Content-Length nor chunked."""
+    """Neither Content-Length nor chunked; or chunked, where a file is streamed and its length has to be known."""
 
     slug: ClassVar[str] = "length-required"
     status: ClassVar[int] = 411
@@ -120,6 +121,12 @@ class BadFileName(Refusal):
     """A file name that two readers could understand differently, or none at all."""
 
     slug: ClassVar[str] = "bad-file-name"
+
+
+class FieldsAfterFile(Refusal):
+    """Another part after the file, which by then is on its way."""
+
+    slug: ClassVar[str] = "fields-before-files"
 
 
 class OverLimit(Refusal):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import select
+import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from socket import socket
 
@@ -36,8 +40,9 @@ class Deadlines:
 
 
 class Pace:
-    """A client's time account: it opens with the grace, each byte pays in 1 / minimum rate, and nobody saves up more
-    than `idle` (or the grace, where that is longer): bytes sent fast do not pay for an hour of dribbling.
+    """A client's time account: it opens with the grace, each second of waiting for the client is taken off, each byte
+    pays in 1 / minimum rate, and nobody saves up more than `idle` (or the grace, where that is longer): bytes sent fast
+    do not pay for an hour of dribbling. Time that we spend on something else, a slow provider, costs nothing.
     """
 
     def __init__(self, deadlines: Deadlines, clock: Clock = time.monotonic) -> None:
@@ -45,22 +50,27 @@ class Pace:
         self._rate = deadlines.minimum_rate
         self._most = max(deadlines.idle, deadlines.grace)
         self._clock = clock
-        self._until = clock() + deadlines.grace
+        self._left = deadlines.grace
 
-    def patience(self) -> float:
-        """Seconds that the next bytes may take from now on; raises TooSlow where there are none left."""
-        left = min(self._idle, self._until - self._clock())
-        if left <= 0:
+    @contextmanager
+    def waiting(self) -> Iterator[float]:
+        """Wait for the client in this block, for at most as many seconds as it is given; raises TooSlow at none."""
+        if self._left <= 0:
             raise TooSlow
-        return left
+        began = self._clock()
+        yield min(self._idle, self._left)
+        self._left -= self._clock() - began
 
     def arrived(self, count: int) -> None:
         """`count` bytes came."""
-        self._until = min(self._until + count / self._rate, self._clock() + self._most)
+        self._left = min(self._left + count / self._rate, self._most)
 
 
 class PacedSocket:
-    """What the server's own reader is given for a socket, so that its waits end too."""
+    """What the server's own reader is given for a socket, so that its waits end too.
+
+    No buffer is held while it waits, so a slow client costs no more than a silent one.
+    """
 
     def __init__(self, sock: socket, pace: Pace) -> None:
         self._sock = sock
@@ -68,12 +78,23 @@ class PacedSocket:
 
     def recv(self, size: int) -> bytes:
         """Up to `size` bytes; raises TooSlow, and OSError like any socket."""
-        self._sock.settimeout(self._pace.patience())
-        try:
-            block = self._sock.recv(size)
-        except TimeoutError:
-            block = None
-        if block is None:
-            raise TooSlow
+        self._sock.settimeout(0)
+        while (block := self._there(size)) is None:
+            self._wait()
         self._pace.arrived(len(block))
         return block
+
+    def _there(self, size: int) -> bytes | None:
+        """What has come already; None where nothing has, or not yet a whole record of TLS."""
+        try:
+            return self._sock.recv(size)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None
+
+    def _wait(self) -> None:
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        with self._pace.waiting() as seconds:
+            ready = poll.poll(math.ceil(seconds * 1000))
+        if not ready:
+            raise TooSlow

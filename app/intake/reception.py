@@ -14,11 +14,13 @@ from pydantic import SecretStr
 
 from app.errors import Refusal
 from app.intake import multipart
+from app.intake.arriving import Arriving, Streamed
 from app.intake.body import Body
 from app.intake.errors import (
     BadFileName,
     BodyTooLarge,
     Encoded,
+    FileTooLarge,
     LengthRequired,
     Malformed,
     NotAField,
@@ -72,7 +74,7 @@ def receive(
         boundary = _judge(environ, body, limits)
         try:
             with closing(multipart.parts(body, boundary, limits)) as events:
-                yield Reception(events)
+                yield Reception(events, body, limits, closing_bytes=len(b"\r\n----\r\n") + len(boundary))
         except Truncated:
             body.trusted = False  # its Content-Length may be too short: what follows is then no request
             raise
@@ -84,8 +86,12 @@ def receive(
 class Reception:
     """The events of one body, to be taken once."""
 
-    def __init__(self, events: Iterator[Event]) -> None:
+    def __init__(self, events: Iterator[Event], body: Body, limits: Limits, *, closing_bytes: int) -> None:
         self._events = events
+        self._body = body
+        self._limits = limits
+        self._closing_bytes = closing_bytes
+        self._length = body.left
 
     def collect(self, *, files: Collection[str], fields: Collection[str], secrets: Collection[str]) -> Collected:
         """Take all parts, in any order, into memory; nothing is returned before the closing delimiter was seen."""
@@ -104,6 +110,42 @@ class Reception:
             secrets={name: SecretStr(_text(name, kept[name][1])) for name in secrets if name in kept},
             files={name: _file(*kept[name]) for name in files if name in kept and not _is_empty_input(*kept[name])},
         )
+
+    def stream(self, *, files: Collection[str], fields: Collection[str], secrets: Collection[str]) -> Streamed:
+        """Take the parts before the first file, which is left to arrive; an input that was left empty is no file.
+
+        A file that is too large is refused by what is left of the body. Raises LengthRequired where nothing says how
+        much that is.
+        """
+        if self._length is None:
+            raise LengthRequired
+        kept: dict[str, tuple[PartHeader, bytearray]] = {}
+        content = bytearray()
+        file = None
+        for event in self._events:
+            if isinstance(event, PartStart):
+                header = event.header
+                _admit(header, files=files, fields={*fields, *secrets})
+                if header.filename:
+                    file = self._arriving(event, self._length - event.offset - self._closing_bytes)
+                    break
+                content = bytearray()
+                kept[header.name] = header, content
+            elif not isinstance(event, PartEnd):
+                if header.filename is not None:
+                    raise BadFileName(field=header.name)
+                content += event
+        return Streamed(
+            fields={name: _text(name, kept[name][1]) for name in fields if name in kept},
+            secrets={name: SecretStr(_text(name, kept[name][1])) for name in secrets if name in kept},
+            file=file,
+        )
+
+    def _arriving(self, start: PartStart, size: int) -> Arriving:
+        limit, name = self._limits.file_bytes, start.header.name
+        if size > limit:
+            raise FileTooLarge(limit, field=name, name=name)
+        return Arriving(start.header, self._events, self._body, size)
 
 
 def _judge(environ: WSGIEnvironment, body: Body, limits: Limits) -> bytes:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -21,27 +22,38 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
+def wait(pace: Pace, watch: Watch, seconds: float) -> float:
+    """Wait for so long; the seconds that there were for it."""
+    with pace.waiting() as patience:
+        watch.now += seconds
+    return patience
+
+
 def test_a_silent_client_has_the_grace(watch: Watch) -> None:
     pace = Pace(DEADLINES, watch)
-    assert pace.patience() == 5.0
-    watch.now += 4.0
-    assert pace.patience() == 1.0
-    watch.now += 1.0
+    assert wait(pace, watch, 4.0) == 5.0
+    assert wait(pace, watch, 1.0) == 1.0
     with pytest.raises(TooSlow):
-        pace.patience()
+        wait(pace, watch, 0.0)
+
+
+def test_only_waiting_for_the_client_takes_of_its_time(watch: Watch) -> None:
+    pace = Pace(DEADLINES, watch)
+    assert wait(pace, watch, 1.0) == 5.0
+    watch.now += 1000.0
+    assert wait(pace, watch, 0.0) == 4.0
 
 
 def test_each_byte_pays_in_time_at_the_minimum_rate(watch: Watch) -> None:
     pace = Pace(DEADLINES, watch)
     pace.arrived(300)
-    assert pace.patience() == 8.0
+    assert wait(pace, watch, 0.0) == 8.0
 
 
 def test_a_client_at_the_minimum_rate_may_go_on_for_ever(watch: Watch) -> None:
     pace = Pace(DEADLINES, watch)
     for _ in range(10_000):
-        watch.now += 1.0
-        assert pace.patience() > 0
+        assert wait(pace, watch, 1.0) > 0
         pace.arrived(100)
 
 
@@ -49,38 +61,34 @@ def test_a_client_below_the_minimum_rate_may_not(watch: Watch) -> None:
     pace = Pace(DEADLINES, watch)
     with pytest.raises(TooSlow):
         for _ in range(60):
-            watch.now += 1.0
-            pace.patience()
+            wait(pace, watch, 1.0)
             pace.arrived(90)
-    assert 40 <= watch.now - 1000.0 <= 42  # the grace of 5 s, and what 40 times 90 bytes pay
+    assert 40 <= watch.now - 1000.0 <= 51  # the grace of 5 s, and what 90 bytes pay each second
 
 
 def test_nobody_is_waited_for_longer_than_the_idle_time_however_much_came_before(watch: Watch) -> None:
     pace = Pace(DEADLINES, watch)
     pace.arrived(1 << 30)
-    assert pace.patience() == 20.0
-    watch.now += 20.0
+    assert wait(pace, watch, 20.0) == 20.0
     with pytest.raises(TooSlow):
-        pace.patience()
+        wait(pace, watch, 0.0)
 
 
 def test_bytes_sent_fast_do_not_pay_for_dribbling(watch: Watch) -> None:
     pace = Pace(DEADLINES, watch)
     pace.arrived(1 << 30)
-    watch.now += 19.0
+    wait(pace, watch, 19.0)
     pace.arrived(1)
-    assert pace.patience() == pytest.approx(1.01)
+    assert wait(pace, watch, 0.0) == pytest.approx(1.01)
 
 
 def test_a_grace_longer_than_the_idle_time_is_kept(watch: Watch) -> None:
     pace = Pace(Deadlines(idle=2.0, minimum_rate=100, grace=5.0), watch)
-    assert pace.patience() == 2.0
-    watch.now += 2.0
+    assert wait(pace, watch, 2.0) == 2.0
     pace.arrived(1)
-    assert pace.patience() == 2.0
-    watch.now += 2.0
+    assert wait(pace, watch, 2.0) == 2.0
     pace.arrived(1)
-    assert pace.patience() == pytest.approx(1.02)
+    assert wait(pace, watch, 0.0) == pytest.approx(1.02)
 
 
 def test_deadlines_come_from_the_settings() -> None:
@@ -97,12 +105,23 @@ def test_the_defaults_are_those_of_the_settings() -> None:
     assert Deadlines.from_settings(Settings.model_construct(**defaults)) == Deadlines()
 
 
-def test_what_is_there_is_received(pair: tuple[socket.socket, socket.socket], watch: Watch) -> None:
+def test_what_is_there_is_received_even_too_late(pair: tuple[socket.socket, socket.socket], watch: Watch) -> None:
     ours, theirs = pair
     theirs.sendall(b"hello")
     pace = Pace(DEADLINES, watch)
+    wait(pace, watch, 6.0)
     assert PacedSocket(ours, pace).recv(3) == b"hel"
-    assert pace.patience() == pytest.approx(5.03)
+    pace.arrived(97)
+    with pytest.raises(TooSlow):
+        wait(pace, watch, 0.0)
+
+
+def test_what_comes_meanwhile_is_received(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    sending = threading.Timer(0.02, theirs.sendall, (b"hello",))
+    sending.start()
+    assert PacedSocket(ours, Pace(DEADLINES)).recv(9) == b"hello"
+    sending.join()
 
 
 def test_a_wait_ends(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -112,9 +131,7 @@ def test_a_wait_ends(pair: tuple[socket.socket, socket.socket]) -> None:
 
 
 def test_no_wait_begins_when_the_time_is_over(pair: tuple[socket.socket, socket.socket], watch: Watch) -> None:
-    ours, theirs = pair
-    theirs.sendall(b"hello")
-    paced = PacedSocket(ours, Pace(DEADLINES, watch))
-    watch.now += 6.0
+    pace = Pace(DEADLINES, watch)
+    wait(pace, watch, 6.0)
     with pytest.raises(TooSlow):
-        paced.recv(1)
+        PacedSocket(pair[0], pace).recv(1)
