@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.records.jsonable import jsonable
@@ -37,18 +37,35 @@ def start(session: Session, upload: Upload, *, process_id: UUID, now: datetime) 
     return attempt
 
 
+def first(
+    session: Session, upload: Upload, *, now: datetime, marked: bool = False, baseline: Mapping[str, Any] | None = None
+) -> Attempt:
+    """Begin the first attempt of an upload that this transaction made, and set its mark if it is to have it at once."""
+    attempt = Attempt(
+        organization_id=upload.organization_id,
+        upload_id=upload.id,
+        number=1,
+        process_id=upload.process_id,
+        started_at=now,
+        completing_at=now if marked else None,
+        baseline=jsonable(baseline or {}),
+    )
+    session.add(attempt)
+    return attempt
+
+
 def mark(session: Session, attempt: Attempt, *, now: datetime, baseline: Mapping[str, Any] | None = None) -> Attempt:
     """Set the mark: once this is committed the rest of the file may leave; raises AttemptLost.
 
     `baseline` is what the provider held before, so that a later look can tell whether this attempt changed it.
     """
-    current = _locked(session, attempt)
-    if current.ended_at is not None:
-        raise AttemptLost(str(attempt.id))
-    current.completing_at = now
-    current.baseline = jsonable(baseline or {})
-    session.flush()
-    return current
+    return _change(
+        session,
+        attempt,
+        Attempt.ended_at.is_(None),
+        completing_at=now,
+        baseline=jsonable(baseline or {}),
+    )
 
 
 def end(
@@ -64,18 +81,18 @@ def end(
     log_id: str | None = None,
 ) -> Attempt:
     """Say how the attempt ended; raises AttemptLost if that is known already, and was not `unknown`."""
-    current = _locked(session, attempt)
-    if current.ended_at is not None and current.outcome != UNKNOWN:
-        raise AttemptLost(str(attempt.id))
-    current.ended_at = now
-    current.outcome = outcome
-    current.problem = problem
-    current.provider_http_status = http_status
-    current.provider_code = code
-    current.provider_message = message
-    current.provider_log_id = log_id
-    session.flush()
-    return current
+    return _change(
+        session,
+        attempt,
+        or_(Attempt.ended_at.is_(None), Attempt.outcome == UNKNOWN),
+        ended_at=now,
+        outcome=outcome,
+        problem=problem,
+        provider_http_status=http_status,
+        provider_code=code,
+        provider_message=message,
+        provider_log_id=log_id,
+    )
 
 
 def listing(session: Session, upload_id: UUID) -> Sequence[Attempt]:
@@ -83,5 +100,12 @@ def listing(session: Session, upload_id: UUID) -> Sequence[Attempt]:
     return session.scalars(select(Attempt).where(Attempt.upload_id == upload_id).order_by(Attempt.number)).all()
 
 
-def _locked(session: Session, attempt: Attempt) -> Attempt:
-    return session.get_one(Attempt, attempt.id, with_for_update=True, populate_existing=True)
+def _change(session: Session, attempt: Attempt, still: ColumnElement[bool], **values: Any) -> Attempt:
+    """Change the attempt in one statement, by what it is in the database now; raises AttemptLost."""
+    changed = session.scalars(
+        update(Attempt).where(Attempt.id == attempt.id, still).values(**values).returning(Attempt),
+        execution_options={"synchronize_session": False, "populate_existing": True},
+    ).one_or_none()
+    if changed is None:
+        raise AttemptLost(str(attempt.id))
+    return changed

@@ -31,7 +31,10 @@ def write(
     now: datetime,
     details: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
-    """Add an entry about a row; `details` never hold a secret, and a SecretStr among them is refused."""
+    """Add an entry about a row; `details` never hold a secret, and a SecretStr among them is refused.
+
+    It goes to the database with the rest of the transaction.
+    """
     entry = AuditEntry(
         organization_id=organization_id,
         at=now,
@@ -42,7 +45,6 @@ def write(
         details=jsonable(details or {}),
     )
     session.add(entry)
-    session.flush()
     return entry
 
 

@@ -1,4 +1,4 @@
-"""Tables of what happened: uploads, their attempts, the audit log, and the processes that were at work."""
+"""Tables of what happened: uploads, their attempts, the audit log, the processes at work, and calls that count."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.database import Base, choice, utcnow
 from app.records.states import State
 from app.tenants import models as tenants  # its tables are referred to below
 
-__all__ = ["Attempt", "AuditEntry", "Process", "Upload", "tenants"]
+__all__ = ["Attempt", "AuditEntry", "Process", "Slot", "Upload", "tenants"]
 
 
 class Upload(Base):
@@ -115,3 +115,18 @@ class Process(Base):
     kind: Mapped[str] = mapped_column(String(10))
     started_at: Mapped[datetime] = mapped_column(default=utcnow)
     beat_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class Slot(Base):
+    """Room for one request within a limit that a provider states: whoever takes it has it until `free_at`.
+
+    Of no organization: the house's credential is many's, and its limit is one.
+    """
+
+    __tablename__ = "slots"
+    __table_args__ = (UniqueConstraint("key", "number"), Index("ix_slots_key_free_at", "key", "free_at"))
+
+    #: A hash of whose limit it is and which; says nothing about the credential.
+    key: Mapped[bytes] = mapped_column(LargeBinary)
+    number: Mapped[int]
+    free_at: Mapped[datetime]

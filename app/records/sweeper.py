@@ -11,17 +11,20 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Select, delete, exists, func, select, text
+from sqlalchemy import Select, delete, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.records import attempts, audit, uploads
-from app.records.models import Attempt, Process, Upload
+from app.records.models import Attempt, Process, Slot, Upload
 from app.records.processes import DEAD_AFTER
 from app.records.states import MOVING, State
+from app.tenants import links
 
 #: So long after its mark an attempt has ended, one way or another: what bounds it is seconds (`TOTAL_SECONDS`).
 OVERDUE_AFTER: Final = timedelta(minutes=5)
+#: So long after its beginning a stream has ended, one way or another: `RELAY_TOTAL_SECONDS` is at most a day.
+STALE_AFTER: Final = timedelta(hours=25)
 #: A process that was silent for so long is forgotten.
 FORGOTTEN_AFTER: Final = timedelta(days=1)
 #: Orphans that one transaction takes up.
@@ -51,16 +54,20 @@ def sweep(db: Database, now: datetime | None = None) -> Swept:
     with db.doors() as session:
         now = now or session.scalar(select(func.clock_timestamp()))
         assert now is not None  # noqa: S101 - a clock always answers
-        silent_since, marked_before = now - DEAD_AFTER, now - OVERDUE_AFTER
+        since = {
+            "silent_since": now - DEAD_AFTER,
+            "marked_before": now - OVERDUE_AFTER,
+            "begun_before": now - STALE_AFTER,
+        }
         session.execute(delete(Process).where(Process.beat_at <= now - FORGOTTEN_AFTER))
-        found = text("SELECT ventanilla_find_orphans(:silent_since, :marked_before)")
-        since = {"silent_since": silent_since, "marked_before": marked_before}
+        session.execute(delete(Slot).where(Slot.free_at <= now - FORGOTTEN_AFTER))
+        found = text("SELECT ventanilla_find_orphans(:silent_since, :marked_before, :begun_before)")
         organizations: list[UUID] = list(session.scalars(found, since))
     for organization in organizations:
         more = True
         while more:
             with db.transaction(organization) as session:
-                done = _sweep_batch(session, _orphans(silent_since, marked_before), now)
+                done = _sweep_batch(session, _orphans(**since), now)
             swept += done
             more = done.unknown + done.failed >= BATCH
     return swept
@@ -78,16 +85,20 @@ def _sweep_batch(session: Session, orphans: Select[Upload], now: datetime) -> Sw
         if last is not None and last.ended_at is None:
             attempts.end(session, last, outcome=attempts.UNKNOWN if marked else INTERRUPTED, problem=problem, now=now)
         state = State.UNKNOWN if marked else State.FAILED
-        uploads.move(session, upload, state, actor=audit.SYSTEM, now=now, problem=problem)
+        uploads.change(session, upload, state, actor=audit.SYSTEM, now=now, problem=problem)
+        if upload.link_id is not None and not marked:
+            links.release(session, upload.link_id)
         unknown, failed = unknown + marked, failed + (not marked)
     return Swept(unknown=unknown, failed=failed)
 
 
-def _orphans(silent_since: datetime, marked_before: datetime) -> Select[Upload]:
-    """Uploads on their way, of the session's organization, whose process was silent since, or whose mark is so old."""
+def _orphans(silent_since: datetime, marked_before: datetime, begun_before: datetime) -> Select[Upload]:
+    """Uploads on their way, of the session's organization, whose process was silent since, or that took so long."""
     alive = exists().where(Process.id == Upload.process_id, Process.beat_at > silent_since)
     overdue = exists().where(
-        Attempt.upload_id == Upload.id, Attempt.ended_at.is_(None), Attempt.completing_at <= marked_before
+        Attempt.upload_id == Upload.id,
+        Attempt.ended_at.is_(None),
+        or_(Attempt.completing_at <= marked_before, Attempt.started_at <= begun_before),
     )
     return (
         select(Upload)

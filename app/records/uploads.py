@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
 
 from app.errors import Refusal
 from app.records import audit, states
@@ -20,6 +22,8 @@ from app.records.states import State
 from app.tenants.conflicts import constraint
 
 TOKEN_BYTES: Final = 24
+#: What is told when a provider is done with what was delivered, by the `provider_status` that it came to.
+FOLLOWED: Final = {"ready": "upload.processed", "failed": "upload.processing_failed"}
 
 
 class AlreadyHandedIn(Refusal):
@@ -82,16 +86,16 @@ def begin(
         outcome_hash=outcome_hash,
         created_at=now,
         updated_at=now,
-        **({"id": id} if id else {}),
+        id=id or uuid7(),
     )
     session.add(upload)
+    _tell(session, upload, None, actor, now)
     try:
         session.flush()
     except IntegrityError as exc:
         if constraint(exc) == "uq_uploads_outcome_hash":
             raise AlreadyHandedIn from None
         raise
-    _tell(session, upload, None, actor, now)
     return upload
 
 
@@ -100,9 +104,22 @@ def get(session: Session, upload_id: UUID) -> Upload:
     return session.get_one(Upload, upload_id)
 
 
-def move(
+def lock(session: Session, upload_id: UUID) -> Upload:
+    """Return the upload as it is in the database now, which it stays until the transaction ends."""
+    return session.get_one(Upload, upload_id, with_for_update=True, populate_existing=True)
+
+
+def move(session: Session, upload: Upload, to: State, *, actor: str, now: datetime, **known: Any) -> Upload:
+    """Change the state, by what it is in the database now; raises IllegalTransition.
+
+    `upload` may come from an earlier transaction; what is returned is the row of this one. `known` is as in `change`.
+    """
+    return change(session, lock(session, upload.id), to, actor=actor, now=now, **known)
+
+
+def change(
     session: Session,
-    upload: Upload,
+    locked: Upload,
     to: State,
     *,
     actor: str,
@@ -114,25 +131,51 @@ def move(
     provider_status: str | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> Upload:
-    """Change the state, by what it is in the database now; raises IllegalTransition.
+    """Change the state of an upload that this transaction has locked; raises IllegalTransition.
 
-    `upload` may come from an earlier transaction; what is returned is the row of this one. A problem stands for the
-    state it came with: without one, a former one goes. `facts` are added to those known.
+    A problem stands for the state it came with: without one, a former one goes. `facts` are added to those known.
     """
-    current = session.get_one(Upload, upload.id, with_for_update=True, populate_existing=True)
-    before = current.state
+    before = locked.state
     states.check(before, to)
-    current.state = to
-    current.problem = problem
-    current.problem_params = jsonable(params or {})
-    current.provider_message = provider_message
-    current.reference = reference or current.reference
-    current.provider_status = provider_status or current.provider_status
-    current.facts = current.facts | jsonable(facts or {})
+    locked.state = to
+    locked.problem = problem
+    locked.problem_params = jsonable(params or {})
+    locked.provider_message = provider_message
+    locked.reference = reference or locked.reference
+    locked.provider_status = provider_status or locked.provider_status
+    locked.facts = locked.facts | jsonable(facts or {})
+    locked.updated_at = now
+    _tell(session, locked, before, actor, now)
+    return locked
+
+
+def learn(session: Session, upload_id: UUID, *, parts: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> None:
+    """Write down what is known of the files once all of them has passed; `facts` take the place of those known."""
+    values = {"parts": jsonable(parts), "facts": jsonable(facts)}
+    session.execute(
+        update(Upload).where(Upload.id == upload_id).values(values), execution_options={"synchronize_session": False}
+    )
+
+
+def follow(session: Session, upload: Upload, status: str, *, facts: Mapping[str, Any], now: datetime) -> bool:
+    """Write down what the provider does with what was delivered, and tell of its end; False if that is known."""
+    current = lock(session, upload.id)
+    if current.provider_status == status:
+        return False
+    current.provider_status = status
+    current.facts = current.facts | jsonable(facts)
     current.updated_at = now
-    session.flush()
-    _tell(session, current, before, actor, now)
-    return current
+    if action := FOLLOWED.get(status):
+        audit.write(
+            session,
+            organization_id=current.organization_id,
+            actor=audit.SYSTEM,
+            action=action,
+            subject=current,
+            details={"reference": current.reference} if current.reference else {},
+            now=now,
+        )
+    return True
 
 
 def new_outcome_token(token: str | None = None) -> tuple[str, bytes]:

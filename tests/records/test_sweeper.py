@@ -299,4 +299,4 @@ def test_a_heart_stops_where_the_database_is_away(heartbeat: Heartbeat, monkeypa
 
 def test_only_the_worker_finds_orphans(database: Database) -> None:
     with pytest.raises(Exception, match="permission denied"), database.doors() as session:
-        session.execute(text("SELECT ventanilla_find_orphans(now(), now())"))
+        session.execute(text("SELECT ventanilla_find_orphans(now(), now(), now())"))

@@ -56,6 +56,7 @@ APP = {
     "attempts": "INSERT SELECT UPDATE",
     "audit_entries": "INSERT SELECT",
     "processes": "DELETE INSERT SELECT UPDATE",
+    "slots": "INSERT SELECT UPDATE",
 }
 WORKER = {
     "alembic_version": "SELECT",
@@ -69,6 +70,7 @@ WORKER = {
     "attempts": "INSERT SELECT UPDATE",
     "audit_entries": "INSERT SELECT",
     "processes": "DELETE INSERT SELECT UPDATE",
+    "slots": "DELETE INSERT SELECT UPDATE",
 }
 
 
@@ -113,7 +115,7 @@ def test_a_policy_that_asks_nothing_is_noticed(owner: Connection) -> None:
 
 def test_doors_have_one_search_path_and_no_public(owner: Connection) -> None:
     doors = owner.execute(DOORS).all()
-    assert len(doors) == 7
+    assert len(doors) == 8
     for name, settings, grants in doors:
         assert settings == ["search_path=pg_catalog, pg_temp"], name
         assert grants, f"{name} has never had its grants set: the public may execute it"
@@ -133,6 +135,7 @@ def test_grants_on_columns(owner: Connection) -> None:
     assert columns("ventanilla_app") == {"procrastinate_jobs": "SELECT id queueing_lock"}
     assert columns("ventanilla_worker") == {
         "connections": "UPDATE paused_at paused_because verified_at",
+        "credentials": "UPDATE ciphertext fingerprint last_four",
         "links": "UPDATE uses",
     }
 
