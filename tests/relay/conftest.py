@@ -1,0 +1,35 @@
+"""A gateway whose patience is short, in front of every provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings
+from app.database import Database
+from app.local import processes
+from app.local.place import ROOT
+from app.tenants.vault import Vault
+from tests.relay.house import House
+from tests.servers import Sandbox, Server, environment_of
+
+#: Long enough for a machine that is busy, short enough to wait for.
+PATIENCE = {"CONNECT_SECONDS": "2", "ANSWER_SECONDS": "2", "TOTAL_SECONDS": "10", "DRAIN_SECONDS": "3"}
+
+
+@pytest.fixture(scope="session")
+def brisk(place: Path, settings: Settings) -> Iterator[Server]:
+    """The gateway with the Procfile's settings, which does not wait long for a provider."""
+    command = [*processes.procfile(ROOT / "Procfile")["web"], "--bind", "fd://{fd}"]
+    environment = environment_of(settings) | {"PUBLIC_URL": "{url}", **PATIENCE}
+    with Server.running("brisk", command, place, environment, ready="/readyz") as server:
+        yield server
+
+
+@pytest.fixture
+def house(brisk: Server, sandbox: Sandbox, database: Database, vault: Vault) -> Iterator[House]:
+    """An organization of this test's own; faults that it orders and leaves are taken back."""
+    yield House.build(brisk, sandbox, database, vault)
+    sandbox.control("DELETE", "/faults")
