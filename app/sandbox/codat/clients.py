@@ -163,7 +163,11 @@ class Clients:
         self._recent: dict[str, deque[float]] = defaultdict(deque)
 
     def add(self, client: Client) -> None:
-        """Take a client on, in place of one with the same key; companies of others that it names become its own."""
+        """Take a client on, in place of one with the same key; companies of others that it names become its own.
+
+        All addresses begin a minute of their own.
+        """
+        self._recent.clear()
         for other in self._by_header.values():
             for company_id in client.companies:
                 other.companies.pop(company_id, None)

@@ -128,7 +128,7 @@ def _files() -> list[tuple[str, ReceivedPart]]:
         raise Refused(400, fault=("file", "No file was given: a part with a file name is needed."))
     if len(files) > MOST_FILES:
         raise Refused(400, fault=("file", f"At most {MOST_FILES} files can be uploaded at a time."))
-    named = [(PurePosixPath((part.filename or "").replace("\\", "/")).name, part) for part in files]
+    named = [(PurePosixPath(part.filename or "").name, part) for part in files]
     for name, part in named:
         if PurePosixPath(name).suffix[1:].lower() not in ENDINGS:
             raise Refused(400, fault=(name, "This type of file is not supported."))
