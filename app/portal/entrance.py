@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from flask import g, session, url_for
 from sqlalchemy.orm import Session
 
+from app.checks import Policy
 from app.delivery import Origin
 from app.portal import language
+from app.portal.accepting import Picker
 from app.portal.errors import FormClosed, LinkOnly, NothingHere, Suspended
 from app.providers import registry
-from app.providers.operation import Operation
+from app.providers.operation import Field, Mode, Operation
 from app.records import uploads
 from app.records.models import Upload
 from app.services import services
-from app.tenants import doors, links, organizations
+from app.tenants import doors, forms, links, organizations
+from app.tenants.errors import LinkUsedUp
 from app.tenants.models import Connection, Form, Link, Organization
 
 #: Links of this visitor whose passphrase was said, as ids in the session.
@@ -41,6 +45,33 @@ class Entrance:
         return registry.provider(self.operation.provider).title
 
     @property
+    def streams(self) -> bool:
+        """Whether a file is sent on while it arrives, so that all else has to come before it."""
+        return bool(self.operation.parts) and self.operation.modes[0] is not Mode.DIRECT
+
+    @property
+    def presets(self) -> Mapping[str, str]:
+        """Fields whose value the operator gave, by name; nobody is asked for them."""
+        return forms.presets(self.form)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """What a customer is asked for beside the files."""
+        return tuple(one for one in self.operation.fields if one.asked and one.name not in self.presets)
+
+    @property
+    def pickers(self) -> tuple[Picker, ...]:
+        """The inputs for its files."""
+        types = (self.form.settings or {}).get("types")
+        narrowed = None if types is None else frozenset(types)
+        return tuple(Picker.of(part, narrowed) for part in self.operation.parts)
+
+    @property
+    def policy(self) -> Policy:
+        """What the form lets pass; without more, what the operation does."""
+        return Policy.parse(self.form.settings or {})
+
+    @property
     def locked(self) -> bool:
         """Whether the link's passphrase has still to be said."""
         link = self.link
@@ -51,7 +82,7 @@ class Entrance:
         if self.link is not None:
             session[UNLOCKED] = [*session.get(UNLOCKED, ())[-9:], str(self.link.id)]
 
-    def origin(self, *, notice_version: str | None) -> Origin:
+    def origin(self, *, notice_version: str | None, outcome_token: str | None = None) -> Origin:
         """Tell delivery where a hand-in comes from."""
         return Origin(
             organization=self.organization,
@@ -62,6 +93,7 @@ class Entrance:
             locale=language.language(),
             notice_version=notice_version,
             actor=f"link:{self.link.id}" if self.link else f"form:{self.form.id}",
+            outcome_token=outcome_token,
         )
 
 
@@ -90,8 +122,12 @@ def by_form(public_id: str) -> Entrance:
     return _enter(organization, form, connection, None, url_for("portal.form", public_id=public_id))
 
 
-def by_link(token: str) -> Entrance:
-    """Open a form by a personal link; looking uses nothing up. Raises what keeps it closed."""
+def by_link(token: str, *, sending: bool = False) -> Entrance:
+    """Open a form by a personal link; looking uses nothing up. Raises what keeps it closed.
+
+    `sending`: a page that was opened before is on its way in. That the link is used up may be its own doing, so that is
+    left to delivery to say.
+    """
     found = doors.link(services().database, token)
     if found is None:
         raise NothingHere
@@ -99,8 +135,21 @@ def by_link(token: str) -> Entrance:
         link = db.get_one(Link, found.id)
         organization, form, connection = _form(db, found.organization_id, link.form_id)
     _arrive(organization, link.locale)
-    links.check(link, services().clock())
+    try:
+        links.check(link, services().clock())
+    except LinkUsedUp:
+        if not sending:
+            raise
     return _enter(organization, form, connection, link, url_for("portal.link", token=token))
+
+
+def found(token: str) -> Upload | None:
+    """The upload that an outcome page of that token would show, if there is one."""
+    known = doors.outcome(services().database, token)
+    if known is None:
+        return None
+    with services().database.transaction(known.organization_id) as db:
+        return uploads.get(db, known.id)
 
 
 def by_outcome(token: str) -> HandedIn:

@@ -86,7 +86,7 @@ def when(moment: datetime) -> str:
 
 def size(count: int) -> str:
     """Write a number of bytes as people do: `1.5 kB`."""
-    for unit, factor in (("MB", 1_000_000), ("kB", 1_000)):
+    for unit, factor in (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)):
         if count >= factor:
             return f"{format_decimal(round(count / factor, 1), locale=REGIONS[language()])} {unit}"
     return str(gettext("%(count)s bytes", count=count))

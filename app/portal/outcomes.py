@@ -14,6 +14,7 @@ from app.errors import N_
 from app.portal.entrance import HandedIn
 from app.portal.language import say, size, when
 from app.providers import registry
+from app.records.models import Upload
 from app.records.states import State
 from app.words import WORDS
 
@@ -77,7 +78,7 @@ LOOKS: Final = {
         icon="cross",
         word=N_("rejected"),
         title=N_("It was not sent"),
-        arrived=N_("No. We looked at your files before sending them and something is wrong."),
+        arrived=N_("No. We looked at what you handed in and something is wrong with it."),
         next=N_("Put right what is said above and hand it in again."),
     ),
     State.CANCELLED: Look(
@@ -85,7 +86,7 @@ LOOKS: Final = {
         icon="slash",
         word=N_("cancelled"),
         title=N_("It was cancelled"),
-        arrived=N_("No. It was broken off before anything was sent."),
+        arrived=N_("No. It was broken off before all of it was sent, and %(provider)s keeps nothing of it."),
         next=N_("You can hand it in again."),
     ),
     State.UNKNOWN: Look(
@@ -97,6 +98,15 @@ LOOKS: Final = {
         next=N_("Do not hand it in again yet. Check again in a few minutes: we ask %(provider)s whether it has it."),
     ),
 }
+
+#: What a provider does with what it has, and what is said of it in place of the state's own `next`.
+STATUSES: Final = {
+    "processing": N_("%(provider)s is working on it now. You need not do anything; this page shows when it is done."),
+    "ready": N_("%(provider)s has worked on it, and it is ready. There is nothing left for you to do here."),
+    "failed": N_("%(provider)s has it but could not work on it. Ask whether it has to be handed in again."),
+}
+#: How much of a hash is enough to compare by eye.
+PRINT: Final = 12
 
 #: States that time changes by itself, so that the page watches them.
 MOVING: Final = frozenset({State.RECEIVING, State.DELIVERING, State.WAITING})
@@ -123,6 +133,8 @@ class Shown:
     facts: tuple[tuple[str, str, bool], ...]
     #: (label, name, size).
     files: tuple[tuple[str, str, str], ...]
+    #: What the provider does with it, where it says so.
+    provider_status: str | None
     moving: bool
     again: str | None
     link_again: bool
@@ -140,17 +152,27 @@ def present(handed_in: HandedIn) -> Shown:
         title=gettext(look.title),
         operation=gettext(handed_in.operation.title),
         arrived=gettext(look.arrived) % values,
-        next=gettext(look.next) % values,
+        next=gettext(_next(upload, look)) % values,
         problem=_reason(handed_in),
         provider_message=upload.provider_message,
         provider=provider,
         pending=tuple(str(step) for step in upload.facts.get("pending_steps", ())),
         facts=tuple(_facts(handed_in)),
         files=tuple(_files(handed_in)),
-        moving=upload.state in MOVING,
+        provider_status=upload.provider_status if upload.state == State.DELIVERED else None,
+        moving=upload.state in MOVING or _processing(upload),
         again=url_for("portal.form", public_id=handed_in.form.public_id) if again and handed_in.form else None,
         link_again=again and handed_in.form is None,
     )
+
+
+def _processing(upload: Upload) -> bool:
+    return upload.state == State.DELIVERED and upload.provider_status == "processing"
+
+
+def _next(upload: Upload, look: Look) -> str:
+    status = STATUSES.get(upload.provider_status or "") if upload.state == State.DELIVERED else None
+    return status or look.next
 
 
 def _reason(handed_in: HandedIn) -> str | None:
@@ -183,5 +205,8 @@ def _facts(handed_in: HandedIn) -> Iterator[tuple[str, str, bool]]:
         yield gettext("Valid until"), when(datetime.fromisoformat(end)), False
     if upload.reference:
         yield gettext("Reference at the provider"), upload.reference, True
+    for part in upload.parts:
+        if digest := part.get("sha256"):
+            yield gettext("Fingerprint (SHA-256)"), f"{str(digest)[:PRINT]}…", True
     yield gettext("Handed in"), when(upload.created_at), False
     yield gettext("Upload"), str(upload.id), True

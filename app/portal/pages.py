@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from app.delivery import Result
 from app.errors import Refusal
+from app.intake import Collected
 from app.portal import assets, entrance, forms, outcomes
 from app.portal.entrance import Entrance
 from app.portal.problems import shuts
 from app.records.states import State
+from app.records.uploads import AlreadyHandedIn
 from app.services import services
 from app.tenants import links
+
+#: A page that came to one of these may be sent once more as it is: nothing arrived.
+AGAIN: Final = frozenset({State.REJECTED, State.CANCELLED})
 
 portal = Blueprint("portal", __name__, template_folder=str(assets.ROOT / "templates"))
 
@@ -38,7 +46,7 @@ def link(token: str) -> ResponseReturnValue:
 @portal.post("/l/<token>")
 def hand_in_by_link(token: str) -> ResponseReturnValue:
     """Take a hand-in through a personal link."""
-    way = entrance.by_link(token)
+    way = entrance.by_link(token, sending=True)
     return (_passphrase(way, token)[0], 403) if way.locked else _hand_in(way)
 
 
@@ -65,7 +73,8 @@ def outcome(token: str) -> ResponseReturnValue:
 @portal.get("/o/<token>/state")
 def outcome_state(token: str) -> ResponseReturnValue:
     """Tell an open outcome page whether it is still up to date."""
-    return jsonify(state=entrance.by_outcome(token).upload.state)
+    upload = entrance.by_outcome(token).upload
+    return jsonify(state=upload.state, provider_status=upload.provider_status)
 
 
 @portal.post("/o/<token>")
@@ -89,27 +98,48 @@ def accent(colour: str) -> Response:
 
 def _hand_in(way: Entrance) -> ResponseReturnValue:
     """Receive, check, deliver; then the outcome's own page, or the form again with what is wrong."""
-    notice = way.organization.notice_version
     sent = None
     try:
-        sent = forms.receive_form(way.operation, notice=notice)
-        forms.check_notice(sent)
-        origin = way.origin(notice_version=notice)
-        result = services().deliverer.hand_in(origin, way.operation, sent.collected, replace=sent.replace)
+        with forms.receive_form(way) as sent:
+            sent.check()
+            token = sent.outcome_token
+            if token and (former := entrance.found(token)):
+                if former.state not in AGAIN:
+                    return _to_outcome(token)
+                token = None  # nothing came of it, so this one is to be tried anew
+            result = _deliver(way, sent, token)
+    except AlreadyHandedIn:
+        return _to_outcome(sent.outcome_token if sent else None)
     except Refusal as refusal:
         if shuts(refusal):
             raise
         return _form(way, refusal, sent)
-    return redirect(url_for(".outcome", token=result.outcome_token), 303)
+    return _to_outcome(result.outcome_token)
+
+
+def _deliver(way: Entrance, sent: forms.Sent, token: str | None) -> Result:
+    deliverer = services().deliverer
+    origin = way.origin(notice_version=way.organization.notice_version, outcome_token=token)
+    if isinstance(sent.body, Collected):
+        return deliverer.hand_in(origin, way.operation, sent.body, replace=sent.replace)
+    return deliverer.stream(origin, way.operation, sent.body, policy=way.policy)
+
+
+def _to_outcome(token: str | None) -> ResponseReturnValue:
+    return redirect(url_for(".outcome", token=token), 303)
 
 
 def _form(way: Entrance, refusal: Refusal | None = None, sent: forms.Sent | None = None) -> tuple[str, int]:
-    shown = sent.form if sent else forms.build(way.operation, notice=way.organization.notice_version)
+    shown = sent.form if sent else forms.build(way)
     if refusal:
-        forms.explain(shown, refusal, way.operation)
-    chosen = {name: file.filename for name, file in sent.collected.files.items()} if sent else {}
+        forms.explain(shown, refusal, way)
     page = render_template(
-        "portal/form.html", way=way, form=shown, chosen=chosen, asks=forms.asks(refusal), provider=way.provider
+        "portal/form.html",
+        way=way,
+        form=forms.fresh(shown),
+        chosen=sent.chosen if sent else {},
+        asks=forms.asks(refusal),
+        provider=way.provider,
     )
     return page, refusal.status if refusal else 200
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -20,8 +21,12 @@ def add(
     operation: str,
     open: bool,  # noqa: A002 - the column's name
     link_only: bool = False,
+    settings: Mapping[str, Any] | None = None,
 ) -> Form:
-    """Make a form; `open` as the operation says, for some wait until an operator opens them."""
+    """Make a form; `open` as the operation says, for some wait until an operator opens them.
+
+    `settings`: what it presets and what it takes, as `Form.settings` has it; judged before.
+    """
     form = Form(
         organization_id=organization_id,
         connection_id=connection_id,
@@ -29,6 +34,7 @@ def add(
         public_id=secrets.token_urlsafe(16),
         open=open,
         link_only=link_only,
+        settings=dict(settings or {}),
     )
     session.add(form)
     session.flush()
@@ -40,7 +46,18 @@ def listing(session: Session) -> Sequence[Form]:
     return session.scalars(select(Form).order_by(Form.created_at, Form.id)).all()
 
 
+def presets(form: Form) -> dict[str, str]:
+    """Fields whose value the operator gave, by name."""
+    return dict((form.settings or {}).get("presets", {}))
+
+
 def set_open(session: Session, form_id: UUID, *, open: bool) -> bool:  # noqa: A002 - the column's name
     """Open or close a form; False if the organization has no such form."""
     changed = session.scalar(update(Form).where(Form.id == form_id).values(open=open).returning(Form.id))
     return changed is not None
+
+
+def change(session: Session, form_id: UUID, settings: Mapping[str, Any]) -> bool:
+    """Give a form other settings; False if the organization has no such form."""
+    wanted = update(Form).where(Form.id == form_id).values(settings=dict(settings)).returning(Form.id)
+    return session.scalar(wanted) is not None

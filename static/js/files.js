@@ -3,6 +3,7 @@
 import { watchDrop } from "./drop.js";
 import { icon } from "./icons.js";
 import { kindOf } from "./kinds.js";
+import { size } from "./sizes.js";
 
 const HEAD = 128;
 /** Above this the gateway closes the connection before it has read everything, and its answer may get lost. */
@@ -34,8 +35,11 @@ class FileField {
     this.seen = box.querySelector(".seen");
     this.unchosen = { label: this.label.textContent, hint: [...this.chosen.childNodes] };
     this.ending = box.dataset.ending;
+    this.endings = box.dataset.endings?.split(",");
     this.most = Number(box.dataset.most);
-    this.says = says;
+    /** What streams is as large as the operation says and no larger. */
+    this.limit = "exact" in box.dataset ? this.most : Math.max(HUGE, this.most);
+    this.says = { ...says, ...box.dataset };
     this.kind = undefined;
     // Our own face of the control; the browser's lies over it unseen and stays what is focused, clicked and spoken.
     box.querySelector("[data-face]").hidden = false;
@@ -71,14 +75,19 @@ class FileField {
   get impossible() {
     if (!this.file) return this.input.required ? this.says.saysMissingFile : undefined;
     if (this.file.size === 0) return this.says.saysEmpty;
-    return this.file.size > Math.max(HUGE, this.most) ? this.says.saysHuge : undefined;
+    return this.file.size > this.limit ? this.says.saysHuge : undefined;
+  }
+
+  /** Whether its name ends as one of what is taken does. */
+  get named() {
+    return !this.endings || this.endings.some((ending) => this.file.name.toLowerCase().endsWith(ending));
   }
 
   /** [tone, message] about the picked file, or nothing. */
   verdict() {
     const { says, kind, wanted } = this;
     if (this.impossible) return ["doubt", this.impossible];
-    if (!wanted) return undefined;
+    if (!wanted) return this.named ? undefined : ["doubt", says.saysStrange];
     if (kind === wanted) return ["good", kind === "key" ? says.saysKey : says.saysCertificate];
     if (kind === "key") return ["doubt", says.saysNotCertificate];
     if (kind === "certificate") return ["doubt", says.saysNotKey];
@@ -139,13 +148,6 @@ function described(tone, message) {
 
 function span(className, textContent) {
   return Object.assign(document.createElement("span"), { className, textContent });
-}
-
-/** As the server writes sizes: 1.5 kB. */
-function size(count) {
-  const number = new Intl.NumberFormat(document.documentElement.lang === "es" ? "es-MX" : "en", { maximumFractionDigits: 1 });
-  if (count >= 1e6) return `${number.format(count / 1e6)} MB`;
-  return count >= 1e3 ? `${number.format(count / 1e3)} kB` : `${count} bytes`;
 }
 
 /** Takes an error away from a field whose value changed. */

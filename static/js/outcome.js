@@ -10,7 +10,7 @@ export function watchOutcome(page) {
   const look = async () => {
     try {
       const answer = await fetch(page.dataset.watch, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(10_000) });
-      if (answer.ok && (await answer.json()).state !== page.dataset.state) return location.reload();
+      if (answer.ok && changed(page.dataset, await answer.json())) return location.reload();
       wait = Math.min(wait * 1.2, LONGEST);
     } catch {
       wait = LONGEST; // offline, or asleep: later
@@ -18,4 +18,8 @@ export function watchOutcome(page) {
     setTimeout(look, wait);
   };
   setTimeout(look, wait);
+}
+
+function changed(shown, now) {
+  return now.state !== shown.state || (now.provider_status ?? "") !== shown.providerStatus;
 }

@@ -2,9 +2,13 @@
 
 import { clearError } from "./files.js";
 import { icon } from "./icons.js";
+import { upload } from "./upload.js";
 
-/** @param {HTMLFormElement} form */
-export function watchSending(form, fileFields) {
+/**
+ * @param {HTMLFormElement} form
+ * @param {(page: Document) => void} showAnew puts a page that answered in the place of this one
+ */
+export function watchSending(form, fileFields, showAnew) {
   const button = form.querySelector("[data-send]");
   const label = button.querySelector("span");
   const progress = form.querySelector("[data-progress]");
@@ -30,6 +34,10 @@ export function watchSending(form, fileFields) {
     button.setAttribute("aria-disabled", "true");
     label.textContent = button.dataset.textSending ?? text;
     if (progress) progress.hidden = false;
+    if ("streams" in form.dataset) {
+      event.preventDefault();
+      upload(form, { rest, showAnew });
+    }
   });
   form.addEventListener("input", (event) => {
     const box = event.target.closest(".field");
@@ -42,7 +50,7 @@ export function watchSending(form, fileFields) {
 function complete(form, fileFields) {
   const says = form.dataset;
   let first;
-  for (const input of form.querySelectorAll("input:not([type=hidden])")) {
+  for (const input of form.querySelectorAll("input:not([type=hidden]), textarea, select")) {
     const message = fileFields.find((field) => field.input === input)?.impossible ?? missing(input, says);
     if (!message) continue;
     complain(input.closest(".field"), input, message);
@@ -54,7 +62,7 @@ function complete(form, fileFields) {
 
 function missing(input, says) {
   if (input.type === "file" || input.validity.valid) return undefined;
-  return input.type === "checkbox" ? says.saysNotice : says.saysMissingField;
+  return input.name === "notice" ? says.saysNotice : says.saysMissingField;
 }
 
 function complain(box, input, message) {

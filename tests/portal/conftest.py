@@ -26,7 +26,7 @@ from app.tenants.models import Connection, Environment, Form, Link, Organization
 NOON = datetime(2026, 11, 21, 20, 5, tzinfo=UTC)  # 14:05 in Mexico City
 
 
-def settings(**changes: Any) -> Settings:
+def gateway_settings(**changes: Any) -> Settings:
     return Settings(
         **{
             "ventanilla_mode": "demo",
@@ -42,7 +42,7 @@ def make_app(**changes: Any) -> Flask:
     """An application that has the portal and nothing else."""
     app = Flask("app", root_path=str(ROOT / "app"), static_folder=None)
     app.config["SECRET_KEY"] = 40 * "k"
-    portal.init_app(app, settings(**changes))
+    portal.init_app(app, gateway_settings(**changes))
 
     @app.get("/breaks")
     def breaks() -> str:
@@ -93,12 +93,18 @@ def organization(**changes: Any) -> Organization:
     return Organization(**(values | changes))
 
 
-def way(operation: str = "facturapi/certificate", *, link: Link | None = None, **changes: Any) -> Entrance:
-    """An entrance; `changes` are the organization's. Needs a request."""
+def way(
+    operation: str = "facturapi/certificate",
+    *,
+    link: Link | None = None,
+    settings: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Entrance:
+    """An entrance; `settings` are the form's, `changes` the organization's. Needs a request."""
     org = organization(**changes)
     entrance._arrive(org, link.locale if link else None)
     connection = Connection(id=uuid7(), provider="facturapi", name="facturapi", environment=Environment.LIVE)
-    form = Form(id=uuid7(), public_id="form", operation=operation, open=True, link_only=False)
+    form = Form(id=uuid7(), public_id="form", operation=operation, open=True, link_only=False, settings=settings or {})
     return Entrance(
         organization=org,
         connection=connection,

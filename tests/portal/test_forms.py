@@ -10,13 +10,15 @@ from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
 from app.checks import Rejected
+from app.checks.types import TYPES
 from app.errors import Refusal
 from app.intake import Collected, CollectedFile
 from app.intake.errors import BodyTooLarge, FileTooLarge, UnknownPart
 from app.portal import forms, pages
 from app.portal.errors import StalePage
+from app.portal.language import size
 from app.providers import registry
-from app.providers.operation import Operation
+from app.providers.operation import Field, Mode, Operation, Part
 from app.tenants.models import Link
 from tests.portal.conftest import NOON, form_page, way
 
@@ -29,21 +31,30 @@ def read(page: str) -> BeautifulSoup:
 
 
 def names(operation: Operation) -> list[str]:
-    return [part.name for part in operation.parts] + [field.name for field in operation.fields]
+    return [part.name for part in operation.parts] + [field.name for field in operation.fields if field.asked]
+
+
+def text_of(page: BeautifulSoup, selector: str) -> str:
+    return " ".join((page.select_one(selector) or Tag(name="p")).get_text(" ").split())
 
 
 def refused(
-    refusal: Refusal, *, files: tuple[str, ...] = (), operation: str = "facturapi/certificate"
+    refusal: Refusal,
+    *,
+    files: tuple[str, ...] = (),
+    operation: str = "facturapi/certificate",
+    typed: dict[str, str] | None = None,
 ) -> BeautifulSoup:
     """The form page after a hand-in that was refused."""
     through = way(operation)
     kept = {
         name: CollectedFile(name=name, filename=f"my.{name}", content_type="", content=b"", sha256="") for name in files
     }
-    collected = Collected(fields={"notice": "2026-01"}, secrets={"password": SecretStr("hunter2!")}, files=kept)
-    form = forms.build(through.operation, notice="2026-01", sent=collected)
+    fields = {"notice": "2026-01", **(typed or {})}
+    collected = Collected(fields=fields, secrets={"password": SecretStr("hunter2!")}, files=kept)
+    form = forms.build(through, fields)
     form.validate()
-    page, status = pages._form(through, refusal, forms.Sent(collected=collected, form=form))
+    page, status = pages._form(through, refusal, forms.Sent(body=collected, form=form))
     assert status == refusal.status
     return read(page)
 
@@ -53,12 +64,11 @@ def refused(
 def test_a_form_asks_for_what_its_operation_declares(request_in: Open, operation: Operation, lang: str) -> None:
     request_in(lang)
     page = read(form_page(operation.slug))
-    asked = {str(tag["name"]) for tag in page.select("form input")}
-    assert asked == {"csrf_token", "notice", *names(operation)}
-    for tag in page.select("form input:not([type=hidden])"):
+    inputs = page.select("form :is(input, textarea, select)")
+    assert {str(tag["name"]) for tag in inputs} == {"csrf_token", "outcome", "notice", *names(operation)}
+    for tag in page.select("form :is(input, textarea, select):not([type=hidden])"):
         assert page.select_one(f"label[for={tag['id']}]"), tag
         assert all(page.select_one(f"#{name}") for name in str(tag["aria-describedby"]).split()), tag
-        assert not tag.has_attr("accept")
     if lang == "es" and operation.intro:
         assert operation.intro not in page.get_text()
 
@@ -159,12 +169,100 @@ def test_on_the_form_of_an_e_firma_a_verdict_speaks_of_the_e_firma(request_in: O
         assert whose in (said or Tag()).get_text()
 
 
-def test_an_image_that_is_too_large_is_called_an_image(request_in: Open) -> None:
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.parts], ids=lambda operation: operation.slug)
+def test_where_a_file_streams_it_is_the_last_thing_asked_for(request_in: Open, operation: Operation) -> None:
     request_in("es")
-    said = refused(FileTooLarge(500_001, field="file", name="file"), operation="facturapi/logo").select_one(
-        "#file-error"
+    page = read(form_page(operation.slug))
+    asked = [str(tag["name"]) for tag in page.select("form :is(input, textarea, select)")]
+    files = [part.name for part in operation.parts]
+    assert (asked[-len(files) :] == files) is (operation.modes[0] is not Mode.DIRECT)
+    assert bool(page.select("form[data-streams] progress")) is (operation.modes[0] is not Mode.DIRECT)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.slug)
+def test_what_is_taken_is_said_in_words_and_to_the_picker(request_in: Open, operation: Operation) -> None:
+    request_in("en")
+    page = read(form_page(operation.slug))
+    for part in operation.parts:
+        tag = page.select_one(f"#{part.name}")
+        assert isinstance(tag, Tag)
+        accepted = [] if not tag.has_attr("accept") else str(tag["accept"]).split(",")
+        assert all(ending in accepted for name in part.types for ending in TYPES[name].endings)
+        assert bool(accepted) is bool(part.types)
+        if part.types:
+            said = text_of(page, f"#{part.name}-help")
+            assert f"at most {size(part.max_bytes)}" in said
+            assert all(TYPES[name].words in said for name in part.types)
+
+
+@pytest.fixture
+def kinds(monkeypatch: pytest.MonkeyPatch) -> str:
+    """An operation that asks for one of everything, and that no provider has."""
+    made = Operation(
+        slug="facturapi/kinds",
+        title="Kinds",
+        intro="",
+        modes=(Mode.RELAY,),
+        parts=(Part(name="file", label="File", max_bytes=10_000_000, types=("pdf", "xlsx")),),
+        fields=(
+            Field(name="path", label="Path", required=False),
+            Field(name="notes", label="Notes", kind="long", required=False, max_length=2000),
+            Field(name="duplicates", label="Also twice", help="Why not.", kind="checkbox", required=False),
+            Field(name="mode", label="Mode", kind="choice", choices=(("import", "Import"), ("export", "Export"))),
+            Field(name="hidden", label="Hidden", asked=False),
+        ),
     )
-    assert (said or Tag()).get_text() == "La imagen pesa demasiado. Redúcela y elígela de nuevo."
+    monkeypatch.setitem(registry.OPERATIONS, made.slug, made)
+    return made.slug
+
+
+def test_every_kind_of_field_has_its_control(request_in: Open, kinds: str) -> None:
+    request_in("en")
+    page = read(form_page(kinds))
+    assert page.select_one("input[type=text]#path:not([required])")
+    assert page.select_one("textarea#notes[maxlength='2000']")
+    assert page.select_one("input[type=checkbox]#duplicates[value=true]")
+    assert [option["value"] for option in page.select("select#mode[required] option")] == ["", "import", "export"]
+    assert not page.select("#hidden")
+    assert "PDF or Excel (.xlsx), at most 10 MB." in text_of(page, "#file-help")
+
+
+def test_what_was_typed_is_kept_beside_what_is_wrong(request_in: Open, kinds: str) -> None:
+    request_in("en")
+    typed = {"path": "a & b", "notes": "one=1\n</textarea>", "duplicates": "true", "mode": "export"}
+    page = refused(Rejected("missing-field", field="path"), operation=kinds, typed=typed, files=("file",))
+    assert page.select_one("#path[aria-invalid][autofocus][value='a & b']")
+    assert text_of(page, "#path-error") == "Fill this in."
+    assert page.select_one("#notes").text.strip() == "one=1\n</textarea>"  # type: ignore[union-attr]
+    assert page.select_one("#duplicates[checked]")
+    assert page.select_one("option[value=export][selected]")
+    assert "You had chosen “my.file”." in page.get_text()
+
+
+def test_an_operator_presets_fields_and_narrows_types(request_in: Open, kinds: str) -> None:
+    request_in("en")
+    page = read(form_page(kinds, settings={"presets": {"path": "in", "mode": "import"}, "types": ["pdf"]}))
+    assert not page.select("#path, #mode")
+    assert page.select_one("#notes")
+    assert str(page.select_one("#file")["accept"]) == ".pdf,application/pdf"  # type: ignore[index]
+    assert text_of(page, "#file-help") == "PDF, at most 10 MB."
+
+
+def test_every_page_is_a_hand_in_of_its_own(request_in: Open) -> None:
+    request_in("en")
+    first, second = (read(form_page()).select_one("#outcome") for _ in range(2))
+    assert first
+    assert second
+    assert first["value"] != second["value"]
+    again = refused(Rejected("expired", field="cer", date=NOON), typed={"outcome": str(first["value"])})
+    assert again.select_one("#outcome")["value"] != first["value"]  # type: ignore[index]
+
+
+def test_a_file_that_is_too_large_is_told_how_large_it_may_be(request_in: Open, kinds: str) -> None:
+    request_in("en")
+    for refusal in (FileTooLarge(10_000_001, field="file", name="file"), BodyTooLarge(10_016_384)):
+        said = refused(refusal, operation=kinds).select_one("#file-error")
+        assert (said or Tag()).get_text() == "This file is larger than 10 MB, the most that is taken here."
 
 
 @pytest.mark.parametrize("refusal", [FileTooLarge(16384, field="cer", name="cer"), BodyTooLarge(65536)])
@@ -175,10 +273,9 @@ def test_too_large_is_said_in_the_words_of_certificates(request_in: Open, refusa
 
 def test_the_notice_in_force_has_to_be_accepted(request_in: Open) -> None:
     request_in("es")
-    operation = way().operation
 
     def errors(**fields: str) -> list[str]:
-        form = forms.build(operation, notice="2026-01", sent=Collected(fields=fields, secrets={}, files={}))
+        form = forms.build(way(), fields)
         form.validate()
         return list(form.notice.errors)
 

@@ -10,18 +10,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from flask import Flask
 from urllib3.filepost import encode_multipart_formdata
 from uuid_utils.compat import uuid7
 from werkzeug.test import TestResponse
 
-from app.checks import Rejected
+from app.checks import Policy, Rejected
 from app.errors import Refusal
 from app.portal.headers import PAGE_LIFE
 from app.providers import registry
 from app.providers.operation import Operation
 from app.records.states import State
-from app.tenants import links
+from app.records.uploads import AlreadyHandedIn
+from app.tenants import links, organizations
 from app.tenants.errors import LinkUsedUp
 from tests.portal.conftest import NOON
 from tests.portal.test_entrance import Counter, counter
@@ -39,11 +41,19 @@ class Deliverer:
     refusal: Refusal | None = None
     given: list[Any] = field(default_factory=list)
     asked: list[Any] = field(default_factory=list)
+    content: bytes | None = None
 
     def hand_in(self, origin: Any, operation: Operation, collected: Any, *, replace: bool) -> Any:
         self.given.append(SimpleNamespace(origin=origin, operation=operation, collected=collected, replace=replace))
         if self.refusal:
             raise self.refusal
+        return SimpleNamespace(upload_id=uuid7(), state=State.DELIVERED, outcome=None, outcome_token="tok")
+
+    def stream(self, origin: Any, operation: Operation, streamed: Any, *, policy: Policy) -> Any:
+        self.given.append(SimpleNamespace(origin=origin, operation=operation, streamed=streamed, policy=policy))
+        if self.refusal:
+            raise self.refusal
+        self.content = b"".join(bytes(block) for block in streamed.file.blocks()) if streamed.file else None
         return SimpleNamespace(upload_id=uuid7(), state=State.DELIVERED, outcome=None, outcome_token="tok")
 
     def check_again(self, *args: Any, **kwargs: Any) -> None:
@@ -76,9 +86,9 @@ def send(counter: Counter) -> Send:
         **fields: Any,
     ) -> TestResponse:
         address = address or f"/f/{counter.form.public_id}"
-        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', counter.client.get(address).text)
-        assert found
-        parts: dict[str, Any] = {"csrf_token": found[1] if token is None else token, **fields}
+        page = BeautifulSoup(counter.client.get(address).text, "html.parser")
+        hidden = {str(tag["name"]): str(tag["value"]) for tag in page.select("input[type=hidden]")}
+        parts: dict[str, Any] = {**hidden, **({} if token is None else {"csrf_token": token}), **fields}
         # Not Werkzeug's own: it begins with an empty line, which no browser does and intake does not take.
         body, content_type = encode_multipart_formdata(
             {**parts, **{name: FILES[name] for name in FILES if name in parts}}
@@ -282,3 +292,91 @@ def test_nothing_is_asked_about_what_is_known(counter: Counter, deliverer: Deliv
     token = counter.upload(State.DELIVERED)
     assert counter.client.post(f"/o/{token}", data={}, content_type="multipart/form-data").status_code >= 400
     assert not deliverer.asked
+
+
+def test_a_page_that_is_sent_twice_is_one_hand_in(counter: Counter, deliverer: Deliverer, send: Send) -> None:
+    token = counter.upload(State.DELIVERED)
+    twin = send(**WHOLE, outcome=token)
+    assert (twin.status_code, twin.headers["Location"]) == (303, f"/o/{token}")
+    assert not deliverer.given
+
+
+def test_a_twin_that_comes_while_the_first_is_at_work_is_led_to_it_too(deliverer: Deliverer, send: Send) -> None:
+    deliverer.refusal = AlreadyHandedIn()
+    token = 32 * "a"
+    twin = send(**WHOLE, outcome=token)
+    assert (twin.status_code, twin.headers["Location"]) == (303, f"/o/{token}")
+    assert deliverer.given[0].origin.outcome_token == token
+
+
+def test_a_twin_through_a_link_that_the_first_used_up_is_led_to_it(
+    counter: Counter, deliverer: Deliverer, send: Send
+) -> None:
+    link, address = counter.link()
+    page = BeautifulSoup(counter.client.get(f"/l/{address}").text, "html.parser")
+    hidden = {str(tag["name"]): str(tag["value"]) for tag in page.select("input[type=hidden]")}
+    counter.upload(State.DELIVERED, hidden["outcome"])
+    with counter.database.transaction(counter.organization.id) as db:
+        links.reserve(db, link, NOON)
+    body, content_type = encode_multipart_formdata({**hidden, "password": "x"})
+    twin = counter.client.post(f"/l/{address}", data=body, content_type=content_type, headers=ORIGIN)
+    assert (twin.status_code, twin.headers["Location"]) == (303, f"/o/{hidden['outcome']}")
+
+
+def test_what_came_to_nothing_may_be_sent_once_more(counter: Counter, deliverer: Deliverer, send: Send) -> None:
+    token = counter.upload(State.REJECTED)
+    assert send(**WHOLE, outcome=token).headers["Location"] == "/o/tok"
+    assert deliverer.given[0].origin.outcome_token is None
+
+
+@pytest.mark.parametrize("token", ["", "short", 33 * "a", 31 * "a" + "é"])
+def test_a_token_that_no_page_of_ours_carries_finds_nothing(deliverer: Deliverer, send: Send, token: str) -> None:
+    assert send(**WHOLE, outcome=token).status_code == 303
+    assert deliverer.given[0].origin.outcome_token is None
+
+
+def test_the_record_itself_knows_a_twin(counter: Counter) -> None:
+    token = counter.upload(State.FAILED)
+    with pytest.raises(AlreadyHandedIn):
+        counter.upload(State.FAILED, token)
+
+
+LOGO = ("logo.png", b"a picture")
+
+
+@pytest.fixture
+def logo(counter: Counter) -> None:
+    counter.change(operation="facturapi/logo", settings={"types": ["png"], "protected": True})
+
+
+@pytest.mark.usefixtures("logo")
+def test_a_file_that_streams_is_delivered_while_it_comes(deliverer: Deliverer, send: Send) -> None:
+    assert send(file=LOGO).status_code == 303
+    (given,) = deliverer.given
+    assert (given.streamed.file.filename, deliverer.content) == LOGO
+    assert given.policy == Policy(types=frozenset({"png"}), protected=True)
+
+
+@pytest.mark.usefixtures("logo")
+@pytest.mark.parametrize(
+    ("wrong", "status", "said"),
+    [({"token": "x"}, 403, "La página estuvo abierta"), ({"notice": "2025-12"}, 422, "Acepta el aviso")],
+)
+def test_page_and_notice_are_judged_before_the_first_byte_of_a_file(
+    counter: Counter, deliverer: Deliverer, send: Send, wrong: dict[str, str], status: int, said: str
+) -> None:
+    with counter.database.transaction(counter.organization.id) as db:
+        organizations.get(db, counter.organization.id).notice_version = "2026-01"
+    response = send(**{"notice": "2026-01", **wrong}, file=LOGO)
+    assert response.status_code == status
+    assert said in response.text
+    assert "Habías elegido “logo.png”." in response.text
+    assert not deliverer.given
+
+
+@pytest.mark.usefixtures("logo")
+def test_what_is_refused_of_a_stream_stands_next_to_its_field(deliverer: Deliverer, send: Send) -> None:
+    deliverer.refusal = Rejected("image-unreadable", field="file")
+    response = send(file=LOGO)
+    assert response.status_code == 422
+    assert re.search(r'id="file-error">.*?tiene que ser una imagen', response.text, re.DOTALL)
