@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.config import Settings
+from app.intake.body import Body
 
 #: Seconds of a clock that never goes back.
 Clock = Callable[[], float]
@@ -50,6 +51,10 @@ class Exchange:
     sent: bool = False
     #: A wait ended because its time was up.
     late: bool = False
+    #: Whose file is sent while it arrives: watched while the provider is waited for. None once it has sent all.
+    client: Body | None = None
+    #: The request's target, byte for byte; without it, as the library writes it.
+    target: str | None = None
     #: When the answer has to be whole; None while the request is being sent.
     _answered: float | None = field(default=None, init=False)
     _connecting: float = field(default=0.0, init=False)

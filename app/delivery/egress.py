@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -24,6 +25,9 @@ _GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 _METADATA: Final = frozenset({ipaddress.ip_address("168.63.129.16")})
 #: What an address that is used is made of; everything else is escaped.
 _PLAIN: Final = re.compile(r"[\x21-\x7e]+")
+
+#: A name that everybody reads alike.
+_HOST: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 
 #: A resolver that hangs holds a thread until the system gives up; more than these then wait in vain, in time.
 RESOLVERS: Final = 16
@@ -58,8 +62,11 @@ class Egress:
         self._resolve = resolve
         self._threads = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolve")
 
-    def check(self, url: str) -> None:
-        """Raise EgressRefused for an address that is odd or may not be gone to; asks nobody."""
+    def check(self, url: str, hosts: Collection[str] | None = None) -> None:
+        """Raise EgressRefused for an address that is odd or may not be gone to; asks nobody.
+
+        With `hosts` (patterns, as `*.provider.example`) only to those, and to what is allowed by name.
+        """
         try:
             parts = urlsplit(url)
             scheme, host, port = _origin(parts)
@@ -68,6 +75,10 @@ class Egress:
         if not _PLAIN.fullmatch(url) or "\\" in url or "@" in parts.netloc or parts.fragment:
             raise EgressRefused("an address with more in it than a place")
         self._admit(scheme, host, port)
+        if hosts is None or (scheme, host, port) in self._allow:
+            return
+        if not _HOST.fullmatch(host) or not any(fnmatchcase(host, pattern) for pattern in hosts):
+            raise EgressRefused("not a host of the provider's")
 
     def addresses(self, scheme: str, host: str, port: int, seconds: float) -> Sequence[Address]:
         """Where to connect to; raises EgressRefused, and OSError where the name says nothing, or not in time."""

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Generator, Mapping
-from typing import Any, TypeVar
-
-from pydantic import SecretStr
-from requests_toolbelt import MultipartEncoder
+import time
+from collections.abc import Callable, Collection, Generator, Mapping
+from typing import TypeVar
 
 from app.delivery.deadlines import Clock, Deadlines, Exchange
+from app.delivery.encoder import encode
 from app.delivery.http import Http
-from app.delivery.reader import FileReader
-from app.providers.wire import Answer, FilePart, Json, Multipart, Outgoing, OutgoingPart
+from app.delivery.passing import Passing
+from app.errors import Refusal
+from app.intake import Arriving
+from app.providers.base import Outcome
+from app.providers.wire import Answer, NoAnswer, Outgoing, Reply
 
 T = TypeVar("T")
 
-#: Called once, before the withheld rest of a file leaves; what it raises keeps it from leaving.
+#: Called once, before a certain byte leaves; what it raises keeps it from leaving.
 Mark = Callable[[Outgoing], None]
+#: Asked before each request that bears the credential; an answer of its own takes the place of the provider's.
+Admit = Callable[[Outgoing], Reply | None]
 
 
 class SecondFile(RuntimeError):  # noqa: N818 - a fault of an adapter
-    """A generator wants to send the file twice; exactly one Outgoing carries it."""
+    """A generator wants to hand in twice; at most one Outgoing does."""
 
 
 def refuse_files(outgoing: Outgoing) -> None:
@@ -29,8 +32,16 @@ def refuse_files(outgoing: Outgoing) -> None:
     raise SecondFile(outgoing.path)
 
 
+def _nothing(_outgoing: Outgoing) -> None:
+    """What is done where nothing is to be done."""
+
+
 class Engine:
-    """Sends the requests of one delivery (or one look) to one connection's provider."""
+    """Sends the requests of one delivery (or one look) to one connection's provider.
+
+    `before` is called ahead of the request that hands in, unless its files are in memory already: then the mark alone
+    is set. `mark` is called before the last bytes of its file may leave, or ahead of it where it has none.
+    """
 
     def __init__(
         self,
@@ -40,57 +51,93 @@ class Engine:
         deadlines: Deadlines,
         *,
         mark: Mark = refuse_files,
+        before: Mark = _nothing,
+        admit: Admit = _nothing,
+        stores: Collection[str] = (),
         clock: Clock,
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._http = http
         self._base_url = base_url
         self._headers = headers
         self._deadlines = deadlines
         self._mark = mark
+        self._before = before
+        self._admit = admit
+        self._stores = stores
         self._clock = clock
+        self._wait = wait
         self._until = clock() + deadlines.total
-        self._carrying: Exchange | None = None
+        self._handing_in: Exchange | None = None
+        #: What became of what was begun for a file that was then withdrawn.
+        self.taken_back: Outcome | None = None
 
     @property
     def sent(self) -> bool:
-        """Whether all of the request that carries the file was handed to the network."""
-        return self._carrying is not None and self._carrying.sent
+        """Whether all of the request that hands in was handed to the network."""
+        return self._handing_in is not None and self._handing_in.sent
 
     def drive(self, steps: Generator[Outgoing, Answer, T]) -> T:
-        """Return what the generator returns; closes it whatever happens."""
+        """Return what the generator returns; closes it whatever happens.
+
+        Raises the Refusal that came out of a file, or of a mark, after the generator has taken back what it had begun.
+        """
+        refusal: Refusal | None = None
         try:
             outgoing = next(steps)
             while True:
-                outgoing = steps.send(self._send(outgoing))
+                answer: Answer = NoAnswer(cause="withdrawn", released=False)
+                try:
+                    answer = self._send(outgoing)
+                except Refusal as exc:
+                    refusal = refusal or exc
+                    self._until = max(self._until, self._clock() + self._deadlines.answer)
+                outgoing = steps.send(answer)
         except StopIteration as end:
             result: T = end.value
-            return result
         finally:
             steps.close()
+        if refusal is not None:
+            self.taken_back = result if isinstance(result, Outcome) else None
+            raise refusal
+        return result
 
     def _send(self, outgoing: Outgoing) -> Answer:
+        if outgoing.after:
+            if self._clock() + outgoing.after >= self._until:
+                return NoAnswer(cause="timeout", released=False)
+            self._wait(outgoing.after)
+        if outgoing.url is None and (answer := self._admit(outgoing)):
+            return answer
         exchange = Exchange(deadlines=self._deadlines, until=self._until, clock=self._clock)
-        if outgoing.carries_file:
-            if self._carrying is not None:
-                raise SecondFile(outgoing.path)
-            self._carrying = exchange
-        body, content_type = self._body(outgoing)
-        headers = dict(self._headers) | ({"Content-Type": content_type} if content_type else {})
-        url = self._base_url + outgoing.path
-        return self._http.ask(exchange, outgoing.method, url, headers=headers, query=outgoing.query, body=body)
+        if outgoing.hands_in:
+            self._begin(outgoing, exchange)
+        body, content_type = encode(outgoing.body, self._once(outgoing))
+        return self._http.ask(
+            exchange,
+            outgoing.method,
+            self._base_url + outgoing.path if outgoing.url is None else outgoing.url,
+            headers={
+                **({"Content-Type": content_type} if content_type else {}),
+                **(self._headers if outgoing.url is None else {}),
+                **outgoing.headers,
+            },
+            query=outgoing.query,
+            body=body,
+            sink=outgoing.sink,
+            stores=None if outgoing.url is None else self._stores,
+        )
 
-    def _body(self, outgoing: Outgoing) -> tuple[Any, str | None]:
-        match outgoing.body:
-            case Multipart(parts=parts):
-                release = self._once(outgoing)
-                encoder = MultipartEncoder([(part.name, _field(part, release)) for part in parts])
-                return encoder, encoder.content_type
-            case Json(value=value):
-                return json.dumps(value).encode(), "application/json"
-            case None:
-                return None, None
-            case _:
-                raise NotImplementedError
+    def _begin(self, outgoing: Outgoing, exchange: Exchange) -> None:
+        """The one request that hands in is about to be made."""
+        if self._handing_in is not None:
+            raise SecondFile(outgoing.path)
+        self._handing_in = exchange
+        if coming := [one for one in _arriving(outgoing) if not one.whole]:
+            exchange.client = coming[0].body
+            self._before(outgoing)
+        if outgoing.without_file:
+            self._mark(outgoing)
 
     def _once(self, outgoing: Outgoing) -> Callable[[], None]:
         """What the readers of a request call before their last blocks: the first call sets the mark."""
@@ -105,13 +152,7 @@ class Engine:
         return release
 
 
-def _field(part: OutgoingPart, release: Callable[[], None]) -> Any:
-    """A part as MultipartEncoder takes it."""
-    if part.file is None:
-        return part.value.get_secret_value() if isinstance(part.value, SecretStr) else str(part.value or "")
-    file = part.file
-    return part.filename or file.filename, _reader(file, release), part.content_type or file.content_type
-
-
-def _reader(file: FilePart, release: Callable[[], None]) -> FileReader:
-    return FileReader(file.source.blocks(), file.size, release)
+def _arriving(outgoing: Outgoing) -> list[Arriving]:
+    """The files of a request that their client may still be sending."""
+    files = outgoing.body.files if outgoing.body else ()
+    return [file.source.arriving for file in files if isinstance(file.source, Passing)]

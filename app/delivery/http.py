@@ -7,11 +7,12 @@ included, so none of them leaves this module.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import requests
 from requests import exceptions as wrong
@@ -23,7 +24,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from app.delivery.deadlines import Exchange
 from app.delivery.egress import Egress, EgressRefused
 from app.delivery.sockets import carrying, connections, tls_context
-from app.providers.wire import Answer, Cause, NoAnswer, Reply
+from app.providers.wire import Answer, Cause, NoAnswer, Reply, Sink
 
 #: urllib3's own 16 KiB would halve the speed of large files.
 SOCKET_BLOCK: Final = 1 << 20
@@ -95,33 +96,60 @@ class Http:
         headers: Mapping[str, str],
         query: Mapping[str, str] | None = None,
         body: Any = None,
+        sink: Sink | None = None,
+        stores: Collection[str] | None = None,
     ) -> Answer:
-        """Send a request and read its answer; whatever `body` raises when it is read is raised here."""
+        """Send a request and read its answer, a good one into `sink`; what `body` or `sink` raise is raised here.
+
+        With `stores`, `url` is one that somebody signed: it is asked as it stands, and only on one of those hosts.
+        """
         unanswered = Unanswered(exchange)
         with unanswered, carrying(exchange):
-            self._egress.check(url)
+            self._egress.check(url, stores)
+            if stores is not None:
+                url, exchange.target = _split(url)
             "".join(headers.values()).encode("latin-1")  # now, and not when there is a connection already
             request = requests.Request(method, url, headers=dict(headers), params=dict(query or {}), data=body)
-            reply = self._send(self._session.prepare_request(request))
-            if reply.ok and not exchange.sent:
-                # It says yes to something it cannot have seen all of.
-                return NoAnswer(cause="reset", released=False)
-            return reply
+            return self._send(self._session.prepare_request(request), exchange, sink)
         return unanswered.answer
 
     def close(self) -> None:
         """Close what is idle; what is in use closes when its answer is read."""
         self._session.close()
 
-    def _send(self, request: requests.PreparedRequest) -> Reply:
+    def _send(self, request: requests.PreparedRequest, exchange: Exchange, sink: Sink | None) -> Answer:
         with self._session.send(request, stream=True, allow_redirects=False) as response:
-            body = bytearray()
+            good = 200 <= response.status_code < 300
+            if good and not exchange.sent:  # it says yes to something it cannot have seen all of
+                return NoAnswer(cause="reset", released=False)
+            body = _Body()
+            taker = sink if sink is not None and good else body
             while block := response.raw.read(ANSWER_BLOCK):
-                body += block
-                if len(body) > ANSWER_BYTES:
-                    raise TooLong
+                taker.feed(block)
+                if sink is taker:
+                    exchange.answering()  # of something long, each block has the time of an answer
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(status=response.status_code, headers=headers, body=bytes(body))
+            return Reply(status=response.status_code, headers=headers, body=bytes(body.content))
+
+
+class _Body:
+    """An answer in memory."""
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+
+    def feed(self, block: bytes) -> None:
+        """Keep it, as long as there is an end in sight."""
+        self.content += block
+        if len(self.content) > ANSWER_BYTES:
+            raise TooLong
+
+
+def _split(url: str) -> tuple[str, str]:
+    """Where a whole address leads to, and the target to ask for there, as it was written."""
+    scheme, _, rest = url.partition("://")
+    place = urlsplit(url).netloc
+    return f"{scheme}://{place}/", "/" + rest[len(place) :].removeprefix("/")
 
 
 class _Session(requests.Session):

@@ -6,6 +6,8 @@ request is made in one thread, from its first byte to its answer's last.
 
 from __future__ import annotations
 
+import math
+import select
 import socket
 import ssl
 import time
@@ -20,10 +22,14 @@ from urllib3.response import BaseHTTPResponse
 
 from app.delivery.deadlines import Exchange
 from app.delivery.egress import Egress
+from app.intake.errors import ClientGone
 
 #: A connection that was silent for longer is not used again: servers close theirs from 2 s on, and a request that meets
 #: the close half way could not be told from one that arrived.
 FRESH_SECONDS: Final = 1.0
+
+#: A client's end of the connection is closed; a reset is told in any case.
+CLOSED: Final[int] = getattr(select, "POLLRDHUP", 0)
 
 _exchange: ContextVar[Exchange] = ContextVar("exchange")
 
@@ -47,12 +53,34 @@ class _Patient(socket.socket):
             return super().recv_into(*args, **kwargs)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """Only when this returns, all of it was taken by the network."""
+        """Only when this returns, all of it was taken by the network. Raises ClientGone where its sender has left."""
+        exchange = _exchange.get()
         view = memoryview(data).cast("B")
+        self.settimeout(0)
         while view:
-            with _exchange.get().waiting() as seconds:
-                self.settimeout(seconds)
+            try:
                 view = view[self.send(view, flags) :]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                _wait(self, select.POLLOUT, exchange)
+            except ssl.SSLWantReadError:
+                _wait(self, select.POLLIN, exchange)
+
+
+def _wait(sock: socket.socket, event: int, exchange: Exchange) -> None:
+    """Wait for the provider, and watch the client meanwhile: one that leaves would else go unnoticed for as long."""
+    poll = select.poll()
+    poll.register(sock, event)
+    client = exchange.client
+    if client is not None and client.connection is not None:
+        poll.register(client.connection, CLOSED)
+    with exchange.waiting() as seconds:
+        ready = poll.poll(math.ceil(seconds * 1000))
+        if not ready:
+            raise TimeoutError
+    if client is not None and any(fd != sock.fileno() for fd, _ in ready):
+        if client.forsaken():
+            raise ClientGone
+        exchange.client = None  # it has sent all, and is free to go
 
 
 class PlainSocket(_Patient):
@@ -98,10 +126,10 @@ class _Obedient(HTTPConnection):
     def is_connected(self) -> bool:
         return time.monotonic() - self._heard < FRESH_SECONDS and super().is_connected
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
         exchange = _exchange.get()
         exchange.connected = not self.is_closed
-        super().request(*args, **kwargs)
+        super().request(method, exchange.target or url, *args, **kwargs)
         exchange.sent = True
 
     def getresponse(self) -> BaseHTTPResponse:  # type: ignore[override] # as urllib3 itself declares its own
