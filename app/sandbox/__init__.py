@@ -10,9 +10,13 @@ from werkzeug.exceptions import HTTPException
 
 from app.sandbox import control
 from app.sandbox.clock import Clock
+from app.sandbox.codat import Codat
+from app.sandbox.factify import Factify
 from app.sandbox.facturapi import Facturapi
 from app.sandbox.faults import Faults
 from app.sandbox.files import Files
+from app.sandbox.flatfile import Flatfile
+from app.sandbox.formkiq import Formkiq
 from app.sandbox.ledger import Ledger
 from app.sandbox.provider import Provider, World
 from app.sandbox.state import Sandbox, sandbox
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
 
     from flask import Response
 
-PROVIDERS: Final[tuple[type[Provider], ...]] = (Facturapi,)
+PROVIDERS: Final[tuple[type[Provider], ...]] = (Codat, Facturapi, Factify, Flatfile, Formkiq)
 #: The store's origin, for whoever has no second socket.
 STORE_ORIGIN: Final = "http://localhost:8002"
 
