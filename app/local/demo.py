@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
@@ -17,61 +18,25 @@ from sqlalchemy import select
 
 from app.config import DEMO_PREFIX
 from app.database import HOUSE, Database, migrate
+from app.local.accounts import ACCOUNTS, Account, Accounts, known
 from app.local.kept import Kept
 from app.local.place import Place
 from app.local.postgres import Embedded
 from app.local.private import write_private
+from app.local.tenants import TENANTS, Tenant
 from app.providers import registry
 from app.providers.operation import Operation
 from app.sandbox import sat
-from app.tenants import connections, doors, forms, links, organizations
+from app.tenants import connections, doors, forms, links, organizations, tokens
 from app.tenants.models import Connection, Environment, Form
 from app.tenants.vault import Vault, create_keyset
 
-PROVIDER: Final = "facturapi"
-HOUSE_NAME: Final = "facturapi-house"
+#: What an organization's token lets its services do.
+SCOPES: Final = ("uploads:read", "uploads:write")
 #: A certificate that ends sooner is made anew.
 LEAST_VALIDITY: Final = timedelta(days=30)
 LINK_LIFE: Final = timedelta(days=3650)
 LINK_USES: Final = 1_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tenant:
-    """An organization of the demo. `own_key`: its connection has a key of its own, not the house's."""
-
-    slug: str
-    name: str
-    rfc: str
-    legal_name: str
-    number: str
-    locale: str
-    accent: str
-    own_key: bool
-
-
-TENANTS: Final = (
-    Tenant(
-        slug="kemper",
-        name="Escuela Kemper Urgate",
-        rfc="EKU9003173C9",
-        legal_name="ESCUELA KEMPER URGATE SA DE CV",
-        number="30001000000599000001",
-        locale="es",
-        accent="#1f6f5c",
-        own_key=False,
-    ),
-    Tenant(
-        slug="xochilt",
-        name="Xochilt Casas Chávez",
-        rfc="CACX7605101P8",
-        legal_name="XOCHILT CASAS CHAVEZ",
-        number="30001000000599000002",
-        locale="en",
-        accent="#7a3e9d",
-        own_key=True,
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +57,12 @@ class Demo:
         if not place.keyset.exists():
             create_keyset(place.keyset, demo=True)
         migrate(postgres.owner_url)
-        write_private(place.seed, json.dumps({PROVIDER: _seed(kept)}))
+        accounts = {slug: ACCOUNTS[slug](kept, place) for slug in known()}
+        write_private(place.seed, json.dumps({slug: one.seed(TENANTS) for slug, one in accounts.items()}))
         database = Database(postgres.app_url, pool=1)
+        vault = Vault.load(place.keyset)
         try:
-            made = [_Maker(place, kept, database, tenant).make() for tenant in TENANTS]
+            made = [_Maker(place, kept, database, vault, tenant).make(accounts) for tenant in TENANTS]
         finally:
             database.dispose()
         return cls(
@@ -110,6 +77,7 @@ class Demo:
             sandbox_environment=os.environ
             | {
                 "SANDBOX_PORT": str(place.sandbox_port),
+                "SANDBOX_STORE_PORT": str(place.store_port),
                 "SANDBOX_DIR": str(place.sandbox),
                 "SANDBOX_SEED": str(place.seed),
             },
@@ -122,78 +90,61 @@ class Demo:
         lines = ["", "Ventanilla is open. Ctrl-C closes it.", ""]
         for made in self.description["organizations"]:
             lines.append(f"  {made['name']} ({made['rfc']})")
-            for form in made["forms"]:
-                if "link" in form:
-                    lines += [
-                        f"    {form['operation']:<22} {form['url']}",
-                        f"    {'by personal link':<22} {form['link']}",
-                    ]
+            lines += [
+                f"    {form['operation']:<22} {form.get('link', form['url'] + ' (closed)')}" for form in made["forms"]
+            ]
             files = made["certificate"]
-            lines += [f"    hand in                {files['cer']}", f"                           {files['key']}"]
-            lines += [f"    with the password      {files['password']}", ""]
+            lines += [
+                f"    {'a certificate':<22} {files['cer']}",
+                f"    {'its key':<22} {files['key']}",
+                f"    {'its password':<22} {files['password']}",
+                f"    {'token of the API':<22} {made['api_token']}",
+                "",
+            ]
         lines.append(f"  What arrives: {self.place.sandbox_url}/_sandbox/ledger")
         print("\n".join(lines), flush=True)
-
-
-def _seed(kept: Kept) -> dict[str, Any]:
-    """What the sandbox's Facturapi knows: our accounts and keys."""
-    return {
-        "user_keys": [_user_key(kept)],
-        "organizations": [
-            {"id": _account(kept, tenant), "name": tenant.name, "live_keys": [_live_key(kept, tenant)]}
-            for tenant in TENANTS
-        ],
-    }
-
-
-def _user_key(kept: Kept) -> str:
-    return kept.token("facturapi_user_key", "sk_user_")
-
-
-def _live_key(kept: Kept, tenant: Tenant) -> str:
-    return kept.token(f"{tenant.slug}_live_key", "sk_live_")
-
-
-def _account(kept: Kept, tenant: Tenant) -> str:
-    return kept.token(f"{tenant.slug}_facturapi_id", octets=12)
 
 
 class _Maker:
     """Makes one organization and all that belongs to it, or finds it made."""
 
-    def __init__(self, place: Place, kept: Kept, database: Database, tenant: Tenant) -> None:
+    def __init__(self, place: Place, kept: Kept, database: Database, vault: Vault, tenant: Tenant) -> None:
         self._place = place
         self._kept = kept
         self._database = database
         self._tenant = tenant
-        self._vault = Vault.load(place.keyset)
+        self._vault = vault
         self._now = datetime.now(UTC)
 
-    def make(self) -> dict[str, Any]:
+    def make(self, accounts: Mapping[str, Accounts]) -> dict[str, Any]:
         """Make it, and describe it as `demo.json` does."""
         tenant = self._tenant
         organization = doors.organization(self._database, tenant.slug) or self._organization()
-        connection = self._connection(organization)
-        provider = registry.provider(PROVIDER)
+        held = {
+            slug: (account := one.of(tenant), self._connection(organization, slug, account))
+            for slug, one in accounts.items()
+        }
         return {
             "slug": tenant.slug,
             "name": tenant.name,
             "rfc": tenant.rfc,
+            "api_token": self._api_token(organization),
             "connections": [
                 {
-                    "provider": PROVIDER,
+                    "provider": slug,
                     "name": connection.name,
                     "settings": connection.settings,
-                    "sandbox": {"base_url": f"{self._place.sandbox_url}/{PROVIDER}/v2", "key": self._key},
+                    "sandbox": {"base_url": account.client_base_url, "key": account.client_key},
                 }
+                for slug, (account, connection) in held.items()
             ],
-            "forms": [self._form(connection, operation) for operation in provider.operations],
+            "forms": [
+                self._form(connection, operation, account.presets.get(operation.slug, {}))
+                for slug, (account, connection) in held.items()
+                for operation in registry.provider(slug).operations
+            ],
             "certificate": self._certificate(),
         }
-
-    @property
-    def _key(self) -> str:
-        return _live_key(self._kept, self._tenant) if self._tenant.own_key else _user_key(self._kept)
 
     def _organization(self) -> UUID:
         tenant = self._tenant
@@ -209,37 +160,52 @@ class _Maker:
             notice_version="2026-01",
         ).id
 
-    def _connection(self, organization: UUID) -> Connection:
-        house = None if self._tenant.own_key else self._house()
+    def _connection(self, organization: UUID, slug: str, account: Account) -> Connection:
+        house = self._house(slug, account) if account.lent else None
         with self._database.transaction(organization) as session:
-            return connections.by_name(session, PROVIDER) or connections.add(
+            found = connections.by_name(session, slug) or connections.add(
                 session,
                 self._vault,
                 organization_id=organization,
-                provider=PROVIDER,
-                name=PROVIDER,
+                provider=slug,
+                name=slug,
                 environment=Environment.SANDBOX,
-                settings={"organization_id": _account(self._kept, self._tenant)},
-                credential={"key": SecretStr(self._key)} if house is None else None,
+                settings=dict(account.settings),
+                credential=None if house else self._credential(slug, account),
                 house_connection_id=house,
             )
+            found.settings = dict(account.settings)  # the sandbox may be on another port than it was
+            return found
 
-    def _house(self) -> UUID:
+    def _house(self, slug: str, account: Account) -> UUID:
         """The house connection, which lends its key."""
         with self._database.transaction(HOUSE) as session:
-            found = connections.by_name(session, HOUSE_NAME) or connections.add(
+            found = connections.by_name(session, f"{slug}-house") or connections.add(
                 session,
                 self._vault,
                 organization_id=None,
-                provider=PROVIDER,
-                name=HOUSE_NAME,
+                provider=slug,
+                name=f"{slug}-house",
                 environment=Environment.SANDBOX,
                 settings={},
-                credential={"key": SecretStr(_user_key(self._kept))},
+                credential=self._credential(slug, account),
             )
             return found.id
 
-    def _form(self, connection: Connection, operation: Operation) -> dict[str, str]:
+    def _credential(self, slug: str, account: Account) -> dict[str, SecretStr]:
+        """The key, under the name of the one field that the provider asks for."""
+        (name,) = (one.name for one in registry.provider(slug).credentials(account.settings) if one.required)
+        return {name: SecretStr(account.key)}
+
+    def _api_token(self, organization: UUID) -> str:
+        name = f"{self._tenant.slug}_api_token"
+        token = self._kept.find(name) or self._kept.put(name, tokens.generate("demo"))
+        if doors.token(self._database, token) is None:
+            with self._database.transaction(organization) as session:
+                tokens.create(session, organization_id=organization, name="demo", scopes=SCOPES, token=token)
+        return token
+
+    def _form(self, connection: Connection, operation: Operation, presets: Mapping[str, str]) -> dict[str, str]:
         assert connection.organization_id  # noqa: S101 - a house connection has no forms
         wanted = select(Form).where(Form.connection_id == connection.id, Form.operation == operation.slug)
         with self._database.transaction(connection.organization_id) as session:
@@ -249,6 +215,7 @@ class _Maker:
                 connection_id=connection.id,
                 operation=operation.slug,
                 open=operation.open,
+                settings={"presets": dict(presets)} if presets else {},
             )
         described = {"operation": operation.slug, "url": f"{self._place.gateway_url}/f/{form.public_id}"}
         if form.open:

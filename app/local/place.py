@@ -30,8 +30,8 @@ class Place:
     def from_environment(cls) -> Self:
         """Read INSTANCE_DIR and PORT. Raises CannotStart."""
         port = os.environ.get("PORT") or str(DEFAULT_PORT)
-        if not port.isdecimal() or not 0 < int(port) < 65535:
-            raise CannotStart(f"PORT must be a number from 1 to 65534, not {port!r}: the sandbox takes the next one.")
+        if not port.isdecimal() or not 0 < int(port) < 65534:
+            raise CannotStart(f"PORT must be a number from 1 to 65533, not {port!r}: the sandbox takes the next two.")
         return cls(instance=(ROOT / (os.environ.get("INSTANCE_DIR") or "instance")).resolve(), port=int(port))
 
     @property
@@ -45,6 +45,15 @@ class Place:
     @property
     def sandbox_url(self) -> str:
         return f"http://{HOST}:{self.sandbox_port}"
+
+    @property
+    def store_port(self) -> int:
+        """Of the sandbox's object store, another origin."""
+        return self.port + 2
+
+    @property
+    def store_url(self) -> str:
+        return f"http://{HOST}:{self.store_port}"
 
     @property
     def lock(self) -> Path:
@@ -93,7 +102,7 @@ class Place:
             "PUBLIC_URL": self.gateway_url,
             "TRUSTED_HOSTS": f"http://localhost:{self.port}",
             "SANDBOX_URL": self.sandbox_url,
-            "EGRESS_ALLOW": self.sandbox_url,
+            "EGRESS_ALLOW": f"{self.sandbox_url},{self.store_url}",
         }
 
 

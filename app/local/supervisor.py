@@ -92,7 +92,7 @@ def _answers(port: int, path: str) -> bool:
 
 def _check_ports(place: Place) -> None:
     """Raise CannotStart where a stranger listens already."""
-    for port in (place.port, place.sandbox_port):
+    for port in (place.port, place.sandbox_port, place.store_port):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -100,5 +100,5 @@ def _check_ports(place: Place) -> None:
             except OSError as exc:
                 raise CannotStart(
                     f"Port {port} cannot be used ({os.strerror(exc.errno or 0)}). "
-                    "Stop what listens there, or choose another pair: make run PORT=8100"
+                    "Stop what listens there, or choose others: make run PORT=8100"
                 ) from None

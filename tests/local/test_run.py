@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +27,8 @@ import pytest
 from app.local import processes
 from app.local.place import ROOT
 from app.local.processes import wait_until
+from app.providers import registry
+from app.tenants import tokens
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("run")]
 
@@ -35,11 +38,11 @@ PATIENCE = 60.0
 
 
 class Installation:
-    """A folder and two ports, and whoever runs them."""
+    """A folder and three ports, and whoever runs them."""
 
     def __init__(self, instance: Path) -> None:
         self.instance = instance
-        self.port = free_pair()
+        self.port = free_ports()
         self.process: subprocess.Popen[bytes] | None = None
         self.output = instance.parent / "output.txt"
         self._started: set[psutil.Process] = set()
@@ -104,16 +107,18 @@ def installation() -> Iterator[Installation]:
     shutil.rmtree(folder)
 
 
-def free_pair() -> int:
-    """A port that nobody uses, and nobody the next one."""
+def free_ports() -> int:
+    """A port that nobody uses, and nobody the next two."""
     for _ in range(100):
         port = 20_000 + secrets.randbelow(10_000)
         try:
-            with socket.create_server(("127.0.0.1", port)), socket.create_server(("127.0.0.1", port + 1)):
+            with ExitStack() as held:
+                for one in range(port, port + 3):
+                    held.enter_context(socket.create_server(("127.0.0.1", one)))
                 return port
         except OSError:
             continue
-    raise AssertionError("No two free ports side by side.")
+    raise AssertionError("No three free ports side by side.")
 
 
 def lives(process: psutil.Process) -> bool:
@@ -166,17 +171,20 @@ def test_it_is_ready_soon_says_where_to_go_and_leaves_nothing(installation: Inst
 
 def look_at(one: dict[str, Any], base: str, sandbox: str) -> None:
     """Everything that `demo.json` says of an organization is there."""
-    assert one.keys() == {"slug", "name", "rfc", "connections", "forms", "certificate"}
-    (connection,) = one["connections"]
-    assert connection.keys() == {"provider", "name", "settings", "sandbox"}
-    assert connection["sandbox"]["base_url"] == f"{sandbox}/facturapi/v2"
-    assert re.fullmatch("sk_(user|live)_[0-9a-f]+", connection["sandbox"]["key"])
-    assert re.fullmatch("[0-9a-f]{24}", connection["settings"]["organization_id"])
+    assert one.keys() == {"slug", "name", "rfc", "api_token", "connections", "forms", "certificate"}
+    assert tokens.is_token(one["api_token"])
+    held = {connection["provider"]: connection for connection in one["connections"]}
+    assert list(held) == list(registry.PROVIDERS)
+    for slug, connection in held.items():
+        assert connection.keys() == {"provider", "name", "settings", "sandbox"}
+        assert connection["sandbox"]["base_url"].startswith(f"{sandbox}/{slug}")
+        registry.provider(slug).settings.model_validate(connection["settings"])
+    assert re.fullmatch("sk_(user|live)_[0-9a-f]+", held["facturapi"]["sandbox"]["key"])
     forms = {form["operation"]: form for form in one["forms"]}
-    assert forms.keys() == {"facturapi/certificate", "facturapi/fiel", "facturapi/logo"}
-    assert "link" not in forms["facturapi/fiel"]
-    for operation in ("facturapi/certificate", "facturapi/logo"):
-        for address in (forms[operation]["url"], forms[operation]["link"]):
+    assert forms.keys() == registry.OPERATIONS.keys()
+    for operation in registry.operations():
+        assert ("link" in forms[operation.slug]) is operation.open
+        for address in (forms[operation.slug]["url"], forms[operation.slug]["link"]) if operation.open else ():
             assert address.startswith(base)
             status, page = get(address)
             assert status == 200
@@ -188,7 +196,8 @@ def look_at(one: dict[str, Any], base: str, sandbox: str) -> None:
 
 def test_no_process_shows_a_key_or_a_password(installation: Installation) -> None:
     described = installation.start()
-    hidden = [one["connections"][0]["sandbox"]["key"] for one in described["organizations"]]
+    hidden = [held["sandbox"]["key"] for one in described["organizations"] for held in one["connections"]]
+    hidden += [one["api_token"] for one in described["organizations"]]
     hidden += [one["certificate"]["password"] for one in described["organizations"]]
     hidden += [form["link"].rpartition("/")[2] for one in described["organizations"] for form in one["forms"][:1]]
     shown = b""
@@ -251,7 +260,7 @@ def test_a_port_in_use_is_one_clear_line_and_changes_nothing(installation: Insta
         assert installation.launch().wait(PATIENCE) == 1
     assert installation.said() == (
         f"Port {installation.port + 1} cannot be used (Address already in use). "
-        "Stop what listens there, or choose another pair: make run PORT=8100\n"
+        "Stop what listens there, or choose others: make run PORT=8100\n"
     )
     assert installation.left() == []
 
