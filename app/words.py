@@ -89,6 +89,13 @@ POLICY: Final = {
     "wrong-file-kind": N_("This does not look like the file that is asked for: %(kind)s."),
     "image-unreadable": N_("The logo has to be a JPG or PNG image."),
     "bad-file-name": N_("The file's name cannot be used. Rename it and choose it again."),
+    "bad-path": N_(
+        "The path may use {organization}, {date} and {filename}, no other names in braces, and no steps back (..)."
+    ),
+    "path-too-long": N_("The path is longer than %(limit)s bytes, the most that is taken."),
+    "bad-pairs": N_("Write one name=value a line, or JSON; at most a hundred of them."),
+    "bad-actions": N_("Write one kind of action a line, as OCR, or JSON."),
+    "metadata-inline": N_("Metadata can be given with files of at most %(limit)s bytes. Use attributes or tags."),
     "notice": N_("Accept the privacy notice to continue."),
 }
 
@@ -102,14 +109,14 @@ DOCUMENT: Final = {
     "not-its-content": N_("The file is named as %(kind)s, but what is in it is not. Choose the original file."),
     "double-ending": N_("The file's name has “%(ending)s” in it, which programs have. Rename it and choose it again."),
     "program": N_("Programs and scripts are not taken, whatever they are called."),
-    "web-page": N_("Web pages and SVG images are not taken, whatever they are called. Save it as PDF and choose that."),
+    "web-page": N_("Web pages and SVG images are not taken, whatever they are called. Save it as another type."),
     "virus": N_("The virus test pattern (EICAR) was found in the file. It was not passed on."),
     "damaged-file": N_("The file is damaged or incomplete. Open it, save it again as %(kind)s and choose that."),
     "protected-pdf": N_("The PDF has a password. Save it without one and choose that."),
     "protected-file": N_("The file, or one in it, has a password. Save it without one and choose that."),
     "not-plain-text": N_("The file is not plain text. Save it as %(kind)s in UTF-8 and choose that."),
     "doctype": N_("The XML has a DOCTYPE, which is not taken. Remove it and choose the file again."),
-    "nested-too-deep": N_("There is too much inside one another in the file. Put less of it inside something else."),
+    "too-complex": N_("There is too much inside one another in the file. Send what is in it in several files."),
     "not-inspected": N_("Files of this type can be looked into up to %(limit)s bytes; larger ones are not taken here."),
     "unpacks-too-large": N_("The file unpacks to more than is taken. Send what is in it in several files."),
     "unreadable-archive": N_("The file holds an archive that cannot be looked into. Use ZIP without a password."),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from app.providers.base import Ending, Outcome
-from app.providers.wire import Cause, NoAnswer, Reply
+from app.providers.wire import Answer, Cause, NoAnswer, Reply
 
 #: Statuses after which only a look at what the provider holds can tell whether it took a file.
 DOUBTFUL: Final = frozenset({408, 425, *range(500, 600)})
@@ -38,7 +41,12 @@ LONGEST_PAUSE: Final = 86_400.0
 
 
 def by_status(
-    reply: Reply, *, code: str | None = None, message: str | None = None, log_id: str | None = None
+    reply: Reply,
+    *,
+    code: str | None = None,
+    message: str | None = None,
+    log_id: str | None = None,
+    reset: str | None = None,
 ) -> Outcome:
     """What an answer other than the expected one means, with the provider's own words beside it."""
     ending, problem = BY_STATUS.get(reply.status, OTHERWISE)
@@ -49,7 +57,7 @@ def by_status(
         code=code,
         message=message,
         log_id=log_id,
-        retry_after=retry_after(reply),
+        retry_after=retry_after(reply, reset),
     )
 
 
@@ -59,9 +67,64 @@ def by_cause(answer: NoAnswer) -> Outcome:
     return Outcome(ending=ending, problem=problem, code=answer.cause)
 
 
-def retry_after(reply: Reply) -> float | None:
-    """Seconds that the provider asks to wait for; None where it does not say, or names a date."""
+def withdrawn(answer: Answer) -> bool:
+    """Whether the file was taken back while it was on its way."""
+    return isinstance(answer, NoAnswer) and answer.cause == "withdrawn"
+
+
+def in_doubt(answer: Answer) -> bool:
+    """Whether only a look can tell if the file was taken: also after a 2xx that does not say so."""
+    if isinstance(answer, NoAnswer):
+        return answer.released
+    return answer.ok or answer.status in DOUBTFUL
+
+
+def erred(answer: Answer) -> bool:
+    """Whether the provider itself said that it failed; silence, and a yes that shows nothing, may still be at work."""
+    return isinstance(answer, Reply) and not answer.ok
+
+
+def unconfirmed(outcome: Outcome) -> Outcome:
+    """The same, where what it was about may have arrived all the same."""
+    return replace(outcome, ending=Ending.UNKNOWN, problem="unconfirmed")
+
+
+def unlearnt(outcome: Outcome) -> Outcome:
+    """The same, of a look: that it was refused says nothing of what was looked for."""
+    return replace(outcome, ending=Ending.RETRY) if outcome.ending is Ending.FAILED else outcome
+
+
+def retry_after(reply: Reply, reset: str | None = None) -> float | None:
+    """Seconds that the provider asks to wait for; None where it does not say.
+
+    It says so by Retry-After, in seconds or as a date, or else by the moment at which its count begins anew: in Unix
+    seconds or ISO 8601, in the header `reset`. Moments are measured from the answer's own Date: their clock, not ours.
+    """
     asked = reply.headers.get("retry-after", "").strip()
-    if not (asked.isascii() and asked.isdecimal()) or len(asked) > 9:
+    if _is_number(asked):
+        return min(float(asked), LONGEST_PAUSE)
+    until = _http_date(asked) or (_moment(reply.headers.get(reset, "").strip()) if reset else None)
+    now = _http_date(reply.headers.get("date", ""))
+    if until is None or now is None:
         return None
-    return min(float(asked), LONGEST_PAUSE)
+    return min(max((until - now).total_seconds(), 0.0), LONGEST_PAUSE)
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromtimestamp(int(text), UTC) if _is_number(text) else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 10

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from app.providers.base import Ending
-from app.providers.outcomes import BY_CAUSE, BY_STATUS, DOUBTFUL, by_cause, by_status, retry_after
-from app.providers.wire import NoAnswer, Reply
+from app.providers.base import Ending, Outcome
+from app.providers.outcomes import (
+    BY_CAUSE,
+    BY_STATUS,
+    DOUBTFUL,
+    by_cause,
+    by_status,
+    erred,
+    in_doubt,
+    retry_after,
+    unconfirmed,
+    unlearnt,
+    withdrawn,
+)
+from app.providers.wire import Answer, NoAnswer, Reply
 from app.words import WORDS
 
 
@@ -68,11 +80,73 @@ def test_in_doubt_are_those_that_may_have_worked() -> None:
     assert not {200, 400, 404, 429, 600} & DOUBTFUL
 
 
+ODD = ("", "-1", "1.5", "²", "٣", "soon", "99999999999", "Fri, 99 Nov 2026 07:28:00 GMT", "1 Jan 99999999999")
+DATE = "Sat, 21 Nov 2026 07:28:00 GMT"
+
+
 @pytest.mark.parametrize(
     ("said", "seconds"),
-    [("2", 2.0), (" 30 ", 30.0), ("0", 0.0), ("999999", 86_400.0)]
-    + [(odd, None) for odd in ("", "-1", "1.5", "²", "٣", "soon", "9999999999", "Fri, 21 Nov 2026 07:28:00 GMT")],
+    [("2", 2.0), (" 30 ", 30.0), ("0", 0.0), ("999999", 86_400.0), *[(odd, None) for odd in ODD]],
 )
 def test_retry_after(said: str, seconds: float | None) -> None:
-    assert retry_after(Reply(status=429, headers={"retry-after": said}, body=b"")) == seconds
+    assert retry_after(Reply(status=429, headers={"retry-after": said, "date": DATE}, body=b"")) == seconds
     assert retry_after(Reply(status=429, body=b"")) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("Sat, 21 Nov 2026 07:29:30 GMT", 90.0),
+        ("Sat, 21 Nov 2026 07:29:30 -0000", 90.0),
+        ("Sat, 21 Nov 2026 07:00:00 GMT", 0.0),
+        ("Sun, 22 Nov 2027 07:28:00 GMT", 86_400.0),
+    ],
+)
+def test_a_date_is_measured_by_the_providers_own_clock(said: str, seconds: float) -> None:
+    assert retry_after(Reply(status=429, headers={"retry-after": said, "date": DATE}, body=b"")) == seconds
+    assert retry_after(Reply(status=429, headers={"retry-after": said}, body=b"")) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("2026-11-21T07:28:40Z", 40.0),
+        ("2026-11-21T07:28:40", 40.0),
+        ("1795246105", 25.0),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_when_its_count_begins_anew(said: str, seconds: float | None) -> None:
+    headers = {"x-reset": said, "date": DATE}
+    assert retry_after(Reply(status=429, headers=headers, body=b""), "x-reset") == seconds
+    assert retry_after(Reply(status=429, headers=headers | {"retry-after": "7"}, body=b""), "x-reset") == 7.0
+    assert retry_after(Reply(status=429, headers=headers, body=b"")) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "taken_back", "doubt", "said_no"),
+    [
+        (NoAnswer(cause="withdrawn", released=False), True, False, False),
+        (NoAnswer(cause="reset", released=False), False, False, False),
+        (NoAnswer(cause="timeout", released=True), False, True, False),
+        (Reply(status=200, body=b""), False, True, False),
+        (Reply(status=503, body=b""), False, True, True),
+        (Reply(status=408, body=b""), False, True, True),
+        (Reply(status=429, body=b""), False, False, True),
+        (Reply(status=400, body=b""), False, False, True),
+    ],
+)
+def test_what_an_answer_leaves_open(answer: Answer, taken_back: bool, doubt: bool, said_no: bool) -> None:
+    assert (withdrawn(answer), in_doubt(answer), erred(answer)) == (taken_back, doubt, said_no)
+
+
+def test_a_look_that_is_refused_learns_nothing() -> None:
+    for ending in Ending:
+        looked = unlearnt(Outcome(ending=ending, problem="provider-refused"))
+        assert looked.ending is (Ending.RETRY if ending is Ending.FAILED else ending)
+
+
+def test_what_may_have_arrived_is_unconfirmed() -> None:
+    outcome = unconfirmed(Outcome(ending=Ending.RETRY, problem="provider-error", code="c"))
+    assert (outcome.ending, outcome.problem, outcome.code) == (Ending.UNKNOWN, "unconfirmed", "c")

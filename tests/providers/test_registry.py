@@ -21,6 +21,7 @@ def test_what_is_registered() -> None:
         "facturapi/certificate",
         "facturapi/fiel",
         "facturapi/logo",
+        "formkiq/document",
     ]
     assert [one.name for one in registry.operations(Mode.DIRECT)] == ["certificate", "fiel"]
     assert registry.operations(Mode.DURABLE) == ()
