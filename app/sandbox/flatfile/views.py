@@ -27,7 +27,8 @@ ORIGINS: Final = ("filesystem", "googledrive", "box", "onedrive")
 ENVIRONMENT_GIVEN: Final = ("guestAuthentication", "metadata", "translationsPath", "namespaces", "languageOverride")
 SPACE_GIVEN: Final = (
     *("spaceConfigId", "guestAuthentication", "displayOrder", "metadata", "settings", "actions", "access"),
-    *("autoConfigure", "namespace", "labels", "languageOverride", "translationsPath"),
+    *("autoConfigure", "namespace", "labels", "languageOverride", "translationsPath", "primaryWorkbookId"),
+    *("appId", "isAppTemplate", "archivedAt"),
 )
 FILES_ON_A_PAGE, OTHERS_ON_A_PAGE = 20, 10
 
