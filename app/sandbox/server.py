@@ -76,7 +76,8 @@ def main() -> None:
         seed = _seed(Path(path), Path(folder))
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    bind = f"fd://{descriptor}" if descriptor else f"127.0.0.1:{port}"
+    # gunicorn takes addresses or descriptors, and of both together the descriptors alone.
+    bind = f"fd://{descriptor or _listen('SANDBOX_PORT', port).detach()}"
     Server(bind, _store_listener(), Path(folder), seed, limits=os.environ.get("SANDBOX_LIMITS") == "1").run()
 
 
@@ -87,10 +88,14 @@ def _store_listener() -> socket.socket:
         sys.exit("SANDBOX_STORE_PORT is no number: the port that the object store listens on.")
     if descriptor:
         return socket.socket(fileno=int(descriptor))
+    return _listen("SANDBOX_STORE_PORT", port)
+
+
+def _listen(variable: str, port: str | None) -> socket.socket:
     try:
         listener = socket.create_server(("127.0.0.1", int(port or 0)), backlog=BACKLOG)
     except (OSError, OverflowError) as exc:
-        sys.exit(f"SANDBOX_STORE_PORT cannot be listened on: {type(exc).__name__}.")
+        sys.exit(f"{variable} cannot be listened on: {type(exc).__name__}.")
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
