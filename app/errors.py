@@ -12,6 +12,7 @@ What a person reads stands in `app.words`, by slug; `params` are the values of t
 from __future__ import annotations
 
 from typing import ClassVar
+from uuid import UUID
 
 
 def N_(message: str) -> str:  # noqa: N802 - the customary name of gettext's marker
@@ -24,6 +25,8 @@ class Refusal(Exception):  # noqa: N818 - what is refused is not an error of our
 
     slug: ClassVar[str] = "refused"
     status: ClassVar[int] = 400
+    #: Of the record that was made of it, if one was.
+    upload_id: UUID | None = None
 
     def __init__(self, *, field: str | None = None, **params: object) -> None:
         """`field` is the part or form field that the fault lies in; `params` are the values of its sentence."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 import procrastinate
@@ -24,7 +25,7 @@ from app.database import TIMEOUTS, Database, driver_url
 log = structlog.get_logger("ventanilla.queue")
 
 #: Modules of the layers above whose import registers handlers; named, for nothing is imported upwards.
-HANDLERS: Final = ("app.records.jobs",)
+HANDLERS: Final = ("app.records.jobs", "app.delivery.following")
 #: Longest wait for running jobs when the worker is asked to stop.
 STOP_SECONDS: Final = 20.0
 #: From one look for a database that went away to the next.
@@ -42,12 +43,22 @@ class NoTransaction(RuntimeError):  # noqa: N818 - says what is missing
     """A job was to go in outside a transaction: it would vanish with the connection's return to its pool."""
 
 
-def defer(session: Session, task: procrastinate.tasks.Task[..., Any, ...], **arguments: Any) -> int:
-    """Put a job in, in the session's transaction; returns its number. Raises NoTransaction."""
+def defer(
+    session: Session,
+    task: procrastinate.tasks.Task[..., Any, ...],
+    *,
+    after: timedelta | None = None,
+    **arguments: Any,
+) -> int:
+    """Put a job in, in the session's transaction, to be done at once or `after` a while; returns its number.
+
+    Raises NoTransaction.
+    """
     driver = session.connection().connection.driver_connection if session.in_transaction() else None
     if not isinstance(driver, psycopg.Connection) or driver.info.transaction_status != TransactionStatus.INTRANS:
         raise NoTransaction(task.name)
-    return task.configure(connection=driver).defer(**arguments)
+    due = datetime.now(UTC) + after if after else None
+    return task.configure(connection=driver, schedule_at=due).defer(**arguments)
 
 
 def database(context: procrastinate.JobContext) -> Database:
@@ -55,17 +66,20 @@ def database(context: procrastinate.JobContext) -> Database:
     return cast("Database", context.additional_context[DATABASE])
 
 
-def run_worker(url: SecretStr, db: Database) -> None:
-    """Work until SIGTERM or SIGINT, which let running jobs end. `url` is the database's as `ventanilla_worker`."""
+def run_worker(url: SecretStr, db: Database, **given: Any) -> None:
+    """Work until SIGTERM or SIGINT, which let running jobs end. `url` is the database's as `ventanilla_worker`.
+
+    Handlers find what is `given` under its name in their context.
+    """
     told: list[int] = []
     for number in STOPPING:  # until there is a loop that can be told
         signal.signal(number, lambda number, _: told.append(number))
     with suppress(asyncio.CancelledError):
-        asyncio.run(_work_until_told(url, db, told))
+        asyncio.run(_work_until_told(url, db, told, given))
 
 
-async def _work_until_told(url: SecretStr, db: Database, told: list[int]) -> None:
-    working = asyncio.ensure_future(work(url, db))
+async def _work_until_told(url: SecretStr, db: Database, told: list[int], given: Mapping[str, Any]) -> None:
+    working = asyncio.ensure_future(work(url, db, **given))
     for number in STOPPING:
         asyncio.get_running_loop().add_signal_handler(number, working.cancel)
     if told:
@@ -73,13 +87,13 @@ async def _work_until_told(url: SecretStr, db: Database, told: list[int]) -> Non
     await working
 
 
-async def work(url: SecretStr, db: Database) -> None:
+async def work(url: SecretStr, db: Database, **given: Any) -> None:
     """Work until cancelled, which lets running jobs end. A database that goes away is waited for."""
     task = asyncio.current_task()
     while True:
         cause = "stopped"  # which it does, without a word, when the connection that listens is cut
         try:
-            await _work(url, db)
+            await _work(url, {**given, DATABASE: db})
         except procrastinate.exceptions.ConnectorException as exc:
             if not isinstance(exc.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
                 raise  # waiting changes nothing about a wrong role
@@ -90,11 +104,11 @@ async def work(url: SecretStr, db: Database) -> None:
         await asyncio.sleep(AGAIN_SECONDS)
 
 
-async def _work(url: SecretStr, db: Database) -> None:
+async def _work(url: SecretStr, given: dict[str, Any]) -> None:
     async with worker_app(url) as app:
         await app.run_worker_async(
             name="ventanilla",
-            additional_context={DATABASE: db},
+            additional_context=given,
             delete_jobs="successful",
             shutdown_graceful_timeout=STOP_SECONDS,
             install_signal_handlers=False,

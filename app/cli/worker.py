@@ -1,4 +1,4 @@
-"""`flask worker`: takes jobs from the queue, and ends what dead processes left."""
+"""`flask worker`: takes jobs from the queue: ends what dead processes left, and follows what was delivered."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from flask.cli import with_appcontext
 
 from app import queue
 from app.database import Database
+from app.delivery import Deliverer
+from app.delivery.following import DELIVERER
 from app.records.processes import Heartbeat
 from app.services import services
 
@@ -24,9 +26,12 @@ def worker() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the queue takes them, for an end in good order
     database = Database(url, pool=4)
     heartbeat = Heartbeat(database, "worker")
+    parts = services()
+    deliverer = Deliverer(database, parts.vault, parts.settings, parts.clock, heartbeat.id)
     heartbeat.start()
     try:
-        queue.run_worker(url, database)
+        queue.run_worker(url, database, **{DELIVERER: deliverer})
     finally:
+        deliverer.close()
         heartbeat.stop()
         database.dispose()

@@ -1,11 +1,12 @@
-"""What is written of one hand-in: short transactions at the mark and after, and none while bytes flow."""
+"""What is written of one hand-in: short transactions before, at the mark and after, and none while bytes flow."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 from uuid import UUID
 
 import structlog
@@ -14,34 +15,47 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from app.checks import Rejected
 from app.database import Database
 from app.delivery.origin import Origin
 from app.delivery.outcome import Consequence
-from app.intake import Collected
+from app.delivery.settling import end_attempt, pause, settle, shown_message, tell_of_empty_record
+from app.errors import Refusal
+from app.intake import Arriving, CollectedFile
 from app.providers.base import Ending, Outcome
 from app.providers.operation import Mode, Operation
-from app.records import attempts, audit, uploads
-from app.records.attempts import AttemptLost
+from app.providers.wire import FilePart
+from app.records import attempts, uploads
 from app.records.models import Attempt, Upload
-from app.records.states import IllegalTransition, State
-from app.tenants import connections, links
-from app.tenants.models import Connection
+from app.records.states import State
+from app.tenants import links
 
 log = structlog.get_logger("ventanilla.delivery")
 
-#: Why a connection is paused.
-REFUSED: Final = "credential-refused"
-#: Problems whose cause is the operator's to read, not the customer's.
-INTERNAL: Final = frozenset({"settings-wrong", "plan-not-allowed", "provider-error", "internal"})
 #: How a database that may be back in a moment shows: it does not answer, or has no connection left for us.
 AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)
 #: Waits before an outcome is written again that the database did not take: it may be starting anew, or elsewhere.
 PATIENCE: Final = (0.2, 1.0, 3.0, 6.0)
 
 
+@dataclass(slots=True, kw_only=True)
+class Contents:
+    """What is known of the files of a hand-in; of one that is on its way, more and more."""
+
+    parts: Sequence[Mapping[str, Any]] = ()
+    #: What the checks read.
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, parts: Iterable[FilePart | CollectedFile | Arriving], facts: Mapping[str, Any] | None = None) -> Self:
+        return cls(parts=[_part(one) for one in parts], facts=facts or {})
+
+
 class Journal:
-    """The record of one hand-in. Nothing is in the database before its mark, or before its end where it has none."""
+    """The record of one hand-in. Nothing is in the database before `begin` or `mark`, or its end where it has neither.
+
+    What is whole before its first byte leaves is only marked, which writes all that there is in one transaction; what
+    is not, begins before that byte.
+    """
 
     def __init__(
         self,
@@ -52,44 +66,58 @@ class Journal:
         origin: Origin,
         operation: Operation,
         mode: Mode,
-        collected: Collected,
     ) -> None:
         self.id = uuid7()
         self.token, self._token_hash = uploads.new_outcome_token(origin.outcome_token)
-        #: What the checks read.
-        self.facts: Mapping[str, Any] = {}
+        self.contents = Contents()
         self._database = database
         self._clock = clock
         self._process_id = process_id
         self._origin = origin
         self._operation = operation
         self._mode = mode
-        self._marked = False
-        self._parts = [
-            {"name": one.name, "filename": _printable(one.filename), "size": len(one.content), "sha256": one.sha256}
-            for one in collected.files.values()
-        ]
+        self._attempt: Attempt | None = None
+        #: What the mark remembered.
+        self.baseline: Mapping[str, Any] = {}
 
-    def reject(self, rejected: Rejected) -> None:
-        """Write down what a check refused."""
+    @property
+    def begun(self) -> bool:
+        """Whether there is a record that somebody could find in the middle."""
+        return self._attempt is not None
+
+    def begin(self) -> None:
+        """Commit row and attempt, and count the link's use; raises LinkClosed, and then nothing may leave."""
         with self._database.transaction(self._organization_id) as session:
-            self._begin(session, State.REJECTED, problem=rejected.slug, params=rejected.params)
+            attempt = self._start(session, self._clock())
+        self._attempt = attempt
 
     def mark(self, baseline: Mapping[str, Any]) -> None:
-        """Commit row, attempt and mark, and count the link's use; raises LinkClosed, and then nothing may leave."""
+        """Commit the mark, with what is known of the files now; of what has not begun, all that `begin` does too."""
         now = self._clock()
         with self._database.transaction(self._organization_id) as session:
-            if self._origin.link is not None:
-                links.reserve(session, self._origin.link, now)
-            upload = self._begin(session, State.DELIVERING)
-            attempt = attempts.start(session, upload, process_id=self._process_id, now=now)
-            attempts.mark(session, attempt, baseline=baseline, now=now)
-        self._marked = True
+            if self._attempt is None:
+                attempt = self._start(session, now, marked=True, baseline=baseline)
+            else:
+                attempt = attempts.mark(session, self._attempt, baseline=baseline, now=now)
+                uploads.learn(session, self.id, parts=self.contents.parts, facts=self.contents.facts)
+        self._attempt, self.baseline = attempt, baseline
+
+    def refuse(self, refusal: Refusal, effect: Consequence, taken_back: Outcome | None = None) -> None:
+        """Write down what was refused, here or on its way, and give its record's id to the refusal."""
+        outcome = Outcome(
+            ending=Ending.REJECTED,
+            problem=refusal.slug,
+            params=refusal.params,
+            empty_record=taken_back.empty_record if taken_back else None,
+        )
+        self.end(outcome, effect)
+        refusal.upload_id = self.id
 
     def end(self, outcome: Outcome, effect: Consequence) -> State:
         """Write the outcome down, and what follows from it; the state in which that leaves the upload.
 
-        A marked one that the database does not take is left as it is: the sweeper finds it, and its page tells.
+        One that was begun and that the database does not take is left as it is: the sweeper finds it, and its page
+        tells.
         """
         for wait in PATIENCE:
             try:
@@ -99,41 +127,55 @@ class Journal:
         try:
             return self._end(outcome, effect)
         except AWAY as exc:
-            if not self._marked:
+            if not self.begun:
                 raise
             told = {"upload": str(self.id), "outcome": outcome.ending.value, "cause": type(exc).__name__}
             log.error("outcome could not be written down", **told)  # noqa: TRY400
             return State.DELIVERING
 
     def _end(self, outcome: Outcome, effect: Consequence) -> State:
+        now = self._clock()
         with self._database.transaction(self._organization_id) as session:
-            upload = session.get(Upload, self.id)
-            if upload is None:
-                self._end_unmarked(session, outcome, effect)
-                state = effect.state
+            self._attempt = self._attempt or attempts.last(session, self.id)  # a commit's answer may have been lost
+            if self._attempt is None:
+                upload, state = self._end_unbegun(session, outcome, effect, now), effect.state
             else:
-                state = settle(session, upload, outcome, effect, actor=self._origin.actor, now=self._clock())
+                upload = uploads.lock(session, self.id)
+                state = settle(session, upload, self._attempt, outcome, effect, actor=self._origin.actor, now=now)
+            tell_of_empty_record(session, upload, outcome, now)
             if effect.pauses:
-                pause(session, self._origin.connection, outcome, self._clock())
+                pause(session, self._origin.connection, outcome, now)
         return state
 
     @property
     def _organization_id(self) -> UUID:
         return self._origin.organization.id
 
-    def _end_unmarked(self, session: Session, outcome: Outcome, effect: Consequence) -> None:
-        """Nothing of the file had left: row, attempt and outcome in one."""
-        upload = self._begin(
+    def _end_unbegun(self, session: Session, outcome: Outcome, effect: Consequence, now: datetime) -> Upload:
+        """Nothing of the file had left: row and outcome in one, with an attempt where the provider was asked."""
+        upload = self._row(
             session,
             effect.state,
+            now,
             problem=outcome.problem,
             params=outcome.params,
             provider_message=shown_message(outcome),
         )
-        attempt = attempts.start(session, upload, process_id=self._process_id, now=self._clock())
-        _end_attempt(session, attempt, outcome, self._clock())
+        if not effect.ours:
+            attempt = attempts.first(session, upload, now=now)
+            session.flush()
+            end_attempt(session, attempt, outcome, now)
+        return upload
 
-    def _begin(self, session: Session, state: State, **told: Any) -> Upload:
+    def _start(
+        self, session: Session, now: datetime, *, marked: bool = False, baseline: Mapping[str, Any] | None = None
+    ) -> Attempt:
+        if self._origin.link is not None:
+            links.reserve(session, self._origin.link, now)
+        upload = self._row(session, State.DELIVERING, now)
+        return attempts.first(session, upload, now=now, marked=marked, baseline=baseline)
+
+    def _row(self, session: Session, state: State, now: datetime, **told: Any) -> Upload:
         origin = self._origin
         return uploads.begin(
             session,
@@ -145,12 +187,14 @@ class Journal:
             state=state,
             process_id=self._process_id,
             actor=origin.actor,
-            now=self._clock(),
+            now=now,
             form_id=origin.form_id,
             link_id=origin.link.id if origin.link else None,
             api_token_id=origin.api_token_id,
-            parts=self._parts,
-            facts=self.facts,
+            parts=self.contents.parts,
+            facts=self.contents.facts,
+            external_id=origin.external_id,
+            caller_metadata=origin.metadata,
             notice_version=origin.notice_version,
             locale=origin.locale,
             outcome_hash=self._token_hash,
@@ -158,69 +202,13 @@ class Journal:
         )
 
 
-def settle(
-    session: Session, upload: Upload, outcome: Outcome, effect: Consequence, *, actor: str, now: datetime
-) -> State:
-    """End an upload's last attempt and move the upload on; what somebody else found out meanwhile stands."""
-    try:
-        with session.begin_nested():
-            _end_attempt(session, attempts.listing(session, upload.id)[-1], outcome, now)
-            if session.get_one(Upload, upload.id, with_for_update=True, populate_existing=True).state != effect.state:
-                uploads.move(
-                    session,
-                    upload,
-                    effect.state,
-                    actor=actor,
-                    now=now,
-                    problem=outcome.problem,
-                    params=outcome.params,
-                    provider_message=shown_message(outcome),
-                    reference=outcome.reference,
-                    provider_status=outcome.provider_status,
-                    facts=outcome.facts,
-                )
-            if upload.link_id is not None and not effect.uses_link:
-                links.release(session, upload.link_id)
-    except (AttemptLost, IllegalTransition) as exc:
-        log.warning("outcome came too late", upload=str(upload.id), outcome=outcome.ending.value, cause=str(exc))
-        return session.get_one(Upload, upload.id, populate_existing=True).state
-    return effect.state
-
-
-def pause(session: Session, connection: Connection, outcome: Outcome, now: datetime) -> None:
-    """Let nothing more be sent with a credential that was refused, and say so where operators look."""
-    if not connections.pause(session, connection, REFUSED, now):
-        return
-    details = {"because": REFUSED, "http_status": outcome.http_status, "code": outcome.code, "message": outcome.message}
-    audit.write(
-        session,
-        organization_id=connection.organization_id,
-        actor=audit.SYSTEM,
-        action="connection.paused",
-        subject=connection,
-        details={name: value for name, value in details.items() if value is not None},
-        now=now,
-    )
-    log.error("connection paused", connection=str(connection.id), provider=connection.provider, code=outcome.code)
-
-
-def shown_message(outcome: Outcome) -> str | None:
-    """The provider's words for the customer: about what was handed in, not about us."""
-    return outcome.message if outcome.ending is Ending.FAILED and outcome.problem not in INTERNAL else None
-
-
-def _end_attempt(session: Session, attempt: Attempt, outcome: Outcome, now: datetime) -> None:
-    attempts.end(
-        session,
-        attempt,
-        outcome=outcome.ending.value,
-        now=now,
-        problem=outcome.problem,
-        http_status=outcome.http_status,
-        code=outcome.code,
-        message=outcome.message,
-        log_id=outcome.log_id,
-    )
+def _part(file: FilePart | CollectedFile | Arriving) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "filename": _printable(file.filename),
+        "size": file.size if not isinstance(file, CollectedFile) else len(file.content),
+        "sha256": None if isinstance(file, Arriving) else file.sha256,
+    }
 
 
 def _printable(filename: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from app.providers.base import Outcome
@@ -22,6 +24,9 @@ class Origin:
     locale: str | None
     notice_version: str | None
     actor: str
+    #: The caller's own name of it, and what else the caller wants to find beside it.
+    external_id: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     #: What the outcome page's address is to end with, known before; the same page sent twice is one hand-in.
     outcome_token: str | None = None
 

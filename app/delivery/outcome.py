@@ -22,7 +22,14 @@ class Consequence:
     pauses: bool = False
     #: The caller is told as by one of our own checks, and may put it right.
     rejects: bool = False
+    #: It ended here, and the provider was not asked or never had a whole request.
+    ours: bool = False
 
+
+#: A check refused it, or how it came.
+REFUSED: Final = Consequence(state=State.REJECTED, rejects=True, ours=True)
+#: Its sender left, or let us wait for too long.
+CANCELLED: Final = Consequence(state=State.CANCELLED, ours=True)
 
 #: Without a spool: one attempt, and the caller waits for it.
 AT_ONCE: Final[Mapping[Ending, Consequence]] = {

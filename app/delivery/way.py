@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr, ValidationError
 from sqlalchemy.orm import Session
 
 from app.providers import registry
-from app.providers.base import Account, Provider
+from app.providers.base import Account, Ending, Outcome, Provider
 from app.tenants import connections
-from app.tenants.errors import CredentialMissing
-from app.tenants.models import Connection
+from app.tenants.models import Connection, Credential
 from app.tenants.vault import Vault, VaultError
 
 
 class NoWay(RuntimeError):  # noqa: N818 - says what it is
-    """The connection cannot be used as it was set up; the operator's business."""
+    """The connection cannot be used; the operator's business. `outcome` is what that means for a hand-in."""
+
+    def __init__(self, detail: str, outcome: Outcome | None = None) -> None:
+        self.outcome = outcome or Outcome(ending=Ending.FAILED, problem="settings-wrong")
+        super().__init__(detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,8 @@ class Way:
     provider: Provider
     account: Account
     credential: Mapping[str, SecretStr] = field(repr=False)
+    #: The credential as it lies in the vault; of the connection itself, or of the house's that lends it.
+    sealed: Sequence[Credential] = field(repr=False)
 
     @classmethod
     def open(cls, session: Session, vault: Vault, connection: Connection) -> Way:
@@ -36,18 +42,28 @@ class Way:
         try:
             if connection.organization_id is not None:  # a house connection lends its credential and has no settings
                 provider.settings.model_validate(connection.settings)
-            credential = connections.credential(session, vault, connection)
+            sealed = connections.credentials(session, connection)
+            credential = vault.open_all(session, sealed)
         except ValidationError:
             raise NoWay("its settings are not the provider's") from None
-        except (CredentialMissing, VaultError) as exc:
+        except VaultError as exc:
             raise NoWay(f"{type(exc).__name__}: {exc}") from None
+        if not sealed:
+            raise NoWay("it has no credential")
         if (
             missing := {one.name for one in provider.credentials(connection.settings) if one.required}
             - credential.keys()
         ):
             raise NoWay(f"its credential lacks {', '.join(sorted(missing))}")
         account = Account(environment=connection.environment.value, settings=connection.settings)
-        return cls(connection=connection, provider=provider, account=account, credential=credential)
+        return cls(connection=connection, provider=provider, account=account, credential=credential, sealed=sealed)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What tells one credential at the provider from another, and says nothing about it."""
+        prints = sorted(f"{one.field}={one.fingerprint}" for one in self.sealed)
+        told = [self.connection.provider, self.account.environment, *prints]
+        return hashlib.sha256("|".join(told).encode()).digest()
 
     @property
     def headers(self) -> Mapping[str, str]:

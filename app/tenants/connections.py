@@ -84,6 +84,18 @@ def set_credential(session: Session, vault: Vault, connection: Connection, crede
         )
 
 
+def renew(session: Session, vault: Vault, sealed: Sequence[Credential], new: Mapping[str, SecretStr]) -> bool:
+    """Put what a provider gave anew in the place of what was `sealed`; False if somebody changed that meanwhile."""
+    wanted = select(Credential).where(Credential.id.in_([one.id for one in sealed])).order_by(Credential.field)
+    current = session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).all()
+    if [(one.id, one.fingerprint) for one in current] != [(one.id, one.fingerprint) for one in sealed]:
+        return False
+    for one in current:
+        if one.field in new:
+            vault.reseal(session, one, new[one.field])
+    return True
+
+
 def credential(session: Session, vault: Vault, connection: Connection) -> dict[str, SecretStr]:
     """Open the connection's credential, or the one that it borrows; raises CredentialMissing."""
     rows = credentials(session, connection)

@@ -11,7 +11,10 @@ import json
 import os
 import stat
 import tempfile
+from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -28,6 +31,8 @@ from app.tenants.models import Credential, DataKey
 #: A shorter secret would be told too much of by its last four characters.
 LEAST_LENGTH_SHOWN: Final = 16
 PRINT_BYTES: Final = 8
+#: Data keys that a process keeps open.
+MOST_OPEN: Final = 1_000
 
 aead.register()
 prf.register()
@@ -42,6 +47,8 @@ class Vault:
 
     def __init__(self, master: aead.Aead, *, demo: bool) -> None:
         self._master = master
+        self._opened: OrderedDict[bytes, aead.Aead] = OrderedDict()
+        self._opening = Lock()
         #: The keyset is one that `make run` made: nothing of production may stand on it.
         self.demo = demo
 
@@ -70,18 +77,40 @@ class Vault:
             field=field,
             ciphertext=self._cipher(key).encrypt(plain.encode(), _place(organization_id, connection_id, field)),
             fingerprint=fingerprint.hex(),
-            last_four=plain[-4:] if len(plain) >= LEAST_LENGTH_SHOWN else "",
+            last_four=_last_four(plain),
         )
         session.add(credential)
         session.flush()
         return credential
 
+    def reseal(self, session: Session, credential: Credential, secret: SecretStr) -> None:
+        """Put another secret in the place of one that is kept."""
+        key = self._key_of(session, credential)
+        plain = secret.get_secret_value()
+        where = _place(credential.organization_id, credential.connection_id, credential.field)
+        credential.ciphertext = self._cipher(key).encrypt(plain.encode(), where)
+        credential.fingerprint = self._prints(key).primary().compute(plain.encode(), PRINT_BYTES).hex()
+        credential.last_four = _last_four(plain)
+
     def open(self, session: Session, credential: Credential) -> SecretStr:
         """Decrypt a secret; raises VaultError."""
-        where = credential.organization_id, credential.connection_id, credential.field
+        return self._open(self._key_of(session, credential), credential)
+
+    def open_all(self, session: Session, sealed: Sequence[Credential]) -> dict[str, SecretStr]:
+        """Decrypt a connection's secrets, which have one owner, by their fields; raises VaultError."""
+        if not sealed:
+            return {}
+        key = self._key_of(session, sealed[0])
+        return {one.field: self._open(key, one) for one in sealed}
+
+    def _key_of(self, session: Session, credential: Credential) -> DataKey:
         key = self._data_key(session, credential.organization_id)
         if key is None:
             raise VaultError(f"There is no data key of {_owner(credential.organization_id)}.")
+        return key
+
+    def _open(self, key: DataKey, credential: Credential) -> SecretStr:
+        where = credential.organization_id, credential.connection_id, credential.field
         try:
             return SecretStr(self._cipher(key).decrypt(credential.ciphertext, _place(*where)).decode())
         except tink.TinkError:
@@ -131,7 +160,19 @@ class Vault:
             ) from None
 
     def _cipher(self, key: DataKey) -> aead.Aead:
-        return self._unwrap(key.wrapped, key.organization_id, "cipher").primitive(aead.Aead)
+        """What a data key encrypts with; those used last are kept open, each for the row that it was opened from."""
+        row = _key_place(key.organization_id, "cipher") + key.wrapped
+        with self._opening:
+            cipher = self._opened.pop(row, None)
+            if cipher is not None:
+                self._opened[row] = cipher
+                return cipher
+        cipher = self._unwrap(key.wrapped, key.organization_id, "cipher").primitive(aead.Aead)
+        with self._opening:
+            self._opened[row] = cipher
+            if len(self._opened) > MOST_OPEN:
+                self._opened.popitem(last=False)
+        return cipher
 
     def _prints(self, key: DataKey) -> prf.PrfSet:
         return self._unwrap(key.wrapped_prints, key.organization_id, "prints").primitive(prf.PrfSet)
@@ -159,6 +200,10 @@ def _read_private(path: Path) -> bytes:
         if mode & 0o077:
             raise _wrong(f"{path} can be read by others (mode {mode:04o}); run: chmod 600 {path}")
         return file.read()
+
+
+def _last_four(plain: str) -> str:
+    return plain[-4:] if len(plain) >= LEAST_LENGTH_SHOWN else ""
 
 
 def _wrong(text: str) -> ConfigurationError:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app import checks
 from app.checks import Rejected
-from app.delivery import ConnectionPaused, deliverer, journal
+from app.delivery import ConnectionPaused, journal, looking, settling
 from app.delivery.engine import Engine
 from app.delivery.journal import Journal
 from app.intake import Collected
@@ -196,8 +196,8 @@ def test_two_that_find_the_credential_refused_say_so_once(tenant: Tenant) -> Non
     tenant.fault(method="GET", times=2, **code(401, "api_key_invalid"))
     first = tenant.deliverer()
     with tenant.database.transaction(tenant.organization.id) as session:
-        journal.pause(session, tenant.connection, Outcome(ending=Ending.CREDENTIAL), tenant.clock())
-        journal.pause(session, tenant.connection, Outcome(ending=Ending.CREDENTIAL), tenant.clock())
+        settling.pause(session, tenant.connection, Outcome(ending=Ending.CREDENTIAL), tenant.clock())
+        settling.pause(session, tenant.connection, Outcome(ending=Ending.CREDENTIAL), tenant.clock())
     with pytest.raises(ConnectionPaused):
         tenant.hand_in(deliverer=first)
     assert len(tenant.audit(tenant.connection)) == 1
@@ -590,7 +590,7 @@ def test_not_there_after_a_while_is_a_failure(tenant: Tenant) -> None:
     link = tenant.link()
     upload_id = unknown(tenant, link)
     assert tenant.uses(link) == 1
-    tenant.clock.ahead = deliverer.SETTLED
+    tenant.clock.ahead = looking.SETTLED
     assert check(tenant, upload_id).state == "failed"
     assert tenant.upload(upload_id).problem == "provider-error"
     assert tenant.uses(link) == 0
@@ -599,13 +599,13 @@ def test_not_there_after_a_while_is_a_failure(tenant: Tenant) -> None:
 def test_another_certificate_there_settles_nothing(tenant: Tenant) -> None:
     upload_id = unknown(tenant)
     tenant.holds(number="30001000000500003499")
-    tenant.clock.ahead = deliverer.SETTLED
+    tenant.clock.ahead = looking.SETTLED
     assert check(tenant, upload_id).state == "unknown"
 
 
 def test_an_answer_that_says_nothing_leaves_it_unknown(tenant: Tenant) -> None:
     upload_id = unknown(tenant)
-    tenant.clock.ahead = deliverer.SETTLED
+    tenant.clock.ahead = looking.SETTLED
     tenant.fault("status", "GET", status=404)
     assert check(tenant, upload_id).state == "unknown"
 

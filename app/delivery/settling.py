@@ -1,0 +1,117 @@
+"""What follows from how an attempt ended: the record's own end, the link's use, the connection's pause."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import structlog
+from sqlalchemy.orm import Session
+
+from app.delivery import following
+from app.delivery.outcome import Consequence
+from app.providers.base import Ending, Outcome
+from app.records import attempts, audit, states, uploads
+from app.records.attempts import AttemptLost
+from app.records.models import Attempt, Upload
+from app.records.states import IllegalTransition, State
+from app.tenants import connections, links
+from app.tenants.models import Connection
+
+log = structlog.get_logger("ventanilla.delivery")
+
+#: Why a connection is paused.
+REFUSED: Final = "credential-refused"
+#: Problems whose cause is the operator's to read, not the customer's.
+INTERNAL: Final = frozenset({"settings-wrong", "plan-not-allowed", "provider-error", "internal"})
+
+
+def settle(
+    session: Session,
+    locked: Upload,
+    attempt: Attempt,
+    outcome: Outcome,
+    effect: Consequence,
+    *,
+    actor: str,
+    now: datetime,
+) -> State:
+    """End an upload's last attempt and move the upload on; what somebody else found out meanwhile stands.
+
+    `locked` is the upload as this transaction has locked it.
+    """
+    try:
+        if locked.state is not effect.state:
+            states.check(locked.state, effect.state)
+        end_attempt(session, attempt, outcome, now)
+    except (AttemptLost, IllegalTransition) as exc:
+        log.warning("outcome came too late", upload=str(locked.id), outcome=outcome.ending.value, cause=str(exc))
+        return locked.state
+    if locked.state is not effect.state:
+        uploads.change(
+            session,
+            locked,
+            effect.state,
+            actor=actor,
+            now=now,
+            problem=outcome.problem,
+            params=outcome.params,
+            provider_message=shown_message(outcome),
+            reference=outcome.reference,
+            provider_status=outcome.provider_status,
+            facts=outcome.facts,
+        )
+        following.begin(session, locked)
+    if locked.link_id is not None and not effect.uses_link:
+        links.release(session, locked.link_id)
+    return effect.state
+
+
+def pause(session: Session, connection: Connection, outcome: Outcome, now: datetime) -> None:
+    """Let nothing more be sent with a credential that was refused, and say so where operators look."""
+    if not connections.pause(session, connection, REFUSED, now):
+        return
+    details = {"because": REFUSED, "http_status": outcome.http_status, "code": outcome.code, "message": outcome.message}
+    audit.write(
+        session,
+        organization_id=connection.organization_id,
+        actor=audit.SYSTEM,
+        action="connection.paused",
+        subject=connection,
+        details={name: value for name, value in details.items() if value is not None},
+        now=now,
+    )
+    log.error("connection paused", connection=str(connection.id), provider=connection.provider, code=outcome.code)
+
+
+def shown_message(outcome: Outcome) -> str | None:
+    """The provider's words for the customer: about what was handed in, not about us."""
+    return outcome.message if outcome.ending is Ending.FAILED and outcome.problem not in INTERNAL else None
+
+
+def end_attempt(session: Session, attempt: Attempt, outcome: Outcome, now: datetime) -> None:
+    attempts.end(
+        session,
+        attempt,
+        outcome=outcome.ending.value,
+        now=now,
+        problem=outcome.problem,
+        http_status=outcome.http_status,
+        code=outcome.code,
+        message=outcome.message,
+        log_id=outcome.log_id,
+    )
+
+
+def tell_of_empty_record(session: Session, upload: Upload, outcome: Outcome, now: datetime) -> None:
+    """Say what became of what was made at the provider for a file that never came."""
+    if outcome.empty_record is None:
+        return
+    audit.write(
+        session,
+        organization_id=upload.organization_id,
+        actor=audit.SYSTEM,
+        action=f"upload.empty_record_{outcome.empty_record}",
+        subject=upload,
+        now=now,
+    )
