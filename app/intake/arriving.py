@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from app.intake.body import Body
-from app.intake.errors import FieldsAfterFile, Malformed
+from app.intake.errors import FieldsAfterFile, Truncated
 from app.intake.multipart import Event, PartEnd, PartStart
 from app.intake.part_header import PartHeader
 
@@ -23,7 +23,7 @@ class Arriving:
 
     Its size is what is left of the Content-Length, less the closing delimiter and the line break behind it. A small
     file is read whole by whoever first asks for its size, and counted: the line break may be missing. A large one
-    without it is Malformed, and raised before the byte that is one too many.
+    without it is Truncated, which is raised before the byte that is one too many.
     """
 
     def __init__(self, header: PartHeader, events: Iterator[Event], body: Body, size: int) -> None:
@@ -64,7 +64,7 @@ class Arriving:
         while block := self._ahead.popleft() if self._ahead else self._read():
             left -= len(block)
             if left < 0:
-                raise Malformed
+                raise Truncated
             yield block
 
     def _gather(self) -> None:

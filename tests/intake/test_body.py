@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from types import SimpleNamespace
@@ -296,3 +297,51 @@ def test_any_cut_between_buffer_socket_body_and_next_request(
         while block := made.ours.recv(1000):
             rest += block
         assert rest == sent[length:]
+
+
+# A client that leaves
+
+
+def test_a_client_that_leaves_early_has_forsaken_its_body(wire: Any) -> None:
+    made = wire(8, b"he")
+    made.client.sendall(b"llo")
+    body = made.body()
+    body.block()
+    made.client.shutdown(socket.SHUT_WR)
+    assert body.forsaken()
+
+
+def test_one_that_has_sent_all_has_not_whether_or_not_it_was_read(wire: Any) -> None:
+    made = wire(8, b"he")
+    made.client.sendall(b"llo th")
+    body = made.body()
+    body.block()
+    made.client.shutdown(socket.SHUT_WR)
+    assert not body.forsaken()
+    assert body.block() == b"llo th"
+    assert not body.forsaken()
+
+
+def test_over_tls_what_is_decrypted_already_counts_too() -> None:
+    class Secure(ssl.SSLSocket):
+        decrypted = 0
+
+        def pending(self) -> int:
+            return self.decrypted
+
+    ours, client = socket.socketpair()
+    secure = Secure.__new__(Secure)
+    socket.socket.__init__(secure, fileno=ours.detach())
+    with closing(client), closing(secure):
+        body = Body({"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "100000", "gunicorn.socket": secure}, PATIENT)
+        assert body.forsaken()
+        secure.decrypted = 100_000 - SMALLEST_BLOCK
+        assert not body.forsaken()
+
+
+@pytest.mark.parametrize("length", [None, 5])
+def test_who_cannot_be_asked_is_there(wire: Any, length: int | None) -> None:
+    made = wire(length)
+    if length:
+        del made.environ["gunicorn.socket"]
+    assert not made.body().forsaken()
