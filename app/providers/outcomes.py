@@ -57,7 +57,7 @@ def by_status(
         code=code,
         message=message,
         log_id=log_id,
-        retry_after=retry_after(reply, reset),
+        retry_after=retry_after(reply, reset if reply.status == 429 else None),
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from app.providers.base import Provider
+from app.providers.codat import Codat
 from app.providers.facturapi import Facturapi
 from app.providers.formkiq import Formkiq
 from app.providers.operation import Mode, Operation
 
-PROVIDERS: Final[dict[str, Provider]] = {one.slug: one for one in (Facturapi(), Formkiq())}
+PROVIDERS: Final[dict[str, Provider]] = {one.slug: one for one in (Facturapi(), Formkiq(), Codat())}
 OPERATIONS: Final = {operation.slug: operation for one in PROVIDERS.values() for operation in one.operations}
 
 

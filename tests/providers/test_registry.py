@@ -22,6 +22,7 @@ def test_what_is_registered() -> None:
         "facturapi/fiel",
         "facturapi/logo",
         "formkiq/document",
+        "codat/file",
     ]
     assert [one.name for one in registry.operations(Mode.DIRECT)] == ["certificate", "fiel"]
     assert registry.operations(Mode.DURABLE) == ()
