@@ -24,11 +24,11 @@ class Budget:
     def held(self) -> int:
         return self._held
 
-    def hold(self, size: int, *, field: str | None = None) -> Held:
+    def hold(self, size: int) -> Held:
         """Take room for so many bytes; raises Busy where there is none."""
         with self._lock:
             if self._held + size > self.limit:
-                raise Busy(field=field)
+                raise Busy
             self._held += size
         return Held(self, size)
 

@@ -28,6 +28,8 @@ SIGNATURES: Final[Mapping[bytes, Family]] = {
 #: Those that begin as they like, and are told by what they hold.
 TEXTS: Final = frozenset({Family.TEXT, Family.JSON, Family.XML})
 
+#: A newer office file that has a password is kept in an older one, under this name.
+_PROTECTED_OFFICE: Final = "EncryptedPackage".encode("utf-16-le")
 _BYTE_ORDER_MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 #: Where a program for Windows says how far its second header is.
 _PE_POINTER: Final = 0x3C
@@ -44,6 +46,11 @@ _PROGRAMS: Final = (
     b"#!",
     # A shortcut of Windows.
     b"L\0\0\0\x01\x14\x02\0",
+)
+#: Archives that are not looked into: RAR, 7z, cabinet, xz, zstd, gzip, bzip2; tar says so later.
+_OPAQUE: Final = re.compile(
+    rb"Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|MSCF\0|\xfd7zXZ\0|\x28\xb5\x2f\xfd|\x1f\x8b\x08|BZh[1-9]1AY&SY|.{257}ustar",
+    re.DOTALL,
 )
 #: Also behind comments and declarations, which are never gone back over.
 _PAGE: Final = re.compile(
@@ -75,11 +82,18 @@ def is_program(head: bytes) -> bool:
     return head.startswith(_PROGRAMS)
 
 
+def is_opaque(head: bytes) -> bool:
+    """Whether it is an archive that cannot be looked into."""
+    return _OPAQUE.match(head) is not None
+
+
 def refuse_other_content(type_: Type, head: bytes) -> None:
     """Name and content have to agree; raises Unfit that says what it is, where that is known."""
     found = family(head)
     if found is type_.family or (found is None and type_.family in TEXTS):
         return
+    if found is Family.OLE and _PROTECTED_OFFICE in head:
+        raise Unfit("protected-file")
     guess = _guess(head)
     if guess:
         raise Unfit("other-content", kind=type_.words, found=guess)

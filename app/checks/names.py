@@ -56,6 +56,11 @@ def refuse_second_endings(name: str) -> None:
             raise Unfit("double-ending", ending=f".{inner.strip()}")
 
 
+def runs(path: str) -> bool:
+    """Whether a file in an archive is called like something that runs."""
+    return ending(path.rpartition("/")[2])[1:] in _RUNNING
+
+
 def _split(name: str) -> tuple[str, str]:
     stem, dot, last = name.rpartition(".")
     return (stem, dot + last) if dot and stem and len(last) <= _MOST_ENDING else (name, "")

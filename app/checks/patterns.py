@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 from app.checks.errors import Unfit
 
@@ -35,3 +36,31 @@ class Viruses:
     def feed(self, block: bytes) -> None:
         if self._pattern.passes(block):
             raise Unfit("virus")
+
+
+class HiddenArchive:
+    """Refuses a file of another kind that is a ZIP too: those are read from their end, whatever stands before it.
+
+    Only as much of a file's end is held as a ZIP's own end can be long.
+    """
+
+    _MOST_BYTES: ClassVar = 22 + 0xFFFF
+    _SIGNATURE: ClassVar = b"PK\x05\x06"
+
+    def __init__(self, size: int) -> None:
+        self._skip = max(0, size - self._MOST_BYTES)
+        self._end = bytearray()
+
+    def feed(self, block: bytes) -> None:
+        if len(block) > self._skip:
+            self._end += block[self._skip :] if self._skip else block
+        self._skip = max(0, self._skip - len(block))
+
+    def finish(self) -> Mapping[str, Any]:
+        at = self._end.find(self._SIGNATURE)
+        while at >= 0:
+            # What the comment's length says is left is left.
+            if at + 22 + int.from_bytes(self._end[at + 20 : at + 22], "little") == len(self._end):
+                raise Unfit("ambiguous-archive")
+            at = self._end.find(self._SIGNATURE, at + 1)
+        return {}

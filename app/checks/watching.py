@@ -6,25 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from app.checks import content, names, policy, types
+from app.checks import content, contents, names, policy, types
 from app.checks.budget import INSPECTIONS, Budget
-from app.checks.errors import Rejected, Unfit
+from app.checks.contents import Content
+from app.checks.errors import Busy, Rejected, Unfit
+from app.checks.image import Picture
 from app.checks.patterns import Viruses
 from app.checks.policy import Policy
 from app.checks.types import TYPES, Type
 from app.providers.operation import Operation, Part
-
-
-class Content(Protocol):
-    """Looks at what a file is made of. Both raise Unfit."""
-
-    def feed(self, block: bytes, /) -> None: ...
-
-    def finish(self) -> Mapping[str, Any]:
-        """What is worth knowing of a file that passed."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +25,7 @@ class _Begun:
 
     content_type: str
     facts: Mapping[str, Any]
-    content: Content | None
+    contents: tuple[Content, ...]
 
 
 class Watch:
@@ -68,7 +60,7 @@ class Watch:
         self._allowed = allowed
         self._budget = budget
         self._viruses = Viruses()
-        self._content: Content | None = None
+        self._contents: tuple[Content, ...] = ()
 
     def begin(self, head: bytes) -> None:
         """Judge all that is known before the first byte leaves; `head` is HEAD_BYTES of the file, or all of it."""
@@ -78,7 +70,7 @@ class Watch:
         with self._verdicts():
             self.filename = names.clean(self._named)
             begun = _BEGINNINGS[self._operation.check](self, head)
-        self.content_type, self._content = begun.content_type, begun.content
+        self.content_type, self._contents = begun.content_type, begun.contents
         self.facts = {self._part.name: begun.facts}
 
     def feed(self, block: bytes | memoryview) -> None:
@@ -86,15 +78,17 @@ class Watch:
         whole = block if isinstance(block, bytes) else bytes(block)
         with self._verdicts():
             self._viruses.feed(whole)
-            if self._content:
-                self._content.feed(whole)
+            for looking in self._contents:
+                looking.feed(whole)
 
     def finish(self) -> Mapping[str, Any]:
         """Judge the file as a whole; gives its facts."""
+        facts = dict(self.facts[self._part.name])
         with self._verdicts():
-            found = self._content.finish() if self._content else {}
-        self._content = None
-        self.facts = {self._part.name: {**self.facts[self._part.name], **found}}
+            for looking in self._contents:
+                facts |= looking.finish()
+        self._contents = ()
+        self.facts = {self._part.name: facts}
         return self.facts
 
     def _text(self, name: str) -> str:
@@ -106,9 +100,13 @@ class Watch:
         try:
             yield
         except Unfit as verdict:
-            self._content = None
+            self._contents = ()
             status = _STATUS.get(verdict.slug, 422)
             raise Rejected(verdict.slug, field=self._part.name, status=status, **verdict.params) from None
+        except Busy as busy:
+            self._contents = ()
+            busy.field = self._part.name
+            raise
 
     def _begin_document(self, head: bytes) -> _Begun:
         """Name, declared type and content agree on a type that is taken."""
@@ -118,7 +116,8 @@ class Watch:
         if not types.agrees(type_, self._declared):
             raise Unfit("other-declared", declared=types.media_type(self._declared), kind=type_.words)
         content.refuse_other_content(type_, head)
-        return _Begun(content_type=type_.media_type, facts={"type": type_.name}, content=None)
+        looking = contents.of_document(type_, size=self._size, head=head, allowed=self._allowed, budget=self._budget)
+        return _Begun(content_type=type_.media_type, facts={"type": type_.name}, contents=looking)
 
     def _type(self) -> Type:
         """The type that the name says, if it is taken."""
@@ -136,7 +135,8 @@ class Watch:
         type_ = TYPES.get(family or "")
         if type_ is None or type_.name not in {"png", "jpeg"}:
             raise Unfit("image-unreadable")
-        return _Begun(content_type=type_.media_type, facts={"format": type_.name}, content=None)
+        picture = Picture(type_.name, Unfit("image-unreadable"), extras=False)
+        return _Begun(content_type=type_.media_type, facts={"format": type_.name}, contents=(picture,))
 
 
 #: Problems of the type as such, which HTTP has a status for.
