@@ -5,14 +5,16 @@ from __future__ import annotations
 import click
 from flask import Flask
 
-from app.cli import connections, doctor, forms, ground, organizations, tokens, worker
+from app.cli import connections, doctor, files, forms, ground, organizations, tokens, uploads, worker
 
 #: What works where nothing is set up yet.
 GROUND = (doctor.doctor, ground.db, ground.vault, ground.sandbox)
+assert files.files.name in connections.connection.commands  # noqa: S101 - importing it is what adds its commands
 EVERYTHING = (
     *GROUND,
     organizations.org,
     connections.connection,
+    uploads.upload,
     forms.form,
     forms.link,
     tokens.token,

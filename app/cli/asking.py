@@ -18,20 +18,26 @@ _UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta
 
 def secret(label: str, variable: str | None = None) -> SecretStr:
     """Read a secret from a variable of the environment, from a pipe, or by asking; an argument would be on show."""
+    value = optional_secret(label, variable)
+    if value is None:
+        raise click.ClickException(
+            f"{label}: nothing was given. Type it, pipe it in, or name a variable that holds it."
+        )
+    return value
+
+
+def optional_secret(label: str, variable: str | None = None) -> SecretStr | None:
+    """The same of a secret that may be left out."""
     if variable is not None:
         if variable not in os.environ:
             raise click.ClickException(f"There is no variable {variable} in the environment.")
         value = os.environ[variable]
     elif sys.stdin.isatty():
-        value = click.prompt(label, hide_input=True, err=True)
+        value = click.prompt(label, hide_input=True, err=True, default="", show_default=False)
     else:
         value = sys.stdin.readline()
     value = value.strip("\r\n")
-    if not value:
-        raise click.ClickException(
-            f"{label}: nothing was given. Type it, pipe it in, or name a variable that holds it."
-        )
-    return SecretStr(value)
+    return SecretStr(value) if value else None
 
 
 class Span(click.ParamType[timedelta]):

@@ -9,9 +9,10 @@ from uuid import UUID
 import click
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
+from uuid_utils.compat import uuid7
 
-from app.cli import finding
-from app.cli.asking import Pair, secret, shown, table
+from app.cli import choosing, finding
+from app.cli.asking import Pair, optional_secret, secret, shown, table
 from app.cli.finding import Commands, written
 from app.providers import registry
 from app.providers.base import Provider
@@ -32,6 +33,8 @@ connection = Commands("connection", help="Connections of organizations to provid
 @click.option(
     "--secret-env", type=Pair(), multiple=True, metavar="FIELD=VARIABLE", help="Variable that holds a secret field."
 )
+@click.option("--pick", "picked", multiple=True, metavar="SETTING", help="Choose it from what the provider has.")
+@click.option("--make", "made_anew", type=Pair(), multiple=True, metavar="SETTING=NAME", help="Make it there, new.")
 @click.option("--no-verify", is_flag=True, help="Do not try the credential.")
 def add(
     *,
@@ -42,6 +45,8 @@ def add(
     settings: tuple[tuple[str, str], ...],
     lent_by: str | None,
     secret_env: tuple[tuple[str, str], ...],
+    picked: tuple[str, ...],
+    made_anew: tuple[tuple[str, str], ...],
     no_verify: bool,
 ) -> None:
     """Add a connection; its credential is asked for, read from a pipe, or taken from the environment."""
@@ -49,12 +54,26 @@ def add(
     organization = finding.organization_or_house(org)
     if organization is None and lent_by:
         raise click.UsageError("The house does not borrow from itself.")
-    valid = _settings(adapter, dict(settings), of_house=organization is None)
-    variables = _variables(adapter, valid, secret_env)
+    given: dict[str, Any] = dict(settings)
+    later = {*picked, *dict(made_anew)}
+    if not later:
+        given = _settings(adapter, given, of_house=organization is None)
+    variables = _variables(adapter, given, secret_env)
     if environment == Environment.SANDBOX and services().settings.sandbox_url is None:
         raise click.UsageError("SANDBOX_URL is not set: a connection for the sandbox would lead nowhere.")
     lender = _house_connection(lent_by) if lent_by else None
-    credential = None if lender else _credential(adapter, valid, variables)
+    credential = None if lender else _credential(adapter, given, variables)
+    if later:
+        draft = Connection(
+            id=uuid7(),
+            organization_id=organization,
+            provider=provider,
+            environment=Environment(environment),
+            settings=given,
+        )
+        spoken = credential or _lent(lender)
+        given = choosing.settle(draft, spoken, picked=picked, made=made_anew)
+        given = _settings(adapter, given, of_house=organization is None)
     with services().database.transaction(organization) as session:
         made = connections.add(
             session,
@@ -63,7 +82,7 @@ def add(
             provider=provider,
             name=name or provider,
             environment=Environment(environment),
-            settings=valid,
+            settings=given,
             credential=credential,
             house_connection_id=lender,
         )
@@ -136,9 +155,12 @@ def _verify(tried: Connection) -> None:
         raise click.ClickException(f"The provider does not take it: {verdict.detail}")
     with services().database.transaction(tried.organization_id) as session:
         connections.verified(session, tried, services().clock())
+        session.get_one(Connection, tried.id).credential_ends_at = verdict.ends_at
         if connections.resume(session, tried):
             written(session, tried.organization_id, "connection.resumed", tried)
     click.echo(f"It works: {verdict.detail}")
+    if verdict.ends_at:
+        click.echo(f"It ends by itself on {shown(verdict.ends_at)}, and nothing renews it.")
 
 
 def _print(credential: Credential) -> str:
@@ -156,7 +178,19 @@ def _variables(provider: Provider, settings: Mapping[str, Any], given: tuple[tup
 
 
 def _credential(provider: Provider, settings: Mapping[str, Any], variables: dict[str, str]) -> dict[str, SecretStr]:
-    return {field: secret(f"{provider.title} {field}", variables.get(field)) for field in _fields(provider, settings)}
+    given: dict[str, SecretStr] = {}
+    for field in provider.credentials(settings):
+        ask = secret if field.required else optional_secret
+        label = f"{provider.title} {field.name}" + ("" if field.required else " (may be left empty)")
+        if value := ask(label, variables.get(field.name)):
+            given[field.name] = value
+    return given
+
+
+def _lent(lender: UUID | None) -> Mapping[str, SecretStr]:
+    """The house's credential, for asking with it before there is a connection that borrows it."""
+    with services().database.transaction(None) as session:
+        return connections.credential(session, services().vault, session.get_one(Connection, lender))
 
 
 def _fields(provider: Provider, settings: Mapping[str, Any]) -> list[str]:

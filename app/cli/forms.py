@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import click
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from app.cli import finding
 from app.cli.asking import Span, secret, shown, table
 from app.cli.finding import Commands, written
+from app.cli.form_settings import changed, described, settings_options
 from app.providers import registry
 from app.services import services
 from app.tenants import doors, forms, links
@@ -28,7 +30,18 @@ link = Commands("link", help="Personal ways into a form, which expire, are count
     "--open/--closed", "open_", default=None, help="Take hand-ins at once; without it, as the operation says."
 )
 @click.option("--link-only", is_flag=True, help="Only personal links lead in.")
-def add_form(*, org: str, connection: str, operation: str, open_: bool | None, link_only: bool) -> None:
+@click.option("--attended", is_flag=True, help="Somebody renews the credential whenever it ends.")
+@settings_options
+def add_form(
+    *,
+    org: str,
+    connection: str,
+    operation: str,
+    open_: bool | None,
+    link_only: bool,
+    attended: bool,
+    **changes: Any,
+) -> None:
     """Publish a form for OPERATION, such as facturapi/certificate."""
     organization = finding.organization(org)
     with services().database.transaction(organization) as session:
@@ -36,6 +49,11 @@ def add_form(*, org: str, connection: str, operation: str, open_: bool | None, l
         known = {one.slug: one for one in registry.operations() if one.provider == through.provider}
         if operation not in known:
             raise click.UsageError(f"{connection} cannot take “{operation}”; it takes: {', '.join(known)}.")
+        if through.credential_ends_at is not None and not attended:
+            raise click.ClickException(
+                f"The credential of {org}/{connection} ends by itself on {shown(through.credential_ends_at)}, and the "
+                "form would stop with it. Use a key, or what renews it; or say --attended."
+            )
         made = forms.add(
             session,
             organization_id=organization,
@@ -43,11 +61,25 @@ def add_form(*, org: str, connection: str, operation: str, open_: bool | None, l
             operation=operation,
             open=known[operation].open if open_ is None else open_,
             link_only=link_only,
+            settings=changed(known[operation], {}, **changes),
         )
-        written(session, organization, "form.added", made, operation=operation)
+        written(session, organization, "form.added", made, operation=operation, settings=made.settings)
     click.echo(_form_url(made))
     if not made.open:
         click.echo(f"It is closed. Open it with: flask form open {made.public_id}")
+
+
+@form.command("edit")
+@click.argument("address")
+@settings_options
+def edit_form(*, address: str, **changes: Any) -> None:
+    """Change what a form presets and takes; ADDRESS is its address or the end of it. What is not named stays."""
+    found = _form(address)
+    settings = changed(registry.operation(found.operation), found.settings, **changes)
+    with services().database.transaction(found.organization_id) as session:
+        forms.change(session, found.id, settings)
+        written(session, found.organization_id, "form.changed", found, settings=settings)
+    click.echo(described(settings))
 
 
 @form.command("list")

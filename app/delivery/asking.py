@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from app.database import Database
@@ -21,13 +22,18 @@ from app.delivery.way import NoWay, Way
 from app.delivery.ways import Ways
 from app.intake import CollectedFile
 from app.providers import registry
-from app.providers.base import Ending, Follows, HandIn, Outcome, Reconciles, Verdict
+from app.providers.base import Account, Ending, Follows, HandIn, Look, Outcome, Reconciles, Unavailable, Verdict
 from app.providers.operation import Operation
 from app.records import attempts, audit, uploads
 from app.records.models import Upload
 from app.records.states import State
 from app.tenants import organizations
 from app.tenants.models import Connection
+
+T = TypeVar("T")
+
+#: Makes a generator that looks, for an account.
+Visit = Callable[[Account], Look[T]]
 
 
 class Asker:
@@ -96,6 +102,30 @@ class Asker:
             return Verdict(ok=False, detail=str(way))
         steps = way.provider.verify(way.account, way.credential, self.now())
         return Cleaner(way.secrets()).verdict(self._ways.look(way, steps))
+
+    def visit(self, connection: Connection, build: Visit[T]) -> T:
+        """Drive a generator that has no file through a connection; raises Unavailable, cleaned of anything secret."""
+        with self._database.transaction(connection.organization_id) as session:
+            way = self._ways.open(session, session.get_one(Connection, connection.id))
+        way = self._ways.fresh(way)
+        if isinstance(way, NoWay):
+            raise Unavailable(way.outcome)
+        return self._visit(way, build)
+
+    def try_out(self, connection: Connection, credential: Mapping[str, SecretStr], build: Visit[T]) -> T:
+        """The same through a connection that is not kept yet, nor is its credential."""
+        account = Account(environment=connection.environment.value, settings=connection.settings)
+        provider = registry.provider(connection.provider)
+        way = Way(connection=connection, provider=provider, account=account, credential=credential, sealed=())
+        return self._visit(way, build)
+
+    def _visit(self, way: Way, build: Visit[T]) -> T:
+        cleaner = Cleaner(way.secrets())
+        try:
+            answer = self._ways.look(way, build(way.account))
+        except Unavailable as exc:
+            raise Unavailable(cleaner.outcome(exc.outcome)) from None
+        return cleaner.outcome(answer) if isinstance(answer, Outcome) else answer  # type: ignore[return-value]
 
     def look(self, way: Way | NoWay, operation: Operation, handin: HandIn, *, seconds: float | None = None) -> Outcome:
         """Ask whether it is there, for at most so many seconds; a fault of ours learns nothing."""
