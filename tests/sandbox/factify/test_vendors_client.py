@@ -31,7 +31,8 @@ def driver(started: Sandbox) -> Iterator[Driver]:
 
 @pytest.fixture
 def client(driver: Driver, factify: Factify) -> Driver:
-    """The package, and two accounts as new."""
+    """The package, and two accounts as new; what the first of them uploads is processed for ever."""
+    factify.control("/processing", key=KEY)
     return driver
 
 

@@ -1,0 +1,211 @@
+"""What the simulated Factify is preloaded with and told, and what all that its client does leads to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.sandbox import create_sandbox
+from app.sandbox.factify.ids import new_id
+from app.sandbox.provider import BadSeed
+from tests.sandbox.factify.conftest import KEY, SEED, STRANGER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flask.testing import FlaskClient
+
+ACCOUNT = {"key": "ffy_test_one", "organization": "One"}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> FlaskClient:
+    return create_sandbox(tmp_path / "sandbox", SEED).test_client()
+
+
+def ask(client: FlaskClient, method: str, path: str, key: str = KEY, **rest: Any) -> Any:
+    answer = client.open(f"/factify/v1beta{path}", method=method, headers={"Authorization": f"Bearer {key}"}, **rest)
+    return answer.get_json()
+
+
+def organization_of(client: FlaskClient, key: str = KEY) -> str:
+    return str(ask(client, "GET", "/organizations", key)["items"][0]["id"])
+
+
+def token(client: FlaskClient, email: str) -> str:
+    return str(client.post("/_sandbox/factify/token", json={"email": email}).get_json()["token"])
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        [],
+        {"account": []},
+        {"accounts": {}},
+        {"accounts": [[]]},
+        {"accounts": [{}]},
+        {"accounts": [{"key": "ffy_test_one"}]},
+        {"accounts": [{**ACCOUNT, "name": "x"}]},
+        {"accounts": [{**ACCOUNT, "key": "sk_one"}]},
+        {"accounts": [{**ACCOUNT, "key": "ffy_dev_one"}]},
+        {"accounts": [{**ACCOUNT, "key": "ffy_test_"}]},
+        {"accounts": [{**ACCOUNT, "key": "ffy_test_a b"}]},
+        {"accounts": [{**ACCOUNT, "key": 1}]},
+        {"accounts": [{**ACCOUNT, "organization": ""}]},
+        {"accounts": [{**ACCOUNT, "organization": 1}]},
+        {"accounts": [{**ACCOUNT, "quota": -1}]},
+        {"accounts": [{**ACCOUNT, "quota": True}]},
+        {"accounts": [{**ACCOUNT, "quota": "1"}]},
+        {"accounts": [ACCOUNT, ACCOUNT]},
+        {"accounts": [{**ACCOUNT, "key": KEY, "organization": "Again"}, {}]},
+    ],
+)
+def test_a_seed_that_makes_no_sense_changes_nothing(client: FlaskClient, tmp_path: Path, seed: Any) -> None:
+    with pytest.raises(BadSeed):
+        create_sandbox(tmp_path / "other", {"factify": seed})
+    answer = client.post("/_sandbox/seed", json={"factify": seed})
+    assert (answer.status_code, "factify" in answer.get_json()["error"]) == (400, True)
+    assert ask(client, "GET", "/organizations")["items"][0]["name"] == "Acme"
+
+
+def test_a_seeded_account_is_as_new_and_the_others_stay(client: FlaskClient) -> None:
+    before = {key: organization_of(client, key) for key in (KEY, STRANGER)}
+    made = ask(client, "POST", "/api-keys", json={"name": "A", "organization_id": before[KEY]})
+    client.post("/_sandbox/factify/policies", json={"key": KEY, "name": "A"})
+    again = {"key": KEY, "organization": "Again", "quota": 7}
+    assert client.post("/_sandbox/seed", json={"factify": {"accounts": [again]}}).status_code == 201
+    (organization,) = ask(client, "GET", "/organizations")["items"]
+    assert organization["name"] == "Again"
+    assert organization["id"] != before[KEY]
+    assert ask(client, "GET", "/documents/quota") == {"limit": 7, "used": 0, "available": 7}
+    assert ask(client, "GET", "/documents", made["secret"])["details"][0]["reason"] == "invalid_api_key"
+    assert organization_of(client, STRANGER) == before[STRANGER]
+
+
+@pytest.mark.parametrize(
+    ("path", "order"),
+    [
+        ("/processing", {"key": "ffy_test_nobody"}),
+        ("/processing", {"key": KEY, "result": "lost"}),
+        ("/processing", {"key": KEY, "seconds": "1"}),
+        ("/processing", {"key": KEY, "second": 1}),
+        ("/processed", {"id": "doc_none", "status": "ready"}),
+        ("/processed", {"id": "doc_none", "status": "processing"}),
+        ("/token", {}),
+        ("/token", {"email": "nobody"}),
+        ("/token", {"key": "ffy_test_nobody"}),
+        ("/policies", {"key": KEY}),
+        ("/policies", []),
+    ],
+)
+def test_an_order_that_makes_no_sense_says_why(client: FlaskClient, path: str, order: Any) -> None:
+    answer = client.post(f"/_sandbox/factify{path}", json=order)
+    assert (answer.status_code, answer.get_json().keys()) == (400, {"error"})
+
+
+def test_ids_sort_by_when_they_were_made() -> None:
+    made = [new_id("doc") for _ in range(1000)]
+    assert made == sorted(made)
+    assert len(set(made)) == len(made)
+
+
+def test_only_those_who_run_an_organization_change_it(client: FlaskClient) -> None:
+    organization = organization_of(client)
+    at, name = f"/organizations/{organization}", {"name": "Taken"}
+    other = token(client, "other@example.com")
+    assert ask(client, "PATCH", at, other, json=name)["code"] == "permission_denied"
+    invite = ask(client, "POST", f"{at}/invites", json={"email": "OTHER@example.com"})["invite"]["id"]
+    mailed = client.get(f"/_sandbox/factify/invites/{invite}").get_json()
+    stranger = token(client, "stranger@example.com")
+    assert ask(client, "POST", f"{at}/invites/accept", stranger, json=mailed)["code"] == "permission_denied"
+    assert ask(client, "POST", f"{at}/invites/accept", other, json={"token": "x"})["code"] == "not_found"
+    assert ask(client, "POST", f"{at}/invites/accept", other, json=mailed)["organization"]["name"] == "Acme"
+    assert ask(client, "GET", at, other)["organization"]["name"] == "Acme"
+    assert ask(client, "PATCH", at, other, json=name)["code"] == "permission_denied"
+    (shown,) = ask(client, "GET", f"{at}/invites?status=accepted")["items"]
+    assert shown["accepted_by"]["email"] == "other@example.com"
+    member = {"user_id": shown["accepted_by"]["id"], "role": "admin"}
+    assert (
+        ask(client, "PATCH", f"{at}/members/{member['user_id']}", json={"role": "admin"})["member"]["role"] == "admin"
+    )
+    assert ask(client, "PATCH", at, other, json=name)["organization"]["name"] == "Taken"
+    owner = ask(client, "GET", f"{at}/members?page_size=100")["items"][-1]["user"]["id"]
+    assert ask(client, "DELETE", f"{at}/members/{owner}", other)["code"] == "failed_precondition"
+
+
+def test_an_invitation_is_mailed_once_more_and_dies_when_it_is_revoked(client: FlaskClient) -> None:
+    at = f"/organizations/{organization_of(client)}/invites"
+    first = ask(client, "POST", at, json={"email": "other@example.com"})["invite"]
+    mailed = client.get(f"/_sandbox/factify/invites/{first['id']}").get_json()
+    again = ask(client, "POST", at, json={"email": "Other@example.com"})["invite"]
+    assert again["id"] == first["id"]
+    assert client.get(f"/_sandbox/factify/invites/{first['id']}").get_json() != mailed
+    assert ask(client, "POST", f"{at}/{first['id']}/revoke", json={})["invite"]["status"] == "revoked"
+    for action in ("resend", "revoke"):
+        assert ask(client, "POST", f"{at}/{first['id']}/{action}", json={})["code"] == "failed_precondition"
+    client.put("/_sandbox/clock", json={"now": "2040-01-01T00:00:00Z"})
+    other = ask(client, "POST", at, json={"email": "other@example.com"})["invite"]["id"]
+    client.put("/_sandbox/clock", json={"now": "2040-01-09T00:00:00Z"})
+    assert [one["id"] for one in ask(client, "GET", f"{at}?status=expired")["items"]] == [other]
+    assert ask(client, "POST", f"{at}/{other}/resend", json={})["invite"]["status"] == "pending"
+
+
+def test_whoever_gave_a_document_away_keeps_less_of_it(client: FlaskClient) -> None:
+    organization = organization_of(client)
+    signed = client.post("/_sandbox/factify/token", json={"email": "heir@example.com"}).get_json()
+    member = {"user_id": signed["user"]["id"], "role": "member"}
+    ask(client, "POST", f"/organizations/{organization}/members", json=member)
+    form = {"title": "T", "payload": (__file__.encode(), "a.pdf")}
+    document = _uploaded(client, form)
+    heir = {"new_owner_id": member["user_id"]}
+    assert ask(client, "POST", f"/documents/{document}/transfer", json={"new_owner_id": "user_" + "0" * 26})[
+        "code"
+    ] == ("failed_precondition")
+    assert ask(client, "POST", f"/documents/{document}/transfer", json=heir)["new_owner_id"] == heir["new_owner_id"]
+    assert ask(client, "POST", f"/documents/{document}/trash", json={})["code"] == "permission_denied"
+    assert ask(client, "PATCH", f"/documents/{document}", json={"title": "Mine still"})["document"]["title"]
+    assert ask(client, "POST", f"/documents/{document}/trash", signed["token"], json={}) == {}
+
+
+def _uploaded(client: FlaskClient, form: dict[str, Any]) -> str:
+    from io import BytesIO
+
+    form = form | {"payload": (BytesIO(form["payload"][0]), form["payload"][1])}
+    return str(ask(client, "POST", "/documents", data=form)["document"]["id"])
+
+
+def test_a_request_for_access_is_settled_once(client: FlaskClient) -> None:
+    document = _uploaded(client, {"title": "T", "access_level": "private", "payload": (b"%PDF-", "a.pdf")})
+    at, other = f"/documents/{document}/access-requests", token(client, "other@example.com")
+    wanted = {"permission": "edit"}
+    asked = ask(client, "POST", at, other, json=wanted)["access_request"]["id"]
+    assert ask(client, "POST", at, other, json=wanted)["code"] == "already_exists"
+    assert ask(client, "POST", f"{at}/{asked}/approve", other, json={})["code"] == "permission_denied"
+    assert ask(client, "POST", f"{at}/{asked}/approve", json={})["access_request"]["request_status"] == "approved"
+    assert ask(client, "POST", f"{at}/{asked}/deny", json={})["code"] == "failed_precondition"
+    assert ask(client, "GET", at)["items"] == []
+    assert ask(client, "GET", f"{at}/status", other) == {"has_pending_request": False}
+    assert (
+        ask(client, "PATCH", f"/documents/{document}", other, json={"title": "Theirs"})["document"]["title"] == "Theirs"
+    )
+    assert ask(client, "GET", "/documents?ownership=not_owned", other)["items"][0]["shared_at"]
+
+
+def test_a_timeline_tells_admins_all_and_others_what_they_did(client: FlaskClient) -> None:
+    document = _uploaded(client, {"title": "T", "payload": (b"%PDF-", "a.pdf")})
+    at, other = f"/documents/{document}", token(client, "other@example.com")
+    granted = {"recipients": [{"recipient": "other@example.com", "role": "collaborator"}, {"role": "viewer"}]}
+    shared = ask(client, "POST", f"{at}/share", json=granted)
+    assert (shared["successful"], shared["failed"]) == (1, 1)
+    ask(client, "PATCH", at, other, json={"title": "Theirs"})
+
+    def kinds(key: str, query: str = "") -> list[str]:
+        told = ask(client, "GET", f"{at}/timeline{query}", key)["events"]
+        return [one["event_type"].removeprefix("TIMELINE_EVENT_TYPE_DOCUMENT_") for one in told]
+
+    assert kinds(KEY) == ["UPDATED", "USER_ACCESS_GRANTED", "CREATED"]
+    assert kinds(other) == ["UPDATED"]
+    first = ask(client, "GET", f"{at}/timeline?page_size=2")
+    assert first["has_more"] is True
+    assert kinds(KEY, f"?page_size=2&cursor={first['next_cursor']}") == ["CREATED"]
