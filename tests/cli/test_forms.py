@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.database import Database
-from app.tenants import doors, links
+from app.tenants import connections, doors, links
 from app.tenants.models import Form, Link
 from tests.cli.conftest import Run
 
@@ -128,3 +128,62 @@ def test_a_link_is_revoked_once(run: Run, acme: str, form: str, database: Databa
     assert link_of(database, address).revoked_at
     again = run("link", "revoke", *named)
     assert (again.exit_code, again.output) == (1, "Error: That link was revoked before.\n")
+
+
+@pytest.fixture
+def formkiq(run: Run, acme: str) -> str:
+    done = run(
+        *("connection", "add", acme, "formkiq", "--environment", "sandbox", "--no-verify"),
+        *("--setting", "base_url=http://127.0.0.1:9/formkiq", "--setting", "auth=key"),
+        stdin="a-key-of-the-installation-0123456789\n",
+    )
+    assert done.exit_code == 0, done.output
+    return "formkiq"
+
+
+def test_a_form_presets_fields_and_narrows_what_is_taken(run: Run, acme: str, formkiq: str, database: Database) -> None:
+    add = ("form", "add", acme, formkiq, "formkiq/document")
+    done = run(*add, "--preset", "path=in/{filename}", "--preset", "tags=a=b", "--type", "pdf", "--protected")
+    assert done.exit_code == 0, done.output
+    address = done.output.strip()
+    assert form_of(database, address).settings == {
+        "presets": {"path": "in/{filename}", "tags": "a=b"},
+        "types": ["pdf"],
+        "protected": True,
+    }
+    edited = run("form", "edit", address, "--preset", "tags=", "--all-types", "--no-protected", "--uninspected")
+    assert (edited.exit_code, edited.output) == (0, "path=in/{filename}; uninspected\n")
+    assert form_of(database, address).settings == {"presets": {"path": "in/{filename}"}, "uninspected": True}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--preset", "colour=red"], "has no field colour to preset; it has: path"),
+        (["--preset", f"path={600 * 'x'}"], "path has at most 500 characters"),
+        (["--type", "exe"], "exe: no such type"),
+        (["--type", "json"], "formkiq/document takes no json"),
+    ],
+)
+def test_settings_that_the_operation_does_not_know_make_no_form(
+    run: Run, acme: str, formkiq: str, options: list[str], sentence: str
+) -> None:
+    done = run("form", "add", acme, formkiq, "formkiq/document", *options)
+    assert done.exit_code == 2
+    assert sentence in done.output
+    assert run("form", "list", acme).output == ""
+
+
+def test_no_form_is_put_on_a_credential_that_ends_by_itself(
+    run: Run, acme: str, formkiq: str, database: Database
+) -> None:
+    with database.transaction(doors.organization(database, acme)) as session:
+        found = connections.by_name(session, formkiq)
+        assert found
+        found.credential_ends_at = datetime(2026, 12, 1, tzinfo=UTC)
+    add = ("form", "add", acme, formkiq, "formkiq/document")
+    refused = run(*add)
+    assert refused.exit_code == 1
+    assert "ends by itself on 2026-12-01 00:00Z" in refused.output
+    assert "Use a key" in refused.output
+    assert run(*add, "--attended").exit_code == 0
