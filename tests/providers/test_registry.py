@@ -23,6 +23,7 @@ def test_what_is_registered() -> None:
         "facturapi/logo",
         "formkiq/document",
         "codat/file",
+        "flatfile/file",
     ]
     assert [one.name for one in registry.operations(Mode.DIRECT)] == ["certificate", "fiel"]
     assert registry.operations(Mode.DURABLE) == ()
