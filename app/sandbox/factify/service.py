@@ -95,7 +95,7 @@ class Service:
         return [one for one in self.organizations.values() if user.id in one.members]
 
     def organization(self, caller: Caller, organization_id: str | None, *, runs: bool = False) -> Organization:
-        """The organization (None: the caller's), if the caller is in it; `runs`: if they may change it. Raises Refused."""
+        """The organization (None: the caller's) if the caller is in it; `runs`: and may change it. Raises Refused."""
         if organization_id is None:
             found = caller.organization
         else:

@@ -269,12 +269,13 @@ def test_5_a_version_needs_a_file_alone(factify: Factify) -> None:
     at = f"/documents/{factify.document()['id']}/versions"
     assert factify.upload(at, title=None).status_code == 200
     assert factify.upload(at, title="v3", description="x" * 2001).json()["title"] == "v3"
-    for parts, reason in [
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"payload": None}, "missing_required_field"),
         ({"title": "x" * 256}, "invalid_field_value"),
         ({"document_id": NOWHERE}, "invalid_field_value"),
         ({"access_level": "private"}, "invalid_field_value"),
-    ]:
+    ]
+    for parts, reason in wrong:
         assert refusal(factify.upload(at, **parts)) == (400, "invalid_argument", reason)
     assert len(factify.get(at)["items"]) == 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,6 +36,12 @@ def organization_of(client: FlaskClient, key: str = KEY) -> str:
 
 def token(client: FlaskClient, email: str) -> str:
     return str(client.post("/_sandbox/factify/token", json={"email": email}).get_json()["token"])
+
+
+def upload(client: FlaskClient, **fields: str) -> str:
+    """The id of a document that was just created."""
+    form = {"title": "T", "payload": (BytesIO(b"%PDF-"), "a.pdf")} | fields
+    return str(ask(client, "POST", "/documents", data=form)["document"]["id"])
 
 
 @pytest.mark.parametrize(
@@ -125,10 +132,8 @@ def test_only_those_who_run_an_organization_change_it(client: FlaskClient) -> No
     assert ask(client, "PATCH", at, other, json=name)["code"] == "permission_denied"
     (shown,) = ask(client, "GET", f"{at}/invites?status=accepted")["items"]
     assert shown["accepted_by"]["email"] == "other@example.com"
-    member = {"user_id": shown["accepted_by"]["id"], "role": "admin"}
-    assert (
-        ask(client, "PATCH", f"{at}/members/{member['user_id']}", json={"role": "admin"})["member"]["role"] == "admin"
-    )
+    member = f"{at}/members/{shown['accepted_by']['id']}"
+    assert ask(client, "PATCH", member, json={"role": "admin"})["member"]["role"] == "admin"
     assert ask(client, "PATCH", at, other, json=name)["organization"]["name"] == "Taken"
     owner = ask(client, "GET", f"{at}/members?page_size=100")["items"][-1]["user"]["id"]
     assert ask(client, "DELETE", f"{at}/members/{owner}", other)["code"] == "failed_precondition"
@@ -156,27 +161,17 @@ def test_whoever_gave_a_document_away_keeps_less_of_it(client: FlaskClient) -> N
     signed = client.post("/_sandbox/factify/token", json={"email": "heir@example.com"}).get_json()
     member = {"user_id": signed["user"]["id"], "role": "member"}
     ask(client, "POST", f"/organizations/{organization}/members", json=member)
-    form = {"title": "T", "payload": (__file__.encode(), "a.pdf")}
-    document = _uploaded(client, form)
-    heir = {"new_owner_id": member["user_id"]}
-    assert ask(client, "POST", f"/documents/{document}/transfer", json={"new_owner_id": "user_" + "0" * 26})[
-        "code"
-    ] == ("failed_precondition")
-    assert ask(client, "POST", f"/documents/{document}/transfer", json=heir)["new_owner_id"] == heir["new_owner_id"]
-    assert ask(client, "POST", f"/documents/{document}/trash", json={})["code"] == "permission_denied"
-    assert ask(client, "PATCH", f"/documents/{document}", json={"title": "Mine still"})["document"]["title"]
-    assert ask(client, "POST", f"/documents/{document}/trash", signed["token"], json={}) == {}
-
-
-def _uploaded(client: FlaskClient, form: dict[str, Any]) -> str:
-    from io import BytesIO
-
-    form = form | {"payload": (BytesIO(form["payload"][0]), form["payload"][1])}
-    return str(ask(client, "POST", "/documents", data=form)["document"]["id"])
+    at, heir = f"/documents/{upload(client)}", {"new_owner_id": member["user_id"]}
+    nobody = {"new_owner_id": "user_" + "0" * 26}
+    assert ask(client, "POST", f"{at}/transfer", json=nobody)["code"] == "failed_precondition"
+    assert ask(client, "POST", f"{at}/transfer", json=heir)["new_owner_id"] == heir["new_owner_id"]
+    assert ask(client, "POST", f"{at}/trash", json={})["code"] == "permission_denied"
+    assert ask(client, "PATCH", at, json={"title": "Still"})["document"]["title"] == "Still"
+    assert ask(client, "POST", f"{at}/trash", signed["token"], json={}) == {}
 
 
 def test_a_request_for_access_is_settled_once(client: FlaskClient) -> None:
-    document = _uploaded(client, {"title": "T", "access_level": "private", "payload": (b"%PDF-", "a.pdf")})
+    document = upload(client, access_level="private")
     at, other = f"/documents/{document}/access-requests", token(client, "other@example.com")
     wanted = {"permission": "edit"}
     asked = ask(client, "POST", at, other, json=wanted)["access_request"]["id"]
@@ -186,15 +181,13 @@ def test_a_request_for_access_is_settled_once(client: FlaskClient) -> None:
     assert ask(client, "POST", f"{at}/{asked}/deny", json={})["code"] == "failed_precondition"
     assert ask(client, "GET", at)["items"] == []
     assert ask(client, "GET", f"{at}/status", other) == {"has_pending_request": False}
-    assert (
-        ask(client, "PATCH", f"/documents/{document}", other, json={"title": "Theirs"})["document"]["title"] == "Theirs"
-    )
+    changed = ask(client, "PATCH", f"/documents/{document}", other, json={"title": "Theirs"})
+    assert changed["document"]["title"] == "Theirs"
     assert ask(client, "GET", "/documents?ownership=not_owned", other)["items"][0]["shared_at"]
 
 
 def test_a_timeline_tells_admins_all_and_others_what_they_did(client: FlaskClient) -> None:
-    document = _uploaded(client, {"title": "T", "payload": (b"%PDF-", "a.pdf")})
-    at, other = f"/documents/{document}", token(client, "other@example.com")
+    at, other = f"/documents/{upload(client)}", token(client, "other@example.com")
     granted = {"recipients": [{"recipient": "other@example.com", "role": "collaborator"}, {"role": "viewer"}]}
     shared = ask(client, "POST", f"{at}/share", json=granted)
     assert (shared["successful"], shared["failed"]) == (1, 1)
