@@ -12,7 +12,7 @@ from types import TracebackType
 import structlog
 from flask import Flask, Response, g, request
 
-from app import cli, config, health, intake, logs, portal
+from app import api, cli, config, health, intake, logs, portal
 from app.config import Settings
 from app.database import Database, utcnow
 from app.delivery import Deliverer
@@ -59,6 +59,7 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
     _beat_when_working(app, process)
     health.init_app(app)
     portal.init_app(app, settings)
+    api.init_app(app)
     cli.init_app(app)
     deadlines = intake.Deadlines.from_settings(settings)
     app.wsgi_app = intake.KnownEnd(app.wsgi_app, deadlines)  # type: ignore[method-assign] # how Flask has it wrapped

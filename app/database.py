@@ -37,6 +37,8 @@ TIMEOUTS: Final = "-c statement_timeout=30s -c lock_timeout=15s -c idle_in_trans
 CONNECT_SECONDS: Final = 5
 POOL_SECONDS: Final = 10
 
+ENTER: Final = text("SELECT set_config('ventanilla.organization', :organization, true)")
+
 NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -87,10 +89,7 @@ class Database:
     def transaction(self, organization: UUID | None) -> Iterator[Session]:
         """One transaction that sees the rows of `organization` (HOUSE: the house's), committed at the end."""
         with self._sessions.begin() as session:
-            session.execute(
-                text("SELECT set_config('ventanilla.organization', :organization, true)"),
-                {"organization": str(organization) if organization else "house"},
-            )
+            enter(session, organization)
             yield session
 
     @contextmanager
@@ -102,6 +101,11 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def enter(session: Session, organization: UUID | None) -> None:
+    """Let the session's transaction, one of `doors`, see the rows of an organization from now on."""
+    session.execute(ENTER, {"organization": str(organization) if organization else "house"})
 
 
 def migrate(owner_url: SecretStr, revision: str = "head") -> None:

@@ -96,6 +96,7 @@ POLICY: Final = {
     "bad-pairs": N_("Write one name=value a line, or JSON; at most a hundred of them."),
     "bad-actions": N_("Write one kind of action a line, as OCR, or JSON."),
     "metadata-inline": N_("Metadata can be given with files of at most %(limit)s bytes. Use attributes or tags."),
+    "bad-document-id": N_("That is not a document's id. It begins with “doc_”; copy it from the provider."),
     "notice": N_("Accept the privacy notice to continue."),
 }
 
@@ -160,6 +161,7 @@ DELIVERY: Final = {
     "provider-error": N_("The provider had an error and did not keep your files. Try again later."),
     "provider-refused": N_("The provider did not accept it. Its answer is shown below."),
     "plan-not-allowed": N_("The plan at the provider does not allow it. %(organization)s has been told."),
+    "quota-used-up": N_("The quota at the provider is used up, and nothing was sent. %(organization)s has been told."),
     "settings-wrong": N_("The connection to the provider is not set up right. %(organization)s has been told."),
     "unconfirmed": N_(
         "Everything was sent, but the provider's answer was lost. We do not know yet whether it arrived; "
@@ -169,7 +171,19 @@ DELIVERY: Final = {
     "internal": N_("Something failed on our side. Nothing was said to be done that was not."),
 }
 
-WORDS: Final = INTAKE | CERTIFICATE | POLICY | DOCUMENT | ENTRANCE | TENANTS | DELIVERY
+#: What a service is told.
+API: Final = {
+    "unauthorized": N_("Send a gateway token that is good: Authorization: Bearer vnt_…"),
+    "out-of-scope": N_("The token does not allow this. Ask for one that does."),
+    "method-not-allowed": N_("This address does not take that method; Allow says which it takes."),
+    "bad-request": N_("The request cannot be understood."),
+    "not-json": N_("Send one JSON object as application/json."),
+    "bad-json": N_("The body is not one JSON object, or it names something twice."),
+    "bad-metadata": N_("“metadata” has to be a JSON object of at most %(limit)s bytes."),
+    "durable-not-offered": N_("Files are not kept here to be tried again: leave “durable” out, or send durable=0."),
+}
+
+WORDS: Final = INTAKE | CERTIFICATE | POLICY | DOCUMENT | ENTRANCE | TENANTS | DELIVERY | API
 
 #: What is said otherwise where the e.firma is asked for, which has no branches and stamps nothing.
 FIEL: Final = {

@@ -14,16 +14,13 @@ from app.services import services
 from app.tenants import tokens
 from app.tenants.models import ApiToken
 
-#: What a token can be allowed.
-SCOPES = ("uploads:write", "uploads:read")
-
 token = Commands("token", help="Gateway tokens for internal services. ORG “house” is the house.")
 
 
 @token.command("add")
 @click.argument("org")
 @click.argument("name")
-@click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help="Repeat for each.")
+@click.option("--scope", "scopes", type=click.Choice(tokens.SCOPES), multiple=True, required=True, help="Repeat for each.")
 @click.option("--expires", type=Span(), help="How long it is good for: 12h, 30d, 4w; without it, until it is revoked.")
 def add(org: str, name: str, scopes: tuple[str, ...], expires: timedelta | None) -> None:
     """Make a token called NAME. It is shown once and stored hashed."""

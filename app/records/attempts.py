@@ -100,6 +100,12 @@ def listing(session: Session, upload_id: UUID) -> Sequence[Attempt]:
     return session.scalars(select(Attempt).where(Attempt.upload_id == upload_id).order_by(Attempt.number)).all()
 
 
+def last(session: Session, upload_id: UUID) -> Attempt | None:
+    """The upload's newest attempt."""
+    newest = select(Attempt).where(Attempt.upload_id == upload_id).order_by(Attempt.number.desc()).limit(1)
+    return session.scalars(newest).one_or_none()
+
+
 def _change(session: Session, attempt: Attempt, still: ColumnElement[bool], **values: Any) -> Attempt:
     """Change the attempt in one statement, by what it is in the database now; raises AttemptLost."""
     changed = session.scalars(

@@ -77,9 +77,7 @@ def _sweep_batch(session: Session, orphans: Select[Upload], now: datetime) -> Sw
     """End up to BATCH orphans; those that another sweeper has in hand are left to it."""
     unknown = failed = 0
     for upload in session.scalars(orphans).all():
-        last = session.scalars(
-            select(Attempt).where(Attempt.upload_id == upload.id).order_by(Attempt.number.desc()).limit(1)
-        ).one_or_none()
+        last = attempts.last(session, upload.id)
         marked = last is not None and last.completing_at is not None
         problem = UNCONFIRMED if marked else INTERRUPTED
         if last is not None and last.ended_at is None:

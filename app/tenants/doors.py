@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Uuid, column, func, select, text
+from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.tenants import links, tokens
+
+ADMIT: Final = text(
+    "SELECT id, owner, scopes, expires_at, revoked_at, organization_id "
+    "FROM ventanilla_admit(:hash, :slug, CAST(:upload_id AS uuid))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +33,24 @@ class FoundToken:
 
     organization_id: UUID | None
     id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """A gateway token, whether it is good or not, and the organization that was asked for."""
+
+    id: UUID
+    #: Whose it is; None: the house's.
+    owner: UUID | None
+    scopes: frozenset[str]
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    #: None where there is no such organization or upload.
+    organization_id: UUID | None
+
+    def is_good(self, now: datetime) -> bool:
+        """Whether it was neither withdrawn nor has ended."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 def organization(db: Database, slug: str) -> UUID | None:
@@ -62,6 +88,24 @@ def token(db: Database, token: str) -> FoundToken | None:
         return None
     row = _row(db, "ventanilla_find_token", tokens.token_hash(token))
     return FoundToken(organization_id=row[0], id=row[1]) if row else None
+
+
+def admit(session: Session, token: str, *, slug: str | None = None, upload_id: UUID | None = None) -> Admitted | None:
+    """Find a gateway token and the organization of that slug, or of that upload, in one question."""
+    if not tokens.is_token(token) or "\0" in (slug or ""):
+        return None
+    asked = {"hash": tokens.token_hash(token), "slug": slug, "upload_id": upload_id}
+    row = session.execute(ADMIT, asked).one_or_none()
+    if row is None:
+        return None
+    return Admitted(
+        id=row.id,
+        owner=row.owner,
+        scopes=frozenset(row.scopes),
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        organization_id=row.organization_id,
+    )
 
 
 def _find(db: Database, door: str, wanted: str | bytes) -> Found | None:

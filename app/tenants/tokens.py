@@ -21,6 +21,9 @@ from sqlalchemy.orm import Session
 from app.tenants import names
 from app.tenants.models import ApiToken
 
+#: What a token can be allowed.
+WRITE, READ = SCOPES = ("uploads:write", "uploads:read")
+
 ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 RANDOM: Final = 32
 CHECKSUM: Final = 6

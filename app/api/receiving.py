@@ -1,0 +1,111 @@
+"""The body of a hand-in comes in: the operation's own parts, and what the caller wants to find again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from flask import request
+from pydantic import SecretStr
+
+from app.api.errors import BadMetadata, LongExternalId
+from app.intake import Collected, Deadlines, Limits, Streamed, receive
+from app.intake.document import BadJson, parse_object, receive_object
+from app.intake.errors import NotText, UnknownPart
+from app.providers.operation import KIB, Mode, Operation
+from app.services import services
+
+#: Fields of the API itself, which no operation declares.
+EXTERNAL_ID, METADATA, REPLACE = OWN_FIELDS = ("external_id", "metadata", "replace")
+LONGEST_EXTERNAL_ID: Final = 200
+MOST_METADATA: Final = 4 * KIB
+#: Room for the API's own fields and their framing.
+OWN_BYTES: Final = 16 * KIB
+YES: Final = frozenset({"1", "true", "on", "yes"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What a caller sent, taken apart."""
+
+    #: Whole; or up to its file, which is still to come.
+    body: Collected | Streamed
+    external_id: str | None
+    metadata: dict[str, Any]
+    replace: bool
+
+
+@contextmanager
+def receive_hand_in(operation: Operation) -> Iterator[Received]:
+    """Take the body of a hand-in. A file that streams has to be taken before this ends."""
+    deadlines = Deadlines.from_settings(services().settings)
+    if not operation.parts:
+        given = receive_object(request.environ, operation.body_bytes + OWN_BYTES, deadlines)
+        yield _received(_from_object(operation, given))
+        return
+    limits = Limits(
+        # One byte more than the operation takes: its check then says of what is too large what to do about it.
+        file_bytes=max(part.max_bytes for part in operation.parts) + 1,
+        field_bytes=max((4 * field.max_length for field in operation.fields), default=0) + MOST_METADATA,
+        body_bytes=operation.body_bytes + OWN_BYTES,
+    )
+    secrets = {field.name for field in operation.fields if field.kind == "password"}
+    fields = {field.name for field in operation.fields} - secrets
+    with receive(request.environ, limits, deadlines) as reception:
+        take = reception.stream if operation.modes[0] is Mode.RELAY else reception.collect
+        files = [part.name for part in operation.parts]
+        yield _received(take(files=files, fields={*fields, *OWN_FIELDS}, secrets=secrets))
+
+
+def _received(body: Collected | Streamed) -> Received:
+    """Take out what is the API's own."""
+    own = body.fields
+    external_id = own.get(EXTERNAL_ID) or None
+    if external_id is not None and len(external_id) > LONGEST_EXTERNAL_ID:
+        raise LongExternalId(field=EXTERNAL_ID, name=EXTERNAL_ID, limit=LONGEST_EXTERNAL_ID)
+    return Received(
+        body=replace(body, fields={name: value for name, value in own.items() if name not in OWN_FIELDS}),
+        external_id=external_id,
+        metadata=_metadata(own.get(METADATA, "")),
+        replace=own.get(REPLACE, "").lower() in YES,
+    )
+
+
+def _metadata(text: str) -> dict[str, Any]:
+    if not text:
+        return {}
+    try:
+        found = parse_object(text) if len(text.encode()) <= MOST_METADATA else None
+    except BadJson:
+        found = None
+    if found is None or "\\u0000" in json.dumps(found):  # no database takes a NUL
+        raise BadMetadata(field=METADATA, limit=MOST_METADATA)
+    return found
+
+
+def _from_object(operation: Operation, given: Mapping[str, Any]) -> Collected:
+    """The members of a JSON object as fields; a value that is no text is its JSON, and null is none."""
+    declared = {field.name: field for field in operation.fields}
+    fields: dict[str, str] = {}
+    secrets: dict[str, SecretStr] = {}
+    for name, value in given.items():
+        if name not in declared and name not in OWN_FIELDS:
+            raise UnknownPart(name=name)
+        if value is None:
+            continue
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        if "\0" in text or not _is_unicode(text):
+            raise NotText(field=name, name=name)
+        if name in declared and declared[name].kind == "password":
+            secrets[name] = SecretStr(text)
+        else:
+            fields[name] = text
+    return Collected(fields=fields, secrets=secrets, files={})
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it has no half characters, which JSON can spell and nothing else takes."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)

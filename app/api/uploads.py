@@ -1,0 +1,104 @@
+"""The addresses: hand something in, and look at what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, jsonify, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.api import entrance, problems
+from app.api.entrance import Entrance, Found
+from app.api.errors import BadDurable, DurableNotOffered
+from app.api.receiving import Received, receive_hand_in
+from app.checks import Policy
+from app.delivery import Result
+from app.intake import Collected
+from app.records.models import Attempt
+from app.records.states import State
+from app.services import services
+from app.words import WORDS
+
+api = Blueprint("api", __name__)
+
+
+@api.post("/api/v1/organizations/<slug>/<connection>/<operation>", endpoint="hand_in", provide_automatic_options=False)
+def hand_in(slug: str, connection: str, operation: str) -> ResponseReturnValue:
+    """Take a hand-in, pass it on, and say what became of it."""
+    way = entrance.to_hand_in(slug, connection, operation)
+    _check_durable()
+    with receive_hand_in(way.operation) as received:
+        result = _deliver(way, received)
+    if result.state is State.DELIVERED:
+        return _shown(entrance.handed_in(way, result.upload_id), 201)
+    if result.state is State.WAITING:
+        return _shown(entrance.handed_in(way, result.upload_id), 202)
+    return problems.undelivered(result, way.organization.name)
+
+
+@api.get("/api/v1/uploads/<uuid:upload_id>", provide_automatic_options=False)
+def upload(upload_id: UUID) -> ResponseReturnValue:
+    """Show an upload as it is known now."""
+    return _shown(entrance.to_upload(upload_id), 200)
+
+
+@api.get(problems.PAGE)
+def problem_page() -> ResponseReturnValue:
+    """Show every problem with its sentence: what a problem's `type` leads to."""
+    return render_template("api/problems.html", problems=WORDS)
+
+
+def _check_durable() -> None:
+    """Files are passed on while the caller waits; who asks for more is told that there is no more."""
+    asked = request.args.get("durable", "0")
+    if asked == "1":
+        raise DurableNotOffered(field="durable")
+    if asked != "0":
+        raise BadDurable(field="durable", name="durable", value=asked[:40])
+
+
+def _deliver(way: Entrance, received: Received) -> Result:
+    deliverer = services().deliverer
+    origin = way.origin(external_id=received.external_id, metadata=received.metadata)
+    if isinstance(received.body, Collected):
+        return deliverer.hand_in(origin, way.operation, received.body, replace=received.replace)
+    return deliverer.stream(origin, way.operation, received.body, policy=Policy())
+
+
+def _shown(found: Found, status: int) -> Response:
+    """Write an upload out."""
+    upload = found.upload
+    part: dict[str, Any] = upload.parts[0] if upload.parts else {}
+    response = jsonify(
+        id=str(upload.id),
+        state=upload.state,
+        provider_status=upload.provider_status,
+        organization=found.organization.slug,
+        connection=found.connection.name,
+        operation=upload.operation,
+        filename=part.get("filename"),
+        size=part.get("size"),
+        sha256=part.get("sha256"),
+        reference=upload.reference,
+        external_id=upload.external_id,
+        metadata=upload.caller_metadata,
+        attempts=[_attempt(one) for one in found.attempts],
+        created_at=upload.created_at.isoformat(),
+    )
+    response.status_code = status
+    if status in {201, 202}:
+        response.headers["Location"] = url_for(".upload", upload_id=upload.id)
+    return response
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "started_at": attempt.started_at.isoformat(),
+        "ended_at": attempt.ended_at.isoformat() if attempt.ended_at else None,
+        "outcome": attempt.outcome,
+        "problem": attempt.problem,
+        "provider_http_status": attempt.provider_http_status,
+        "provider_code": attempt.provider_code,
+    }
