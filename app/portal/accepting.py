@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from babel.lists import format_list
 from flask_babel import gettext
@@ -11,6 +11,8 @@ from flask_babel import gettext
 from app.checks.types import TYPES
 from app.portal.language import REGIONS, language, size
 from app.providers.operation import Part
+
+GB_TENTH: Final = 100_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +32,9 @@ class Picker:
     def of(cls, part: Part, narrowed: frozenset[str] | None) -> Self:
         """The input of a part, whose types a form may have narrowed."""
         types = [TYPES[name] for name in part.types if narrowed is None or name in narrowed]
-        most = size(part.max_bytes)
-        kinds = format_list([gettext(one.words) for one in types], style="or", locale=REGIONS[language()])
+        # Of a limit no more is promised than there is.
+        most = size(part.max_bytes // GB_TENTH * GB_TENTH or part.max_bytes)
+        kinds = format_list(_grouped([gettext(one.words) for one in types]), style="or", locale=REGIONS[language()])
         endings = [ending for one in types for ending in one.endings]
         return cls(
             part=part,
@@ -40,3 +43,12 @@ class Picker:
             note=gettext("%(kinds)s, at most %(size)s.", kinds=kinds, size=most) if types else "",
             huge=gettext("This file is larger than %(size)s, the most that is taken here.", size=most),
         )
+
+
+def _grouped(words: list[str]) -> list[str]:
+    """`Word (.doc)` and `Word (.docx)` as `Word (.doc, .docx)`."""
+    endings: dict[str, list[str]] = {}
+    for word in words:
+        name, _, ending = word.partition(" (")
+        endings.setdefault(name, []).extend([ending.rstrip(")")] if ending else [])
+    return [f"{name} ({', '.join(found)})" if found else name for name, found in endings.items()]

@@ -51,7 +51,6 @@ FILE: Final = Operation(
         Part(
             name="file",
             label=N_("File"),
-            help=N_("At most 10 MB: PDF, Excel, CSV, Word, PowerPoint, JPG or PNG."),
             max_bytes=10_000_000,  # it does not say which megabytes; these are the fewer
             types=("pdf", "xls", "xlsx", "xlsb", "csv", "doc", "docx", "ppt", "pptx", "jpeg", "png"),
         ),

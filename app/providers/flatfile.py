@@ -47,7 +47,6 @@ FILE: Final = Operation(
         Part(
             name="file",
             label=N_("Table"),
-            help=N_("CSV, Excel, JSON or XML."),
             max_bytes=5 * GIB,  # Flatfile names no limit
             types=("csv", "tsv", "xlsx", "xls", "json", "xml"),
         ),
