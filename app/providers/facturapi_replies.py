@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.providers.base import Account, Ending, HandIn, Outcome
+from app.providers.facturapi_operations import LEGAL
 from app.providers.outcomes import DOUBTFUL, by_cause, by_status
 from app.providers.wire import Answer, NoAnswer, Reply
 
@@ -36,15 +37,44 @@ VERDICTS: Final[Mapping[str, tuple[str, str]]] = {
 SETTINGS: Final = frozenset(
     {"api_key_not_allowed", "live_api_key_required", "forbidden", "organization_not_found", "not_found"}
 )
+#: What is asked for beside files.
+FIELDS: Final = frozenset(field.name for field in LEGAL.fields)
 #: Without a code it is not Facturapi that speaks but what stands before it, and it does not judge the key.
 FORBIDDEN: Final = 403
 
 
 def organization(answer: Answer, account: Account) -> dict[str, Any] | None:
     """The organization that an answer shows; None where it shows none, or not the one that was asked for."""
+    shown = any_organization(answer)
+    return shown if shown and shown["id"] == account.settings["organization_id"] else None
+
+
+def any_organization(answer: Answer) -> dict[str, Any] | None:
+    """The organization that an answer shows, whichever it is; None where it shows none."""
     if not isinstance(answer, Reply) or not answer.ok or not isinstance(answer.json, dict):
         return None
-    return answer.json if answer.json.get("id") == account.settings["organization_id"] else None
+    return answer.json if text(answer.json, "id") else None
+
+
+def listed(answer: Answer) -> list[dict[str, Any]] | None:
+    """The organizations that an answer lists; None where it lists none."""
+    if not isinstance(answer, Reply) or not answer.ok or not isinstance(answer.json, dict):
+        return None
+    found = answer.json.get("data")
+    return [one for one in found if isinstance(one, dict) and text(one, "id")] if isinstance(found, list) else None
+
+
+def pages(answer: Reply) -> int:
+    """How many pages there are of what an answer lists."""
+    total = answer.json.get("total_pages")
+    return total if isinstance(total, int) else 1
+
+
+def is_of_another_key(answer: Answer) -> bool:
+    """Whether it refuses the kind of key: an organization's own may not see others."""
+    if not isinstance(answer, Reply) or answer.ok or not isinstance(answer.json, dict):
+        return False
+    return answer.status in {401, 403} and text(answer.json, "code") in SETTINGS
 
 
 def block(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -76,6 +106,8 @@ def refusal(answer: Answer) -> Outcome:
     code = text(told, "code")
     log_id = answer.headers.get("x-facturapi-log-id")
     outcome = by_status(answer, code=code, message=text(told, "message"), log_id=log_id)
+    if code == "invalid_request":
+        outcome = replace(outcome, field=_field(told))
     if code in SETTINGS and answer.status not in DOUBTFUL:
         return replace(outcome, ending=Ending.FAILED, problem="settings-wrong")
     if outcome.http_status == FORBIDDEN and code is None:
@@ -97,3 +129,11 @@ def verdict(outcome: Outcome, handin: HandIn, before: Mapping[str, Any]) -> Outc
     if None in params.values():
         return outcome
     return replace(outcome, problem=problem, field=field, params=params)
+
+
+def _field(told: Mapping[str, Any]) -> str | None:
+    """The field of ours that it finds fault with: what it calls `address.zip` is asked for as `zip`."""
+    errors = told.get("errors")
+    first = next((one for one in errors if isinstance(one, dict)), {}) if isinstance(errors, list) else {}
+    named = (text(told, "path") or text(first, "path") or "").rpartition(".")[2]
+    return named if named in FIELDS else None

@@ -13,10 +13,10 @@ from uuid_utils.compat import uuid7
 
 from app.intake import CollectedFile
 from app.providers.base import Account, Ending, HandIn, Listed, Outcome, Unavailable, Verdict
-from app.providers.facturapi import BASE_URL, CERTIFICATE, FIEL, LOGO, Facturapi
+from app.providers.facturapi import BASE_URL, CERTIFICATE, FIEL, LEGAL, LOGO, Facturapi
 from app.providers.facturapi_replies import SETTINGS, VERDICTS
 from app.providers.operation import Operation
-from app.providers.wire import Answer, FilePart, Multipart, NoAnswer, Outgoing, OutgoingPart, Reply
+from app.providers.wire import Answer, FilePart, Json, Multipart, NoAnswer, Outgoing, OutgoingPart, Reply
 from app.words import CERTIFICATE as SAID
 from app.words import WORDS
 
@@ -508,6 +508,129 @@ def test_what_lies_there_is_listed() -> None:
     )
     with pytest.raises(Unavailable):
         play(FACTURAPI.list(account()), no("reset", released=True))
+
+
+# Legal data
+
+FIELDS = {"name": "Kemper", "legal_name": "Escuela Kemper Urgate", "tax_system": "601", "zip": "26015"}
+HELD = {"name": "KEMPER", "legal_name": "ESCUELA  KEMPER URGATE", "tax_system": "601", "address": {"zip": "26015"}}
+EMPTY = {"name": "", "legal_name": "", "tax_system": "", "address": {"zip": ""}}
+
+
+def known(legal: Any = EMPTY) -> Reply:
+    return reply({"id": ID, "legal": legal, "pending_steps": [{"type": "certificate"}]})
+
+
+def legal(*answers: Answer, **more: Any) -> tuple[Outcome, list[Outgoing]]:
+    given = handin(LEGAL, **{"fields": FIELDS, "facts": {}, "secrets": {}} | more)
+    return play(FACTURAPI.deliver(LEGAL, given, account()), *answers)
+
+
+def test_legal_data_goes_without_a_file() -> None:
+    fields = FIELDS | {"street": " Av. Uno ", "phone": "", "website": "https://kemper.example"}
+    outcome, (look, put) = legal(known(), known(HELD), fields=fields)
+    assert (look.method, look.hands_in) == ("GET", False)
+    assert (put.method, put.path, put.without_file, put.hands_in) == ("PUT", f"/organizations/{ID}/legal", True, True)
+    assert isinstance(put.body, Json)
+    assert put.body.value == {
+        "name": "Kemper",
+        "legal_name": "Escuela Kemper Urgate",
+        "tax_system": "601",
+        "website": "https://kemper.example",
+        "address": {"zip": "26015", "street": "Av. Uno"},
+    }
+    assert (outcome.ending, outcome.facts) == (Ending.DELIVERED, {"pending_steps": ["certificate"]})
+    assert "Kemper" not in repr((put, put.baseline))
+
+
+@DOUBTS
+def test_in_doubt_it_is_compared(answer: Answer, erred: bool) -> None:
+    assert legal(known(), answer, known(HELD))[0].ending is Ending.DELIVERED
+    assert legal(known(), answer, known())[0].ending is (Ending.FAILED if erred else Ending.UNKNOWN)
+    assert legal(known(), answer, known(HELD | {"name": "Other"}))[0].ending is Ending.UNKNOWN
+    assert legal(known(), answer, no("reset", released=False))[0].ending is Ending.UNKNOWN
+
+
+def test_a_yes_that_shows_something_else_is_unconfirmed() -> None:
+    assert legal(known(), known(), known())[0].ending is Ending.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("told", "field"),
+    [
+        ({"path": "legal_name"}, "legal_name"),
+        ({"path": "address.zip"}, "zip"),
+        ({"errors": [{"path": "tax_system"}, {"path": "zip"}]}, "tax_system"),
+        ({"path": "odd"}, None),
+        ({"errors": ["odd"]}, None),
+        ({"errors": 7}, None),
+    ],
+)
+def test_its_faults_stand_at_the_field(told: dict[str, Any], field: str | None) -> None:
+    answer = reply({"code": "invalid_request", "message": "No."} | told, 400)
+    outcome, _ = legal(known(), answer)
+    assert (outcome.ending, outcome.problem, outcome.field) == (Ending.FAILED, "provider-refused", field)
+    assert outcome.message == "No."
+
+
+@pytest.mark.parametrize(
+    ("looked", "ending"),
+    [
+        (known(HELD), Ending.DELIVERED),
+        (known(), Ending.FAILED),
+        (known(HELD | {"tax_system": "626"}), Ending.UNKNOWN),
+        (refused(500, "internal_error"), Ending.RETRY),
+    ],
+)
+def test_it_can_be_looked_for_later_without_its_fields(looked: Answer, ending: Ending) -> None:
+    _, (_, put) = legal(known(), known(HELD))
+    later = handin(LEGAL, fields={}, facts={}, secrets={}, baseline=put.baseline)
+    assert play(FACTURAPI.reconcile(LEGAL, later, account()), looked)[0].ending is ending
+
+
+# Choosing an organization
+
+NOWHERE = Account(environment="live", settings={})
+ACME = {"id": ID, "legal": {"name": "Acme", "tax_id": "EKU9003173C9"}, "created_at": EARLIER}
+
+
+def test_the_accounts_organizations_are_listed() -> None:
+    body = {"page": 2, "total_pages": 3, "data": [ACME, {"id": "b"}, "odd", {}]}
+    page, (asked,) = play(FACTURAPI.choices(NOWHERE, "organization_id", "2"), reply(body))
+    assert (asked.path, asked.query["page"]) == ("/organizations", "2")
+    assert [(one.id, one.name) for one in page.items] == [
+        (ID, "Acme, RFC EKU9003173C9"),
+        ("b", "an organization without a name"),
+    ]
+    assert page.next == "3"
+    page, _ = play(FACTURAPI.choices(NOWHERE, "organization_id"), reply({"data": []}))
+    assert (page.items, page.next) == ((), None)
+    page, _ = play(FACTURAPI.choices(NOWHERE, "organization_id", "30"), reply({"data": [], "total_pages": 99}))
+    assert page.next is None
+
+
+def test_an_organizations_own_key_finds_that_one() -> None:
+    denied = refused(401, "api_key_not_allowed")
+    page, asked = play(FACTURAPI.choices(NOWHERE, "organization_id"), denied, reply(ACME))
+    assert ([one.id for one in page.items], asked[1].path) == ([ID], "/organizations/me")
+    for answers in ([refused(401, "api_key_invalid")], [denied, denied], [reply({"data": 7})], [reply(b"?")]):
+        with pytest.raises(Unavailable):
+            play(FACTURAPI.choices(NOWHERE, "organization_id"), *answers)
+
+
+def test_a_new_one_is_made() -> None:
+    made, (asked,) = play(FACTURAPI.make(NOWHERE, "organization_id", 101 * "A"), reply(ACME))
+    assert (asked.method, asked.path, made.id) == ("POST", "/organizations", ID)
+    assert isinstance(asked.body, Json)
+    assert (asked.body.value, asked.hands_in) == ({"name": 100 * "A"}, False)
+    for answer, ending in (
+        (refused(400, "invalid_request"), Ending.FAILED),
+        (no("timeout", released=True), Ending.UNKNOWN),
+        (refused(500, "internal_error"), Ending.UNKNOWN),
+    ):
+        with pytest.raises(Unavailable) as unavailable:
+            play(FACTURAPI.make(NOWHERE, "organization_id", "A"), answer)
+        assert unavailable.value.outcome.ending is ending
 
 
 def test_direct_operations_fit_in_memory() -> None:

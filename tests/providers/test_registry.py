@@ -21,11 +21,12 @@ def test_what_is_registered() -> None:
         "facturapi/certificate",
         "facturapi/fiel",
         "facturapi/logo",
+        "facturapi/legal",
         "formkiq/document",
         "codat/file",
         "flatfile/file",
     ]
-    assert [one.name for one in registry.operations(Mode.DIRECT)] == ["certificate", "fiel"]
+    assert [one.name for one in registry.operations(Mode.DIRECT)] == ["certificate", "fiel", "legal"]
     assert registry.operations(Mode.DURABLE) == ()
 
 
