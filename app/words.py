@@ -161,7 +161,9 @@ DELIVERY: Final = {
     "provider-error": N_("The provider had an error and did not keep your files. Try again later."),
     "provider-refused": N_("The provider did not accept it. Its answer is shown below."),
     "plan-not-allowed": N_("The plan at the provider does not allow it. %(organization)s has been told."),
-    "quota-used-up": N_("The quota at the provider is used up, and nothing was sent. %(organization)s has been told."),
+    "quota-used-up": N_(
+        "The quota at the provider is used up, so it did not take your file. %(organization)s has been told."
+    ),
     "settings-wrong": N_("The connection to the provider is not set up right. %(organization)s has been told."),
     "unconfirmed": N_(
         "Everything was sent, but the provider's answer was lost. We do not know yet whether it arrived; "

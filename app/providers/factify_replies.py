@@ -1,0 +1,182 @@
+"""What Factify's answers say: a document, a version, a list of them, or a refusal by its code and reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from app.providers.base import Ending, Listed, Outcome, ProviderStatus
+from app.providers.outcomes import DOUBTFUL, by_cause, by_status
+from app.providers.wire import Answer, NoAnswer, Outgoing, Reply
+
+#: What an id consists of, behind the three letters that say whose.
+_ID: Final = r"[0-9a-hjkmnp-tv-z]{26}"
+DOCUMENT_ID: Final = re.compile(f"doc_{_ID}")
+VERSION_ID: Final = re.compile(f"ver_{_ID}")
+#: What reasons come to that say more than their status.
+_REASONS: Final[Mapping[str, tuple[Ending, str]]] = {
+    **dict.fromkeys(
+        ("missing_api_key", "invalid_api_key", "expired_api_key"), (Ending.CREDENTIAL, "credential-refused")
+    ),
+    **dict.fromkeys(
+        ("invalid_token", "expired_token", "authentication_required"), (Ending.CREDENTIAL, "credential-refused")
+    ),
+    "insufficient_permissions": (Ending.FAILED, "settings-wrong"),
+    "feature_disabled": (Ending.FAILED, "plan-not-allowed"),
+    "quota_exceeded": (Ending.FAILED, "quota-used-up"),
+}
+#: Names of what it calls wrong, as the field or part of ours that it came from.
+_FIELDS: Final[Mapping[str, str]] = {
+    **{name: name for name in ("title", "description", "access_level", "document_id")},
+    "payload": "file",
+}
+_STATUSES: Final[Mapping[str, ProviderStatus]] = {"processing": "processing", "ready": "ready", "failed": "failed"}
+#: Headers that an exported file's address may ask for: those that do not make it another request.
+_HEADER: Final = re.compile(
+    r"(?!(host|connection|transfer-encoding|content-length|cookie)$)[a-z0-9-]{1,80}", re.IGNORECASE
+)
+_VALUE: Final = re.compile(r"[\x20-\x7e]{0,2000}")
+
+
+def document(answer: Answer) -> Mapping[str, Any] | None:
+    """The document that an answer shows; None where it shows none."""
+    told = body(answer).get("document")
+    return told if isinstance(told, dict) and DOCUMENT_ID.fullmatch(text(told, "id") or "") else None
+
+
+def version(answer: Answer, document_id: str | None = None) -> Mapping[str, Any] | None:
+    """The version that an answer shows, of that document if it has to be; None where it shows none."""
+    told = body(answer)
+    if not VERSION_ID.fullmatch(text(told, "id") or "") or document_id not in {None, text(told, "document_id")}:
+        return None
+    return told
+
+
+def items(answer: Answer) -> Sequence[Mapping[str, Any]] | None:
+    """What an answer lists; None where it is no list. An empty one may have no items at all."""
+    told = body(answer)
+    found = told.get("items", [] if "pagination" in told else None)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else None
+
+
+def next_page(answer: Answer) -> str | None:
+    """The token of the page after this one; None at the end."""
+    pagination = body(answer).get("pagination")
+    return text(pagination, "next_page_token") if isinstance(pagination, dict) else None
+
+
+def left(answer: Answer) -> int | None:
+    """How many documents more a quota allows; None where it has no limit, which is written as 0 or not at all."""
+    told = body(answer)
+    limit, used, available = (_number(told, name) for name in ("limit", "used", "available"))
+    if not limit:
+        return None
+    return max(0, limit - (used or 0) if available is None else available)
+
+
+def export(answer: Answer) -> Outgoing | None:
+    """The request for the exported bytes; None where an answer does not say how to get them."""
+    told = body(answer)
+    url, headers = text(told, "url"), told.get("headers") or {}
+    if url is None or not isinstance(headers, dict):
+        return None
+    if not all(_HEADER.fullmatch(name) and _VALUE.fullmatch(str(value)) for name, value in headers.items()):
+        return None
+    return Outgoing(method="GET", url=url, headers={name: str(value) for name, value in headers.items()})
+
+
+def status(shown: Mapping[str, Any]) -> ProviderStatus | None:
+    """How far it got with what was uploaded; None for a word that it did not have so far."""
+    return _STATUSES.get(text(shown, "processing_status") or "")
+
+
+def listed(shown: Mapping[str, Any]) -> Listed:
+    """A document or a version, as it is listed."""
+    id_ = str(shown["id"])
+    return Listed(
+        id=id_,
+        name=text(shown, "title") or id_,
+        content_type="application/pdf",
+        created_at=created_at(shown),
+        status=text(shown, "processing_status"),
+    )
+
+
+def created_at(shown: Mapping[str, Any]) -> datetime | None:
+    """A moment with its zone; None for anything else."""
+    try:
+        found = datetime.fromisoformat(text(shown, "created_at") or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
+def is_missing(answer: Answer) -> bool:
+    """Whether it says that there is no such thing; any other 404 says that there is no such address."""
+    return isinstance(answer, Reply) and answer.status == 404 and _told(answer)[0] == "not_found"
+
+
+def is_forbidden(answer: Answer) -> bool:
+    """Whether the credential was taken, and may not do this."""
+    return isinstance(answer, Reply) and answer.status == 403 and _told(answer)[0] == "permission_denied"
+
+
+def refusal(answer: Answer) -> Outcome:
+    """What an answer means that is not the one hoped for."""
+    if isinstance(answer, NoAnswer):
+        return by_cause(answer)
+    code, reason, detail = _told(answer)
+    outcome = by_status(
+        answer,
+        code=reason or code,
+        message=text(body_of(answer), "message") if code else None,
+        log_id=text(detail, "request_id"),
+        reset="x-ratelimit-reset",
+    )
+    outcome = replace(outcome, field=_FIELDS.get((text(detail, "param") or "").partition(".")[0]))
+    if answer.ok or answer.status in DOUBTFUL:
+        return outcome
+    if said := _REASONS.get(reason or ""):
+        ending, problem = said
+        return replace(outcome, ending=ending, problem=problem)
+    if code is None and answer.status in {403, 404}:
+        # It is not Factify that speaks: nobody has judged the key, or looked for the document.
+        return replace(outcome, ending=Ending.FAILED, problem="provider-error")
+    if answer.status == 403:
+        return replace(outcome, ending=Ending.FAILED, problem="settings-wrong")
+    return outcome
+
+
+def body(answer: Answer) -> Mapping[str, Any]:
+    """The object that a good answer holds; empty where there is none."""
+    return body_of(answer) if isinstance(answer, Reply) and answer.ok else {}
+
+
+def body_of(answer: Reply) -> Mapping[str, Any]:
+    return answer.json if isinstance(answer.json, dict) else {}
+
+
+def text(shown: Mapping[str, Any], name: str) -> str | None:
+    """A text that is there and not blank; None for anything else."""
+    value = shown.get(name)
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _told(answer: Reply) -> tuple[str | None, str | None, Mapping[str, Any]]:
+    """The code of an error, its first reason, and the detail that the reason stands in."""
+    told = {} if answer.ok else body_of(answer)
+    details = told.get("details")
+    entries = [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
+    detail: Mapping[str, Any] = next((one for one in entries if text(one, "reason")), entries[0] if entries else {})
+    return text(told, "code"), text(detail, "reason"), detail
+
+
+def _number(shown: Mapping[str, Any], name: str) -> int | None:
+    """A number, which Connect's JSON writes as a text where it may be large."""
+    value = shown.get(name)
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        return int(value)
+    return value if type(value) is int else None
