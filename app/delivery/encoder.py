@@ -33,8 +33,7 @@ def encode(body: Body | None, release: Release) -> tuple[Any, str | None]:
             return JsonReader(value, member, _reader(file, release)), "application/json"
         case Raw(file=file):
             return _reader(file, release), None
-        case None:
-            return None, None
+    return None, None
 
 
 class PassingEncoder(MultipartEncoder):  # type: ignore[misc]

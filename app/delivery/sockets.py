@@ -60,10 +60,9 @@ class _Patient(socket.socket):
         while view:
             try:
                 view = view[self.send(view, flags) :]
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                _wait(self, select.POLLOUT, exchange)
-            except ssl.SSLWantReadError:
-                _wait(self, select.POLLIN, exchange)
+            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError) as exc:
+                event = select.POLLIN if isinstance(exc, ssl.SSLWantReadError) else select.POLLOUT
+                _wait(self, event, exchange)
 
 
 def _wait(sock: socket.socket, event: int, exchange: Exchange) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -12,10 +13,10 @@ from pydantic import SecretStr
 from app.delivery.deadlines import Deadlines
 from app.delivery.egress import Egress
 from app.delivery.engine import Engine, SecondFile
-from app.delivery.http import Http
+from app.delivery.http import ANSWER_BLOCK, Http
 from app.errors import Refusal
 from app.intake import CollectedFile
-from app.providers.wire import Answer, FilePart, Json, Multipart, NoAnswer, Outgoing, OutgoingPart, Reply
+from app.providers.wire import Answer, FilePart, Json, Multipart, NoAnswer, Outgoing, OutgoingPart, Raw, Reply
 from tests.delivery.wire import Line, playing
 
 SOURCE = CollectedFile(name="file", filename="f", content_type="a/b", content=b"abcd", sha256="")
@@ -203,3 +204,246 @@ def test_nothing_asked_is_nothing_sent(engine: Make) -> None:
         yield
 
     assert engine("http://127.0.0.1:9").drive(nothing()).status == 200
+
+
+# Whole addresses
+
+
+TARGET = "/bucket/a%7eb~c%2Fd+e/%E2%82%ac%20x?X-Amz-Signature=a%2Bb+c%7E&empty=&X-Amz-Date=20260101T000000Z&q=%41"
+
+
+@pytest.mark.parametrize("body", [None, Raw(file=FILE)])
+def test_a_whole_address_is_asked_byte_for_byte_and_without_the_credential(engine: Make, body: Raw | None) -> None:
+    got = b""
+
+    def script(line: Line) -> None:
+        nonlocal got
+        got = line.request()[0]
+        line.answer()
+
+    with playing(script) as other:
+        outgoing = Outgoing(method="PUT", url=other.url + TARGET, headers={"x-amz-meta": "1"}, body=body)
+        (answer,) = engine(other.url, mark=lambda _: None).drive(steps(outgoing))
+    assert isinstance(answer, Reply)
+    assert got.startswith(b"PUT " + TARGET.encode() + b" HTTP/1.1\r\n")
+    assert b"\r\nx-amz-meta: 1\r\n" in got
+    assert b"authorization" not in got.lower()
+    assert b"content-type" not in got.lower()
+    assert got.lower().count(b"\r\nhost: 127.0.0.1:") == 1
+
+
+@pytest.mark.parametrize(("written", "asked"), [("", b"/"), ("?a=b", b"/?a=b"), ("//x", b"//x")])
+def test_an_address_without_a_path_has_one(engine: Make, written: str, asked: bytes) -> None:
+    def script(line: Line) -> None:
+        assert line.request()[0].startswith(b"GET " + asked + b" HTTP/1.1\r\n")
+        line.answer()
+
+    with playing(script) as other:
+        assert isinstance(engine(other.url).drive(steps(Outgoing(method="GET", url=other.url + written)))[0], Reply)
+
+
+def test_a_whole_address_leads_only_to_the_provider_s_stores(engine: Make) -> None:
+    asked: list[str] = []
+
+    def resolve(host: str, _port: int) -> list[Any]:
+        asked.append(host)
+        return []
+
+    http = Http(Egress(resolve=resolve))
+    made = Engine(http, "", {}, Deadlines(), stores=("*.store.example",), clock=time.monotonic)
+    addresses = [
+        "https://elsewhere.example/a",
+        "https://store.example.evil.example/a",
+        "http://b.store.example/a",
+        "https://127.0.0.1/a",
+        "https://b.store.example@evil.example/a",
+        "https://evil.example\\.store.example/a",
+        "https://evil.example%2f.store.example/a",
+        "https://b.store.example/a#b",
+        "ftp://b.store.example/a",
+        "https://[b.store.example/a",
+    ]
+    answers = made.drive(steps(*(Outgoing(method="GET", url=url) for url in addresses)))
+    assert answers == len(addresses) * [NoAnswer(cause="egress", released=False)]
+    assert not asked
+    (answer,) = made.drive(steps(Outgoing(method="GET", url="https://b.store.example/a")))
+    assert (answer, asked) == (NoAnswer(cause="connect", released=False), ["b.store.example"])
+    http.close()
+
+
+def test_headers_of_a_request_are_sent_beside_ours(engine: Make) -> None:
+    def script(line: Line) -> None:
+        head, _ = line.request()
+        assert b"\r\nAuthorization: Bearer t\r\n" in head
+        assert b"\r\nX-Environment: dev\r\n" in head
+        assert b"\r\nContent-Type: application/merge-patch+json\r\n" in head
+        line.answer()
+
+    headers = {"X-Environment": "dev", "Content-Type": "application/merge-patch+json"}
+    with playing(script) as other:
+        engine(other.url).drive(steps(Outgoing(method="POST", path="/", headers=headers, body=Json(value={}))))
+
+
+# Limits, and time
+
+
+def test_who_is_not_admitted_is_answered_here(engine: Make) -> None:
+    limited = Reply(status=429, headers={"retry-after": "12"}, body=b"")
+    asked: list[str] = []
+
+    def admit(outgoing: Outgoing) -> Reply | None:
+        asked.append(outgoing.path)
+        return limited
+
+    marked: list[Outgoing] = []
+    made = engine("http://127.0.0.1:9", admit=admit, mark=marked.append)
+    assert made.drive(steps(UPLOAD, UPLOAD)) == [limited, limited]
+    assert asked == ["/file", "/file"]
+    assert not marked
+    assert not made.sent
+
+
+def test_a_whole_address_needs_no_admission(engine: Make) -> None:
+    def script(line: Line) -> None:
+        line.request()
+        line.answer()
+
+    def admit(_outgoing: Outgoing) -> Reply | None:
+        raise AssertionError
+
+    with playing(script) as other:
+        engine(other.url, admit=admit).drive(steps(Outgoing(method="GET", url=f"{other.url}/a")))
+
+
+def test_a_look_waits_as_long_as_it_is_told(engine: Make) -> None:
+    waited: list[float] = []
+
+    def script(line: Line) -> None:
+        assert waited
+        line.request()
+        line.answer()
+
+    with playing(script) as other:
+        made = engine(other.url, wait=waited.append)
+        (answer,) = made.drive(steps(Outgoing(method="GET", path="/", after=2.5)))
+    assert isinstance(answer, Reply)
+    assert waited == [2.5]
+
+
+def test_nobody_waits_beyond_the_deadline(engine: Make) -> None:
+    waited: list[float] = []
+    made = engine("http://127.0.0.1:9", wait=waited.append)
+    answers = made.drive(steps(Outgoing(method="GET", path="/", after=Deadlines().total)))
+    assert answers == [NoAnswer(cause="timeout", released=False)]
+    assert not waited
+
+
+# An operation without a file
+
+
+WITHOUT_FILE = Outgoing(method="PUT", path="/legal", body=Json(value={"a": 1}), without_file=True)
+
+
+def test_a_hand_in_without_a_file_is_marked_ahead_and_goes_once(engine: Make) -> None:
+    marked: list[Outgoing] = []
+
+    def script(line: Line) -> None:
+        line.until(b"\r\n\r\n")
+        assert marked == [WITHOUT_FILE]
+        line.until(b"}")
+        line.answer()
+
+    with playing(script) as other:
+        made = engine(other.url, mark=marked.append)
+        with pytest.raises(SecondFile, match="/legal"):
+            made.drive(steps(WITHOUT_FILE, WITHOUT_FILE))
+        assert made.sent
+
+
+def test_without_its_mark_it_does_not_go(engine: Make) -> None:
+    def refuse(_outgoing: Outgoing) -> None:
+        raise Refusal
+
+    made = engine("http://127.0.0.1:9", mark=refuse)
+    with pytest.raises(Refusal):
+        made.drive(steps(WITHOUT_FILE))
+    assert made.taken_back is None
+    with pytest.raises(SecondFile):
+        engine("http://127.0.0.1:9").drive(steps(WITHOUT_FILE))
+
+
+def test_the_first_of_two_refusals_is_told(engine: Make) -> None:
+    def refuse(outgoing: Outgoing) -> Reply | None:
+        raise Refusal(path=outgoing.path)
+
+    made = engine("http://127.0.0.1:9", admit=refuse)
+    with pytest.raises(Refusal) as caught:
+        made.drive(steps(UPLOAD, Outgoing(method="DELETE", path="/record")))
+    assert caught.value.params == {"path": "/file"}
+
+
+# Answers that are too long for memory
+
+
+class Taken:
+    def __init__(self) -> None:
+        self.content = b""
+
+    def feed(self, block: bytes) -> None:
+        self.content += block
+
+
+def test_a_good_answer_goes_into_the_sink(engine: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.delivery.http.ANSWER_BYTES", 1000)
+    content, sink = 1000 * bytes(range(256)), Taken()
+
+    def script(line: Line) -> None:
+        line.request()
+        line.answer(content)
+
+    with playing(script) as other:
+        (answer,) = engine(other.url).drive(steps(Outgoing(method="GET", path="/", sink=sink)))
+    assert answer == Reply(status=200, headers={"content-length": "256000"}, body=b"")
+    assert sink.content == content
+
+
+def test_a_bad_answer_does_not(engine: Make) -> None:
+    sink = Taken()
+
+    def script(line: Line) -> None:
+        line.request()
+        line.answer(b"no", "404 Not Found")
+
+    with playing(script) as other:
+        (answer,) = engine(other.url).drive(steps(Outgoing(method="GET", path="/", sink=sink)))
+    assert isinstance(answer, Reply)
+    assert (answer.status, answer.body, sink.content) == (404, b"no", b"")
+
+
+def test_each_block_of_a_long_answer_has_the_time_of_one(engine: Make) -> None:
+    """By a clock that goes on with each block: all together take longer than one answer may."""
+    now = [0.0]
+    fed = threading.Event()
+
+    class Slow(Taken):
+        def feed(self, block: bytes) -> None:
+            super().feed(block)
+            now[0] += 20.0  # of the 30 that an answer has
+            fed.set()
+
+    sink = Slow()
+
+    def script(line: Line) -> None:
+        line.request()
+        line.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (3 * ANSWER_BLOCK))
+        for letter in (b"a", b"b", b"c"):
+            fed.clear()
+            line.sock.sendall(ANSWER_BLOCK * letter)
+            assert fed.wait(5)
+
+    with playing(script) as other:
+        made = engine(other.url)
+        made._clock, made._until = (lambda: now[0]), 1000.0
+        (answer,) = made.drive(steps(Outgoing(method="GET", path="/", sink=sink)))
+    assert isinstance(answer, Reply)
+    assert sink.content == ANSWER_BLOCK * b"a" + ANSWER_BLOCK * b"b" + ANSWER_BLOCK * b"c"
