@@ -15,4 +15,4 @@ from app.api.uploads import api
 def init_app(app: Flask) -> None:
     """Put the API's addresses into `app`, and answers of its kind to whatever goes wrong below them."""
     app.register_blueprint(api)
-    problems.init_app(app, api)
+    problems.init_app(app)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from flask import Blueprint, Flask, Response, g, json, request, url_for
+from flask import Flask, Response, g, json, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale, gettext
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -43,14 +43,11 @@ REFUSED_THERE: Final = 424
 UNCONFIRMED: Final = 504
 
 
-def init_app(app: Flask, api: Blueprint) -> None:
-    """Answer every refusal and every fault below the API's addresses in its own way."""
-    api.register_error_handler(Refusal, refused)
-    api.register_error_handler(HTTPException, failed)
+def init_app(app: Flask) -> None:
+    """Answer what no address fits, which never reaches the blueprint's handlers and would be shown as a page."""
 
     @app.before_request
     def nowhere() -> ResponseReturnValue | None:
-        """What no address fits never reaches the API's handlers, and would be shown as a page."""
         fault = request.routing_exception
         if fault is None or (fault.code or 500) < 400 or not request.path.startswith(PREFIX):
             return None

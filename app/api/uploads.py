@@ -7,6 +7,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 
 from app.api import entrance, problems
 from app.api.entrance import Entrance, Found
@@ -14,6 +15,7 @@ from app.api.errors import BadDurable, DurableNotOffered
 from app.api.receiving import Received, receive_hand_in
 from app.checks import Policy
 from app.delivery import Result
+from app.errors import Refusal
 from app.intake import Collected
 from app.records.models import Attempt
 from app.records.states import State
@@ -21,6 +23,8 @@ from app.services import services
 from app.words import WORDS
 
 api = Blueprint("api", __name__)
+api.register_error_handler(Refusal, problems.refused)
+api.register_error_handler(HTTPException, problems.failed)
 
 
 @api.post("/api/v1/organizations/<slug>/<connection>/<operation>", endpoint="hand_in", provide_automatic_options=False)
