@@ -70,4 +70,5 @@ function complain(box, input, message) {
   input.setAttribute("aria-invalid", "true");
   const words = Object.assign(document.createElement("span"), { textContent: message });
   box.querySelector(".error").replaceChildren(icon("warning"), words);
+  if ("file" in box.dataset) box.querySelector(".seen").replaceChildren(); // once is enough
 }

@@ -82,6 +82,8 @@ class View {
 
   ended(why) {
     this.end.querySelector("p").textContent = this.end.dataset[why];
+    this.end.classList.toggle("bad", why === "saysBroken");
+    this.end.classList.toggle("doubt", why === "saysStopped");
     this.end.hidden = false;
     this.send.focus();
   }
