@@ -25,6 +25,11 @@ _MARKER_AFTER_SCAN: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 Format = Literal["png", "jpeg"]
 
 
+#: Looked at in one go for what is near, and for what is far; the rest is taken back, and costs what was copied.
+_FEW_BYTES: Final = 16
+_MANY_BYTES: Final = 64 << 10
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """What an image says it is."""
@@ -126,7 +131,7 @@ def _marker(supply: Supply) -> Steps[int]:
     """The marker here; any number of 0xFF may come before it."""
     if (yield from supply.exactly(1)) != b"\xff":
         raise ValueError("not a marker")
-    while piece := (yield from supply.some()):
+    while piece := (yield from supply.some(_FEW_BYTES)):
         rest = piece.lstrip(b"\xff")
         if rest:
             supply.back(len(rest) - 1)
@@ -137,7 +142,7 @@ def _marker(supply: Supply) -> Steps[int]:
 def _marker_after_scan(supply: Supply) -> Steps[int]:
     """The marker that ends compressed data."""
     before = b""
-    while piece := (yield from supply.some()):
+    while piece := (yield from supply.some(_MANY_BYTES)):
         data = before + piece
         if found := _MARKER_AFTER_SCAN.search(data):
             supply.back(len(data) - found.end())
@@ -152,12 +157,15 @@ def _past_nothing(supply: Supply) -> Steps[None]:
 
 
 def _past_extras(supply: Supply) -> Steps[None]:
-    """Phones put a second image, a short film, or notes of their maker behind a photo; padding may come before."""
+    """Phones put a second image, a short film, or notes of their maker behind a photo; padding may come before.
+
+    A film begins with its length in four bytes, of which the first are zero too.
+    """
     start, end = b"", b""
     while piece := (yield from supply.some()):
         start = (start + (piece[:12] if start else piece.lstrip(b"\0")))[:12]
         end = (end + piece[-4:])[-4:]
-    if start and not start.startswith(b"\xff\xd8\xff") and start[4:8] != b"ftyp" and end != b"SEFT":
+    if start and not start.startswith(b"\xff\xd8\xff") and not 1 <= start.find(b"ftyp") <= 4 and end != b"SEFT":
         raise ValueError("bytes behind the image")
 
 
