@@ -6,12 +6,15 @@ from typing import Final
 
 from app.providers.base import Provider
 from app.providers.codat import Codat
+from app.providers.factify import Factify
 from app.providers.facturapi import Facturapi
 from app.providers.flatfile import Flatfile
 from app.providers.formkiq import Formkiq
 from app.providers.operation import Mode, Operation
 
-PROVIDERS: Final[dict[str, Provider]] = {one.slug: one for one in (Facturapi(), Formkiq(), Codat(), Flatfile())}
+PROVIDERS: Final[dict[str, Provider]] = {
+    one.slug: one for one in (Facturapi(), Formkiq(), Codat(), Flatfile(), Factify())
+}
 OPERATIONS: Final = {operation.slug: operation for one in PROVIDERS.values() for operation in one.operations}
 
 

@@ -25,6 +25,8 @@ def test_what_is_registered() -> None:
         "formkiq/document",
         "codat/file",
         "flatfile/file",
+        "factify/document",
+        "factify/version",
     ]
     assert [one.name for one in registry.operations(Mode.DIRECT)] == ["certificate", "fiel", "legal"]
     assert registry.operations(Mode.DURABLE) == ()
