@@ -291,6 +291,7 @@ def at(**apart: float) -> str:
         ([listed(file(createdAt=at(seconds=-1))), Content(b"other...")], Ending.FAILED),
         ([listed(file(createdAt="?")), Content(CONTENT)], Ending.UNKNOWN),
         ([listed(file(status="partial", bytesReceived=3)), Content(b"a,b")], Ending.UNKNOWN),
+        ([listed(file(status="partial", bytesReceived=3)), Content(b"other...")], Ending.UNKNOWN),
         ([listed(file(status="partial", bytesReceived=3)), Content(CONTENT)], Ending.DELIVERED),
         ([listed(file()), refused(400)], Ending.UNKNOWN),
         ([listed(file()), refused(404)], Ending.FAILED),

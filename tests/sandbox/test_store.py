@@ -70,6 +70,8 @@ def test_an_address_leads_to_its_object_alone(store: Store) -> None:
     asked = environ(url)
     assert store.serves(asked)
     assert store.judge(asked) is None
+    for method in ("PUT", "DELETE"):
+        assert code(store.judge(environ(url, method, CONTENT_LENGTH="1"))) == "SignatureDoesNotMatch"
     statuses: list[str] = []
     answer = store(asked, lambda status, _headers, _exc=None: statuses.append(status))  # type: ignore[arg-type]
     assert (b"".join(answer), statuses) == (b"content", ["200 OK"])

@@ -48,11 +48,13 @@ class Document:
     user: str
     path: str | None
     content_type: str | None
-    checksum: Checksum | None
+    #: Of the content that is to come.
+    announced: Checksum | None
     metadata: list[dict[str, Any]]
     inserted_at: datetime
     modified_at: datetime
     stored: Stored | None = None
+    checksum: Checksum | None = None
     #: When size and checksum are shown.
     shown_from: datetime | None = None
 
@@ -129,7 +131,7 @@ class Installation:
             user=user,
             path=new.path or id_,
             content_type=new.content_type,
-            checksum=new.checksum,
+            announced=new.checksum,
             metadata=new.metadata,
             inserted_at=now,
             modified_at=now,
@@ -155,7 +157,7 @@ class Installation:
         self, document: Document, method: str, seconds: float, *, length: int | None = None, checksum: bool = False
     ) -> str:
         """Where its content goes to or comes from; signed over length and checksum where they are known."""
-        headers = document.checksum.headers if checksum and document.checksum else {}
+        headers = document.announced.headers if checksum and document.announced else {}
         seconds *= self.switches.lifetime_scale
         return self.world.store.sign(SLUG, document.key, method=method, seconds=seconds, length=length, headers=headers)
 
@@ -188,7 +190,8 @@ class Installation:
         with self.lock:
             document = self._by_key.get(key)
             if document is not None:
-                document.stored, document.modified_at = stored, self.world.clock.now()
+                document.stored, document.checksum = stored, document.announced
+                document.modified_at = self.world.clock.now()
                 document.shown_from = document.modified_at + timedelta(seconds=self.switches.delay_seconds)
 
 

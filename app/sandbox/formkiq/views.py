@@ -95,7 +95,7 @@ def get_upload(site: str, caller: Caller) -> Response:
 @route("GET", "/documents/<id_>/upload", "WRITE")
 def get_id_upload(site: str, _caller: Caller, id_: str) -> Response:
     found = installation().find(site, id_)
-    found.checksum = inputs.checksum(request.args)
+    found.announced = inputs.checksum(request.args)
     return jsonify(_address(found, SHORT_SECONDS, None))
 
 
@@ -154,8 +154,8 @@ def _address(document: Document, seconds: float, length: int | None) -> dict[str
     """Where to put it, and with which headers, if any."""
     address = installation().address(document, "PUT", seconds, length=length, checksum=True)
     body: dict[str, Any] = {"documentId": document.id, "url": address}
-    if document.checksum is not None:
-        body["headers"] = document.checksum.headers
+    if document.announced is not None:
+        body["headers"] = document.announced.headers
     return body
 
 

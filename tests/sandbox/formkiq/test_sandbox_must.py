@@ -321,6 +321,17 @@ def test_7_the_record_comes_with_the_address_and_its_size_with_the_bytes(formkiq
     assert made["url"] == f"{running.store_url}{put['path']}?{put['query']}"
 
 
+def test_7_new_content_shows_only_once_it_came(formkiq: Formkiq) -> None:
+    made = formkiq.upload(checked())
+    path = f"/documents/{made['documentId']}"
+    send("PUT", made["url"], CONTENT, made["headers"])
+    again = formkiq.ask("GET", f"{path}/upload", **checked(content=b"new")).json
+    assert formkiq.ask("GET", path).json["checksum"] == checked()["checksum"]
+    assert send("PUT", again["url"], b"new", again["headers"]).status == 200
+    shown = formkiq.ask("GET", path).json
+    assert (shown["contentLength"], shown["checksum"]) == (3, checked(content=b"new")["checksum"])
+
+
 def test_7_a_checksum_that_nobody_gave_is_of_no_named_kind(formkiq: Formkiq) -> None:
     made = formkiq.upload()
     send("PUT", made["url"], CONTENT, {"Content-Type": "application/pdf"})
