@@ -22,8 +22,9 @@ TICKED: Final = frozenset({"on", "true", "1"})
 QUOTA_UNTOLD: Final = frozenset({403, 404, 501})
 #: A status, beside those that always leave it open, after which a file may have been taken: `canceled`.
 CANCELED: Final = 499
-#: How far clocks may be apart where the provider's own time is not known.
-SKEW: Final = timedelta(minutes=5)
+#: How far two clocks of the provider's may be apart, and ours and its. Rather too much: another document that has the
+#: same title and bytes and is a little older does less harm than one that arrived and is not found.
+ITS_SKEW, OUR_SKEW = timedelta(seconds=30), timedelta(minutes=5)
 #: Most duplicates that are worth telling of.
 MOST_DUPLICATES: Final = 10
 
@@ -100,7 +101,7 @@ def wanted(handin: HandIn) -> Wanted:
     """What to look for, by what was remembered with the mark: fields are not kept."""
     (file,) = handin.parts.values()
     known = handin.baseline
-    since = datetime.fromisoformat(known["since"]) if "since" in known else handin.received_at - SKEW
+    since = datetime.fromisoformat(known["since"]) - ITS_SKEW if "since" in known else handin.received_at - OUR_SKEW
     return Wanted(
         document_id=known.get("document_id"),
         title=known.get("title"),

@@ -25,7 +25,7 @@ DOC, OTHER, VER = ("doc_" + "1" * 26), ("doc_" + "2" * 26), ("ver_" + "1" * 26)
 CONTENT = b"%PDF-1.7"
 DIGEST = sha256(CONTENT).hexdigest()
 DATE, SINCE = "Sat, 21 Nov 2026 10:31:00 GMT", "2026-11-21T10:31:00+00:00"
-BEFORE, AFTER = "2026-11-21T10:30:59Z", "2026-11-21T10:31:02.123456789Z"
+BEFORE, AFTER = "2026-11-21T10:30:29Z", "2026-11-21T10:31:02.123456789Z"
 NOW = datetime.fromisoformat(SINCE)
 FACTIFY = Factify()
 ACCOUNT = Account(environment="sandbox", settings={})
@@ -411,7 +411,7 @@ def test_a_document_is_found_by_time_title_and_bytes() -> None:
     assert (outcome.ending, outcome.reference, outcome.provider_status) == (Ending.DELIVERED, DOC, "processing")
     assert (asked[0].path, asked[0].query) == (
         "/v1beta/documents",
-        {"page_size": "100", "created.after": "2026-11-21T10:31:00.000Z"},
+        {"page_size": "100", "created.after": "2026-11-21T10:30:30.000Z"},
     )
     assert [one.path for one in asked[1::2]] == [f"/v1beta/documents/{id_}/export" for id_ in (OTHER, DOC)]
     assert asked[4].url == "https://files.factify.com/x?sig=%7e"
