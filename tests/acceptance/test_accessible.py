@@ -13,6 +13,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.database import utcnow
+from app.providers import registry
 from app.records.models import Upload
 from app.records.states import State
 from app.sandbox.sat import Issued, issue
@@ -48,9 +49,9 @@ def outcome(counter: Counter, csd: Issued, language: str) -> str:
 
 
 @languages
-@pytest.mark.parametrize("operation", ["certificate", "fiel", "logo"])
+@pytest.mark.parametrize("operation", sorted(registry.OPERATIONS))
 def test_a_form(operation: str, language: str, browser: Browser, open_counter: Open) -> None:
-    counter = open_counter(operation=f"facturapi/{operation}", notice_url="https://acme.example/aviso")
+    counter = open_counter(operation=operation, notice_url="https://acme.example/aviso")
     with visit_to_examine(browser, counter.address, language) as page:
         for summary in page.locator("summary").all():
             summary.click()
