@@ -22,3 +22,22 @@ def test_every_target_that_is_no_file_is_said_to_be_none() -> None:
 
 def test_the_procfile_names_the_three_processes() -> None:
     assert re.findall(r"^([a-z]+):", (ROOT / "Procfile").read_text(), re.MULTILINE) == ["web", "worker", "sandbox"]
+
+
+def test_each_vendors_package_is_set_up_by_its_lock_in_an_environment_of_its_own() -> None:
+    done = subprocess.run(
+        ["make", "--always-make", "--dry-run", "setup"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    for wanted in sorted((ROOT / "tests" / "vendors").glob("*/requirements.in")):
+        folder = wanted.parent.relative_to(ROOT)
+        (package,) = wanted.read_text().split()
+        assert re.fullmatch(r"[a-z-]+==[0-9.]+", package)
+        assert f"{package} \\\n    --hash=sha256:" in wanted.with_suffix(".txt").read_text()
+        install = next(line for line in done.stdout.splitlines() if f"--python {folder}/.venv " in line)
+        assert "--require-hashes" in install
+        assert install.endswith(f"{folder}/requirements.txt")
