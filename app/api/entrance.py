@@ -62,6 +62,8 @@ def to_hand_in(slug: str, connection: str, operation: str) -> Entrance:
     """Find where a hand-in is to go; raises what keeps it out, before a byte of its body is read."""
     with services().database.doors() as session:
         admitted = _admit(session, tokens.WRITE, slug=slug)
+        if "\0" in connection:  # PostgreSQL's text cannot hold it
+            raise NothingHere
         database.enter(session, admitted.organization_id)
         wanted = (
             select(Organization, Connection)

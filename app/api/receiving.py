@@ -22,6 +22,7 @@ from app.services import services
 EXTERNAL_ID, METADATA, REPLACE = OWN_FIELDS = ("external_id", "metadata", "replace")
 LONGEST_EXTERNAL_ID: Final = 200
 MOST_METADATA: Final = 4 * KIB
+DEEPEST: Final = 32
 #: Room for the API's own fields and their framing.
 OWN_BYTES: Final = 16 * KIB
 YES: Final = frozenset({"1", "true", "on", "yes"})
@@ -81,9 +82,22 @@ def _metadata(text: str) -> dict[str, Any]:
         found = parse_object(text) if len(text.encode()) <= MOST_METADATA else None
     except BadJson:
         found = None
-    if found is None or "\\u0000" in json.dumps(found):  # no database takes a NUL
+    if found is None or not _can_be_kept(found):
         raise BadMetadata(field=METADATA, limit=MOST_METADATA)
     return found
+
+
+def _can_be_kept(value: Any, depth: int = DEEPEST) -> bool:
+    """Whether the database takes it: no text with a NUL or half a character, and nothing that nests without end."""
+    if depth == 0:
+        return False
+    if isinstance(value, str):
+        return _is_text(value)
+    if isinstance(value, dict):
+        return all(_is_text(name) and _can_be_kept(item, depth - 1) for name, item in value.items())
+    if isinstance(value, list):
+        return all(_can_be_kept(item, depth - 1) for item in value)
+    return True
 
 
 def _from_object(operation: Operation, given: Mapping[str, Any]) -> Collected:
@@ -97,7 +111,7 @@ def _from_object(operation: Operation, given: Mapping[str, Any]) -> Collected:
         if value is None:
             continue
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        if "\0" in text or not _is_unicode(text):
+        if not _is_text(text):
             raise NotText(field=name, name=name)
         if name in declared and declared[name].kind == "password":
             secrets[name] = SecretStr(text)
@@ -106,6 +120,6 @@ def _from_object(operation: Operation, given: Mapping[str, Any]) -> Collected:
     return Collected(fields=fields, secrets=secrets, files={})
 
 
-def _is_unicode(text: str) -> bool:
-    """Whether it has no half characters, which JSON can spell and nothing else takes."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+def _is_text(text: str) -> bool:
+    """Whether it has no NUL and no half characters, which JSON can spell and nothing else takes."""
+    return not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
 
 from app.api import entrance, problems
@@ -50,7 +51,7 @@ def upload(upload_id: UUID) -> ResponseReturnValue:
 @api.get(problems.PAGE)
 def problem_page() -> ResponseReturnValue:
     """Show every problem with its sentence: what a problem's `type` leads to."""
-    return render_template("api/problems.html", problems=WORDS)
+    return render_template("api/problems.html", problems={slug: gettext(told) for slug, told in WORDS.items()})
 
 
 def _check_durable() -> None:
