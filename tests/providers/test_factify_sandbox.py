@@ -77,7 +77,8 @@ class Way:
 
     def begin(self, operation: Operation, **fields: str) -> HandIn:
         """Something to hand in, and what it needs."""
-        return handin(**(fields if operation is DOCUMENT else {"document_id": self.document()} | fields))
+        needed: dict[str, Any] = {} if operation is DOCUMENT else {"document_id": self.document()}
+        return handin(**needed, **fields)
 
     def uploads(self) -> list[Mapping[str, Any]]:
         """The forms that came by this key."""
