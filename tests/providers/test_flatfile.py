@@ -449,6 +449,9 @@ def test_environments_and_spaces_can_be_made(setting: str, environment: str, val
     assert made == Listed(id="i", name="New")
     assert isinstance(asked.body, Json)
     assert (asked.method, asked.body.value, asked.hands_in) == ("POST", value, False)
+    _, (asked,) = play(FLATFILE.make(Account(environment="live", settings={}), setting, "New"), shown())
+    assert isinstance(asked.body, Json)
+    assert "environmentId" not in asked.body.value
     with pytest.raises(Unavailable) as refusal:
         play(FLATFILE.make(account(), setting, "New"), refused(400, "name is required", "name"))
     assert refusal.value.outcome.message == "name: name is required"
