@@ -12,7 +12,7 @@ from types import TracebackType
 import structlog
 from flask import Flask, Response, g, request
 
-from app import api, cli, config, health, intake, logs, portal
+from app import api, checks, cli, config, health, intake, logs, portal
 from app.config import Settings
 from app.database import Database, utcnow
 from app.delivery import Deliverer
@@ -44,6 +44,7 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
     vault = _vault(settings)
     clock = clock or utcnow
     database = Database(settings.database_url, pool=settings.database_pool)
+    checks.INSPECTIONS.limit = settings.inspection_bytes
     process = Heartbeat(database, "web")
     app = Gateway("app", static_folder=None, template_folder=None)
     app.config["SECRET_KEY"] = settings.secret_key.get_secret_value()

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     rate_grace_seconds: PositiveFloat = Field(default=5.0, description="How long a client may be slower than that.")
     drain_bytes: PositiveInt = Field(default=32 << 20, description="Most bytes read and dropped after a refusal.")
     drain_seconds: PositiveFloat = Field(default=5.0, description="Longest time spent on them.")
+    inspection_bytes: PositiveInt = Field(
+        default=256 << 20, ge=32 << 20, description="Memory of a process for archives that are being looked into."
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
 

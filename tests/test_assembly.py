@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from app import create_app
+from app.checks import INSPECTIONS
 from app.config import ConfigurationError, Settings
 from app.database import Database
 from app.local import processes
@@ -130,3 +131,11 @@ def test_the_process_beats_from_the_first_request_that_may_change_something(
     client.post("/f/none")
     client.post("/f/none")
     assert known() == ["web"]
+
+
+def test_the_room_for_looking_into_archives_is_a_setting(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr(INSPECTIONS, "limit", 0)
+    request.getfixturevalue("app")
+    assert settings.inspection_bytes == INSPECTIONS.limit

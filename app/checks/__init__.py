@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from app.checks import certificate, image, policy
 from app.checks.base import Check, CheckResult, Given
+from app.checks.budget import INSPECTIONS
 from app.checks.content import HEAD_BYTES
 from app.checks.errors import Busy, Rejected
 from app.checks.policy import Policy
@@ -22,7 +23,7 @@ from app.providers.operation import Operation
 if TYPE_CHECKING:
     from app.intake import Collected
 
-__all__ = ["CHECKS", "HEAD_BYTES", "Busy", "CheckResult", "Policy", "Rejected", "Watch", "run", "watch"]
+__all__ = ["CHECKS", "HEAD_BYTES", "INSPECTIONS", "Busy", "CheckResult", "Policy", "Rejected", "Watch", "run", "watch"]
 
 
 def run(

@@ -71,8 +71,7 @@ def check(data: bytes, *, field: str) -> Image:
 
 def _read_png(supply: Supply) -> Steps[Image]:
     """IHDR first, IDAT somewhere, IEND last; every checksum right."""
-    if (yield from supply.exactly(len(_PNG))) != _PNG:
-        raise ValueError("not a PNG")
+    yield from supply.skip(len(_PNG))
     name, header = yield from _chunk(supply, _IHDR_BYTES)
     if name != b"IHDR":
         raise ValueError("its header is not first")

@@ -14,6 +14,7 @@ class Family(StrEnum):
     PDF = "pdf"
     PNG = "png"
     JPEG = "jpeg"
+    #: Both hold other files, and so have to be looked into whole.
     ZIP = "zip"
     OLE = "ole"
     TEXT = "text"
@@ -32,11 +33,6 @@ class Type:
     #: In small letters, with their dot.
     endings: tuple[str, ...]
     media_types: tuple[str, ...]
-
-    @property
-    def archive(self) -> bool:
-        """Whether it holds other files, and so has to be looked into whole."""
-        return self.family in {Family.ZIP, Family.OLE}
 
     @property
     def media_type(self) -> str:
@@ -126,7 +122,7 @@ TYPES: Final[Mapping[str, Type]] = {
             family=Family.ZIP,
             endings=(".xlsb",),
             media_types=(
-                "application/vnd.ms-excel.sheet.binary.macroenabled.12",
+                "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
                 "application/vnd.ms-excel",
                 "application/zip",
             ),
@@ -190,7 +186,7 @@ def media_type(declared: str) -> str:
 def agrees(type_: Type, declared: str) -> bool:
     """Whether what a client declared can stand for this type, or for anything."""
     said = media_type(declared)
-    return said in SAYS_NOTHING or said in type_.media_types
+    return said in SAYS_NOTHING or said in map(str.lower, type_.media_types)
 
 
 def words(names: Iterable[str]) -> str:

@@ -222,6 +222,8 @@ def test_an_office_file_is_what_its_list_of_parts_says(name: str) -> None:
     assert of({"main.xml": ""}) == "damaged-file"
     assert of({"[Content_Types].xml": "<Types>", "main.xml": ""}) == "damaged-file"
     assert of({"[Content_Types].xml": listed + " " * (1 << 20), "main.xml": ""}) == "unpacks-too-large"
+    long = packed({"[Content_Types].xml": listed + " " * (1 << 20), "main.xml": ""}, method=zipfile.ZIP_STORED)
+    assert verdict(f"a.{name}", long) == "unpacks-too-large"
     assert of({"[Content_Types].xml": "<!DOCTYPE x>" + listed, "main.xml": ""}) == "doctype"
     for encoding in ("utf-8", "utf-16"):
         part = "<?xml version='1.0'?><!DOCTYPE x><x/>".encode(encoding)

@@ -24,6 +24,7 @@ FILLED = PDF.replace(b"xref\n", b"%" + b"x" * (3 << 20) + b"\nxref\n", 1)
         (PDF[:-1], ""),
         (PDF.replace(b"1.7", b"2.0") + b"\r\n\0\0", ""),
         (PDF + b" " * 900, ""),
+        (PDF.replace(b"xref\n", b"%PK\x05\x06\nxref\n", 1), ""),
         (PDF + PDF[9:], ""),  # an update is written behind
         (FILLED, ""),
         (PDF.replace(b"/Size 3", b"/Size 3/Encrypted true"), ""),

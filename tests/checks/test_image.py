@@ -68,6 +68,7 @@ BAD = {
     "png without data": PNG_SIGNATURE + header() + END,
     "png without a header": PNG_SIGNATURE + DATA + END,
     "png with its header later": PNG_SIGNATURE + DATA + header() + END,
+    "png with a text first": PNG_SIGNATURE + chunk(b"tEXt", b"a\0" + b"b" * 30) + header() + DATA + END,
     "png with a short header": PNG_SIGNATURE + chunk(b"IHDR") + END,
     "png damaged": PNG.replace(b"IDAT", b"IDAU"),
     "png of no width": PNG_SIGNATURE + header(width=0) + DATA + END,
