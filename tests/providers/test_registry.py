@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from app.checks import CHECKS
+from app.checks import CHECKS, Policy, Rejected, watch
+from app.checks.types import TYPES
 from app.providers import base, registry
 from app.providers.base import Reconciles
 from app.providers.operation import KIB, Mode, Operation
@@ -42,9 +44,40 @@ def test_what_is_not_is_not_found() -> None:
 def test_an_operation_is_its_providers(operation: Operation) -> None:
     assert operation in registry.provider(operation.provider).operations
     assert registry.operation(operation.slug) is operation
-    assert operation.check in CHECKS
     assert operation.body_bytes > sum(part.max_bytes for part in operation.parts)
     assert operation.modes
+
+
+@OPERATIONS
+def test_its_files_are_watched_or_checked_whole(operation: Operation) -> None:
+    """`begin` and `run` go by the check's name, and a Part's types are looked up by theirs."""
+    if Mode.DIRECT in operation.modes:
+        assert operation.check in CHECKS
+        return
+    for part in operation.parts:
+        assert set(part.types) <= TYPES.keys()
+        watching = watch(
+            operation,
+            part.name,
+            filename="f",
+            content_type="x/y",
+            size=1,
+            fields={one.name: "x" for one in operation.fields},
+            policy=Policy(),
+            now=datetime(2026, 11, 21, tzinfo=UTC),
+        )
+        with pytest.raises(Rejected):
+            watching.begin(b"?")
+
+
+@OPERATIONS
+def test_what_is_asked_for_has_words(operation: Operation) -> None:
+    names = [one.name for one in (*operation.parts, *operation.fields)]
+    assert len(set(names)) == len(names)
+    assert operation.title
+    assert operation.intro
+    assert all(one.label for one in (*operation.parts, *operation.fields))
+    assert all(bool(one.choices) == (one.kind == "choice") for one in operation.fields)
 
 
 @OPERATIONS
