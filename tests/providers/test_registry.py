@@ -12,7 +12,7 @@ from app.checks import CHECKS, Policy, Rejected, watch
 from app.checks.types import TYPES
 from app.providers import base, registry
 from app.providers.base import Reconciles
-from app.providers.operation import KIB, Mode, Operation
+from app.providers.operation import KIB, Field, Mode, Operation, Part
 from app.providers.wire import Reply
 
 OPERATIONS = pytest.mark.parametrize("operation", registry.operations(), ids=lambda one: one.slug)
@@ -72,11 +72,11 @@ def test_its_files_are_watched_or_checked_whole(operation: Operation) -> None:
 
 @OPERATIONS
 def test_what_is_asked_for_has_words(operation: Operation) -> None:
-    names = [one.name for one in (*operation.parts, *operation.fields)]
-    assert len(set(names)) == len(names)
+    asked: list[Part | Field] = [*operation.parts, *operation.fields]
+    assert len({one.name for one in asked}) == len(asked)
     assert operation.title
     assert operation.intro
-    assert all(one.label for one in (*operation.parts, *operation.fields))
+    assert all(one.label for one in asked)
     assert all(bool(one.choices) == (one.kind == "choice") for one in operation.fields)
 
 
