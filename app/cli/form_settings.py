@@ -85,9 +85,6 @@ def _judge_presets(operation: Operation, presets: Mapping[str, str]) -> None:
         raise click.UsageError(f"{operation.slug} has no field {', '.join(strange)} to preset; it has: {have}.")
     for name, value in presets.items():
         _judge(known[name], value)
-    for field in known.values():
-        if field.required and not field.asked and field.name not in presets:
-            raise click.UsageError(f"Nobody is asked for {field.name}, and it is needed: --preset {field.name}=…")
 
 
 def _judge(field: Field, value: str) -> None:

@@ -56,8 +56,10 @@ class Entrance:
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """What a customer is asked for beside the files."""
-        return tuple(one for one in self.operation.fields if one.asked and one.name not in self.presets)
+        """What a customer is asked for beside the files: also what an operator should have preset and did not."""
+        return tuple(
+            one for one in self.operation.fields if (one.asked or one.required) and one.name not in self.presets
+        )
 
     @property
     def pickers(self) -> tuple[Picker, ...]:

@@ -30,7 +30,9 @@ def read(page: str) -> BeautifulSoup:
 
 
 def names(operation: Operation) -> list[str]:
-    return [part.name for part in operation.parts] + [field.name for field in operation.fields if field.asked]
+    return [part.name for part in operation.parts] + [
+        field.name for field in operation.fields if field.asked or field.required
+    ]
 
 
 def text_of(page: BeautifulSoup, selector: str) -> str:
@@ -208,7 +210,8 @@ def kinds(monkeypatch: pytest.MonkeyPatch) -> str:
             Field(name="notes", label="Notes", kind="long", required=False, max_length=2000),
             Field(name="duplicates", label="Also twice", help="Why not.", kind="checkbox", required=False),
             Field(name="mode", label="Mode", kind="choice", choices=(("import", "Import"), ("export", "Export"))),
-            Field(name="hidden", label="Hidden", asked=False),
+            Field(name="hidden", label="Hidden", asked=False, required=False),
+            Field(name="needed", label="Needed", asked=False),
         ),
     )
     monkeypatch.setitem(registry.OPERATIONS, made.slug, made)
@@ -223,6 +226,7 @@ def test_every_kind_of_field_has_its_control(request_in: Open, kinds: str) -> No
     assert page.select_one("input[type=checkbox]#duplicates[value=true]")
     assert [option["value"] for option in page.select("select#mode[required] option")] == ["", "import", "export"]
     assert not page.select("#hidden")
+    assert page.select_one("#needed[required]")  # without it nothing could be handed in
     assert "PDF or Excel (.xlsx), at most 10 MB." in text_of(page, "#file-help")
 
 
