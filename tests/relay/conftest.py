@@ -30,6 +30,7 @@ def brisk(place: Path, settings: Settings) -> Iterator[Server]:
 
 @pytest.fixture
 def house(brisk: Server, sandbox: Sandbox, database: Database, vault: Vault) -> Iterator[House]:
-    """An organization of this test's own; faults that it orders and leaves are taken back."""
+    """An organization of this test's own, and nothing on the providers' side that is not its."""
+    sandbox.clear()
     yield House.build(brisk, sandbox, database, vault)
-    sandbox.control("DELETE", "/faults")
+    sandbox.clear()

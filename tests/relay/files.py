@@ -108,10 +108,10 @@ MAKERS: Final[Mapping[str, tuple[str, str, Callable[[int], bytes]]]] = {
 }
 #: A file of that type, made unacceptable by nothing but its last bytes.
 SPOILT: Final[Mapping[str, Callable[[bytes], bytes]]] = {
-    "csv": lambda content: content[:-1] + b"\xff",
+    "csv": lambda content: content[:-1] + b"\0",
     "pdf": lambda content: content[:-6] + b"%%EOX\n",
     "png": lambda content: content[:-1] + bytes([content[-1] ^ 1]),
-    "text": lambda content: content[:-1] + b"\xff",
+    "text": lambda content: content[:-1] + b"\0",
     "xml": lambda content: content.removesuffix(b"</a>\n") + b"</b>\n",
     "zip": lambda content: content[:-22] + b"PK\x05\x07" + content[-18:],
     "eicar": lambda content: content[: -len(EICAR)] + EICAR,

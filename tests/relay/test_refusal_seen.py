@@ -98,7 +98,7 @@ def check(house: House, seen: Seen) -> None:
     assert status == 422
     assert body["status"] == 422
     assert body["detail"]
-    assert [one["pointer"] for one in body["errors"]] == ["/file"]
+    assert [one["pointer"] for one in body["errors"]] == ["#/file"]
     arrivals = [one for one in house.sandbox.ledger("flatfile") if house.places["flatfile"].key in one["authorization"]]
     assert arrivals == []
 
