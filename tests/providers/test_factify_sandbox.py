@@ -75,7 +75,7 @@ class Way:
         assert outcome.reference
         return outcome.reference
 
-    def begin(self, operation: Operation, **fields: str) -> HandIn:
+    def begin(self, operation: Operation, **fields: Any) -> HandIn:
         """Something to hand in, and what it needs."""
         needed: dict[str, Any] = {} if operation is DOCUMENT else {"document_id": self.document()}
         return handin(**needed, **fields)
