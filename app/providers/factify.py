@@ -179,7 +179,7 @@ class Factify:
         user = replies.body(answer).get("user")
         names = [_name(user)] if isinstance(user, dict) else []
         organizations = replies.body(answer).get("organizations")
-        if not names and replies.is_forbidden(answer):
+        if replies.is_forbidden(answer):
             answer = yield Outgoing(method="GET", path=f"{ROOT}/organizations", query={"page_size": "1"})
             organizations = replies.items(answer)
         if isinstance(organizations, list):

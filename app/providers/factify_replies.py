@@ -136,7 +136,7 @@ def refusal(answer: Answer) -> Outcome:
         log_id=text(detail, "request_id"),
         reset="x-ratelimit-reset",
     )
-    outcome = replace(outcome, field=_FIELDS.get((text(detail, "param") or "").partition(".")[0]))
+    outcome = replace(outcome, field=_FIELDS.get(text(detail, "param") or ""))
     if answer.ok or answer.status in DOUBTFUL:
         return outcome
     if said := _REASONS.get(reason or ""):

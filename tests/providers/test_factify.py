@@ -233,6 +233,7 @@ def test_any_other_quota_lets_it_pass(quota: Reply) -> None:
     [
         (error(401, "unauthenticated", "invalid_api_key"), Ending.CREDENTIAL, "credential-refused"),
         (error(503, "unavailable", "service_unavailable"), Ending.RETRY, "provider-error"),
+        (error(500, "internal", "quota_exceeded"), Ending.RETRY, "provider-error"),
         (error(429, "resource_exhausted", "rate_limit_exceeded"), Ending.RETRY, "provider-busy"),
         (NoAnswer(cause="connect", released=False), Ending.RETRY, "provider-unreachable"),
     ],
