@@ -276,7 +276,7 @@ def test_a_client_that_leaves_while_the_provider_is_waited_for_is_noticed_at_onc
 
 
 def test_a_client_that_has_sent_all_is_free_to_go(engine: Make) -> None:
-    """Its end of the connection is closed while the provider is waited for, and its last bytes are still with us."""
+    """Its end of the connection is closed before the provider has read anything."""
     size = 4 << 20
     begun, left = threading.Event(), threading.Event()
     got = 0
@@ -286,7 +286,6 @@ def test_a_client_that_has_sent_all_is_free_to_go(engine: Make) -> None:
         line.until(b"\r\n\r\n")
         begun.set()
         assert left.wait(10)
-        time.sleep(0.05)  # until it is the gateway that waits
         while len(line.received) < size:
             line._more()
         got = len(line.received)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from app.errors import Refusal
 from app.intake import Deadlines, KnownEnd, Limits, receive, worker
 from app.intake.body import Body
+from app.intake.errors import BadFileName
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -28,6 +29,21 @@ def collect(environ: WSGIEnvironment) -> object:
         "files": {name: file.sha256 for name, file in collected.files.items()},
         "secrets": {name: len(secret.get_secret_value()) for name, secret in collected.secrets.items()},
     }
+
+
+def stream(environ: WSGIEnvironment) -> object:
+    """Take a file as it arrives; one whose first bytes say so is refused by them."""
+    limits = Limits(file_bytes=1 << 30, body_bytes=1 << 30)
+    with receive(environ, limits, DEADLINES) as reception:
+        streamed = reception.stream(files=["cer"], fields=["notice"], secrets=[])
+        if streamed.file is None:
+            return None
+        if streamed.file.head(6) == b"REFUSE":
+            raise BadFileName(field="cer")
+        digest = hashlib.sha256()
+        for block in streamed.file.blocks():
+            digest.update(block)
+        return {"fields": streamed.fields, "size": streamed.file.size, "sha256": digest.hexdigest()}
 
 
 def read(environ: WSGIEnvironment) -> object:
@@ -57,6 +73,7 @@ def broken(environ: WSGIEnvironment) -> object:
 
 PATHS: dict[str, Callable[[WSGIEnvironment], object]] = {
     "/collect": collect,
+    "/stream": stream,
     "/read": read,
     "/blocks": blocks,
     "/half": half,

@@ -71,6 +71,37 @@ def test_tls_is_read_through_the_server(tls_counter: Gateway, framing: object) -
     assert tls_counter.ask(framing("/collect", GOOD)).json == TAKEN  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("size", [0, 1000, 3_000_000])
+def test_a_file_is_streamed_and_the_connection_kept(counter: Gateway, tls_counter: Gateway, size: int) -> None:
+    content = bytes(range(250)) * (size // 250)
+    sent = post("/stream", body(part(b"yes"), part(content, CER)))
+    expected = {"fields": {"notice": "yes"}, "size": size, "sha256": hashlib.sha256(content).hexdigest()}
+    for gateway in (counter, tls_counter):
+        with gateway.connect() as client:
+            for _ in range(2):
+                client.send(sent)
+                answer = client.answer()
+                assert answer.json == expected
+            assert_next_behaves(client, answer)
+            assert not answer.closes
+
+
+def test_a_file_without_a_length_is_not_streamed(counter: Gateway) -> None:
+    answer = counter.ask(chunked("/stream", [GOOD]))
+    assert (answer.status, answer.json["slug"]) == (411, "length-required")
+
+
+def test_a_refusal_in_the_middle_of_a_file_reaches_a_client_that_goes_on_sending(counter: Gateway) -> None:
+    rest = bytes(800_000)
+    with counter.connect() as client:
+        client.send(post("/stream", body(part(b"REFUSE" + rest, CER)))[: -len(rest)])
+        assert client.sock.recv(1, socket.MSG_PEEK)  # it is answered
+        client.send(rest)
+        answer = client.answer()
+        assert (answer.status, answer.json["slug"], answer.closes) == (400, "bad-file-name", True)
+        assert client.is_closed()
+
+
 def test_a_stalled_client_over_tls_gets_its_408(tls_counter: Gateway) -> None:
     assert tls_counter.ask(post("/collect", GOOD, length=len(GOOD) + 1)).status == 408
 
