@@ -16,6 +16,8 @@ from typing import Any, Final, cast
 import procrastinate
 import psycopg
 import structlog
+from procrastinate.jobs import JobDeferrer
+from procrastinate.manager import JobManager
 from psycopg.pq import TransactionStatus
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
@@ -37,6 +39,8 @@ DATABASE: Final = "database"
 
 #: Knows the handlers. Has no connections of its own here: a job goes in by the session that it belongs to.
 jobs: Final = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(), import_paths=HANDLERS)
+#: Puts jobs in by the session's own connection, also in a worker, whose queue has asynchronous ones.
+DOOR: Final = JobManager(connector=procrastinate.SyncPsycopgConnector())
 
 
 class NoTransaction(RuntimeError):  # noqa: N818 - says what is missing
@@ -58,7 +62,8 @@ def defer(
     if not isinstance(driver, psycopg.Connection) or driver.info.transaction_status != TransactionStatus.INTRANS:
         raise NoTransaction(task.name)
     due = datetime.now(UTC) + after if after else None
-    return task.configure(connection=driver, schedule_at=due).defer(**arguments)
+    job = task.configure(schedule_at=due).job
+    return JobDeferrer(job_manager=DOOR, job=job, connection=driver).defer(**arguments)
 
 
 def database(context: procrastinate.JobContext) -> Database:

@@ -122,6 +122,21 @@ def work_until(postgres: Embedded, worker: Database, done: Callable[[], bool]) -
     return asyncio.run(main())
 
 
+def test_a_job_puts_the_next_one_in(worker: Database, postgres: Embedded, owner_engine: Engine) -> None:
+    """While the worker's queue has asynchronous connections, and the job's session has none."""
+
+    async def main() -> None:
+        async with queue.worker_app(postgres.worker_url):
+            await asyncio.to_thread(put_in)
+
+    def put_in() -> None:
+        with worker.transaction(uuid4()) as session:
+            queue.defer(session, jobs.sweep, timestamp=7)
+
+    asyncio.run(main())
+    assert len(queued(owner_engine)) == 1
+
+
 def test_the_worker_sweeps_by_itself(
     postgres: Embedded, database: Database, worker: Database, vault: Vault, owner_engine: Engine
 ) -> None:
