@@ -122,6 +122,7 @@ def test_a_file_is_delivered_and_followed(way: Way, operation: Operation) -> Non
 @OPERATIONS
 def test_a_lost_answer_is_made_up_for(way: Way, operation: Operation) -> None:
     given = way.begin(operation)
+    way.control("/export", key=way.key, headers={"x-amz-request-payer": "requester"})
     way.sandbox.fault(provider="factify", method="POST", action="drop_answer")
     lost = way.deliver(operation, given)
     assert lost.ending is Ending.UNKNOWN

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 from app.sandbox.factify.ids import new_id
 from app.sandbox.factify.papers import Version
 from app.sandbox.factify.people import Organization, Policy
-from app.sandbox.factify.service import Processing, service
+from app.sandbox.factify.service import EXPORT_SECONDS, Export, Processing, service
 from app.sandbox.provider import BadSeed
 
 bp = Blueprint("control", __name__)
@@ -44,6 +44,20 @@ def order_processing() -> Response:
         raise BadSeed("seconds: a number, or none at all")
     with service().lock:
         service().processing[_organization(data).id] = Processing(result=result, seconds=seconds)
+    return jsonify({})
+
+
+@bp.post("/export")
+def order_export() -> Response:
+    """`{"key", "seconds", "headers"}`: how long its organization's files can be fetched, and what to send for them."""
+    data = _order("key", "seconds", "headers")
+    seconds, headers = data.get("seconds", EXPORT_SECONDS), data.get("headers", {})
+    if type(seconds) not in {int, float} or seconds < 0:
+        raise BadSeed("seconds: a number")
+    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
+        raise BadSeed("headers: an object of texts")
+    with service().lock:
+        service().exports[_organization(data).id] = Export(seconds=seconds, headers=headers)
     return jsonify({})
 
 

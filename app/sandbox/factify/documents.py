@@ -15,11 +15,8 @@ from app.sandbox.factify.inputs import Field
 from app.sandbox.factify.moments import iso
 from app.sandbox.factify.papers import Document, Grant, Version
 from app.sandbox.factify.routing import operation
-from app.sandbox.factify.service import Caller, service
+from app.sandbox.factify.service import Caller, Export, service
 from app.sandbox.factify.uploads import add_version, form
-
-#: How long an exported file can be fetched.
-EXPORT_SECONDS: Final = 900
 
 _NEW: Final = {
     "title": Field(read=inputs.TITLE, required=True),
@@ -184,11 +181,12 @@ def export(caller: Caller, document_id: str) -> dict[str, Any]:
     version_id = request.args.get("version_id")
     if version_id is not None:
         inputs.an_id("ver")("version_id", version_id)
-    stored = _version_of(document, version_id).stored
+    stored, store = _version_of(document, version_id).stored, service().world.store
+    how = service().exports.get(document.organization_id, Export())
     return {
-        "url": service().world.store.sign("factify", stored, method="GET", seconds=EXPORT_SECONDS),
-        "expires_at": iso(service().now() + timedelta(seconds=EXPORT_SECONDS)),
-        "headers": {},
+        "url": store.sign("factify", stored, method="GET", seconds=how.seconds, headers=how.headers),
+        "expires_at": iso(service().now() + timedelta(seconds=how.seconds)),
+        "headers": dict(how.headers),
     }
 
 

@@ -21,6 +21,8 @@ from app.sandbox.state import sandbox
 
 #: How long a version is processed, unless told otherwise.
 PROCESSING_SECONDS: Final = 2.0
+#: How long an exported file can be fetched, unless told otherwise.
+EXPORT_SECONDS: Final = 900.0
 #: Requests that an organization has a month. The service does not publish its own figure.
 REQUESTS_A_MONTH: Final = 1_000_000
 
@@ -31,6 +33,14 @@ class Processing:
 
     result: str = "ready"
     seconds: float | None = PROCESSING_SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """How an organization's files are exported: how long an address is good, and what has to be sent along."""
+
+    seconds: float = EXPORT_SECONDS
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +69,7 @@ class Service:
     versions: dict[str, Version] = field(default_factory=dict)
     #: By organization; those that are not named have the usual one.
     processing: dict[str | None, Processing] = field(default_factory=dict)
+    exports: dict[str | None, Export] = field(default_factory=dict)
 
     def now(self) -> datetime:
         return to_millisecond(self.world.clock.now())
@@ -207,6 +218,7 @@ class Service:
         """Let go of an organization, its keys and its documents."""
         del self.organizations[organization_id]
         self.processing.pop(organization_id, None)
+        self.exports.pop(organization_id, None)
         self.keys = {key: one for key, one in self.keys.items() if one.organization_id != organization_id}
         self.documents = {key: one for key, one in self.documents.items() if one.organization_id != organization_id}
         self.versions = {key: one for key, one in self.versions.items() if one.document_id in self.documents}

@@ -439,6 +439,16 @@ def test_7_an_export_leads_to_the_same_bytes_for_a_while(factify: Factify, runni
     assert fetch(new["url"])[0] == 403
 
 
+def test_7_an_export_may_ask_for_headers(factify: Factify) -> None:
+    headers = {"X-Amz-Request-Payer": "requester"}
+    factify.control("/export", key=KEY, headers=headers, seconds=60)
+    exported = factify.get(f"/documents/{factify.document()['id']}/export")
+    assert exported["headers"] == headers
+    assert datetime.fromisoformat(exported["expires_at"]) < datetime.now(UTC) + timedelta(seconds=61)
+    assert fetch(exported["url"], headers) == (200, PDF)
+    assert fetch(exported["url"])[0] == 403
+
+
 def test_7_a_version_of_another_document_is_not_exported(factify: Factify) -> None:
     one, other = factify.document(), factify.document()
     path = f"/documents/{one['id']}/export?version_id={other['current_version']['id']}"
