@@ -84,7 +84,7 @@ def test_a_refused_credential_is_said_and_the_connection_stays(run: Run, acme: s
 @pytest.mark.parametrize(
     ("arguments", "stdin", "sentence"),
     [
-        (["acme", "nobody", "--environment", "live"], KEY, "There is no provider “nobody”; there is: facturapi"),
+        (["acme", "nobody", "--environment", "live"], KEY, "There is no provider “nobody”; there is: codat, "),
         (["other", "facturapi", "--environment", "live", *SETTING], KEY, "There is no organization “other”"),
         (["acme", "facturapi", "--environment", "moon", *SETTING], KEY, "'moon' is not one of"),
         (["acme", "facturapi", "--environment", "live"], KEY, "--setting organization_id=…: field required"),
