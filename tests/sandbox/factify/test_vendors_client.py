@@ -348,6 +348,13 @@ def test_the_vendors_client_can_do_everything(client: Driver, factify: Factify, 
     assert within(call.shows(scene), answer["value"]), answer["value"]
 
 
+def test_the_vendors_client_can_do_it_without_waiting_too(client: Driver) -> None:
+    made = client.call("documents.create_async", title="A", payload=FILE)["value"]["document"]
+    version = client.call("versions.create_async", document_id=made["id"], payload=FILE)["value"]
+    (listed,) = client.call("documents.list_async")["value"]["items"]
+    assert (listed["id"], listed["current_version"]["id"]) == (made["id"], version["id"])
+
+
 @pytest.mark.parametrize("method", ["users.get_me", "user_preferences.get"])
 def test_the_vendors_client_is_nobody_with_a_key(client: Driver, method: str) -> None:
     error = client.call(method)["error"]

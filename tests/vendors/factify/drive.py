@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import sys
@@ -19,6 +20,8 @@ def make(asked: dict[str, Any]) -> Any:
     every_page = arguments.pop("every_page", False)
     with Factify(bearer_auth=asked["key"], server_url=asked["base_url"]) as client:
         got = attrgetter(asked["method"])(client)(**arguments)
+        if asked["method"].endswith("_async"):
+            got = asyncio.run(got)
         if not every_page:
             return got.result.model_dump(mode="json", by_alias=True)
         items = []
