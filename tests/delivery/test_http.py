@@ -350,6 +350,27 @@ def test_an_early_refusal_is_heard(ask: Ask) -> None:
     assert answer.status == 413
 
 
+def test_an_early_refusal_is_heard_behind_a_reset(ask: Ask) -> None:
+    """It answers and closes with something unread, which resets what is still being sent."""
+    closed = threading.Event()
+
+    def script(line: Line) -> None:
+        line.until(b"\r\n\r\n")
+        assert line.sock.recv(1, socket.MSG_PEEK)
+        line.answer(b'{"message": "too large"}', "413 Content Too Large", "Connection: close")
+        line.sock.close()
+        closed.set()
+
+    def before(left: int) -> None:
+        if left < 2 << 20:
+            wait_for(closed)
+
+    with playing(script) as other:
+        answer = ask(other.url, "PUT", body=Body(2 << 20, before))
+    assert isinstance(answer, Reply)
+    assert (answer.status, answer.json) == (413, {"message": "too large"})
+
+
 @pytest.mark.parametrize(("status", "heard"), [("200 OK", False), ("503 Service Unavailable", True)])
 def test_a_yes_to_half_a_request_is_no_answer(ask: Ask, status: str, heard: bool) -> None:
     closed = threading.Event()
