@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 import click
 from pydantic import SecretStr
+from uuid_utils.compat import uuid7
 
 from app.cli import visits
 from app.cli.asking import table
 from app.providers.base import Account, Chooses, Listed, Look, Page
 from app.services import services
-from app.tenants.models import Connection
+from app.tenants.models import Connection, Environment
 
 #: Most pages of choices that are asked for.
 MOST_PAGES = 20
+
+
+def draft(organization: UUID | None, provider: str, environment: Environment, settings: dict[str, Any]) -> Connection:
+    """A connection that is not kept yet, to ask through."""
+    return Connection(
+        id=uuid7(), organization_id=organization, provider=provider, environment=environment, settings=settings
+    )
 
 
 def settle(

@@ -9,7 +9,6 @@ from uuid import UUID
 import click
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from uuid_utils.compat import uuid7
 
 from app.cli import choosing, finding
 from app.cli.asking import Pair, optional_secret, secret, shown, table
@@ -55,7 +54,9 @@ def add(
     if organization is None and lent_by:
         raise click.UsageError("The house does not borrow from itself.")
     given: dict[str, Any] = dict(settings)
-    later = {*picked, *dict(made_anew)}
+    later = bool(picked or made_anew)
+    if organization is None and later:
+        raise click.UsageError("A house connection has no settings to pick or make.")
     if not later:
         given = _settings(adapter, given, of_house=organization is None)
     variables = _variables(adapter, given, secret_env)
@@ -64,16 +65,9 @@ def add(
     lender = _house_connection(lent_by) if lent_by else None
     credential = None if lender else _credential(adapter, given, variables)
     if later:
-        draft = Connection(
-            id=uuid7(),
-            organization_id=organization,
-            provider=provider,
-            environment=Environment(environment),
-            settings=given,
-        )
-        spoken = credential or _lent(lender)
-        given = choosing.settle(draft, spoken, picked=picked, made=made_anew)
-        given = _settings(adapter, given, of_house=organization is None)
+        draft = choosing.draft(organization, provider, Environment(environment), given)
+        given = choosing.settle(draft, credential or _lent(lender), picked=picked, made=made_anew)
+        given = _settings(adapter, given, of_house=False)
     with services().database.transaction(organization) as session:
         made = connections.add(
             session,
@@ -110,6 +104,7 @@ def replace(*, org: str, name: str, secret_env: tuple[tuple[str, str], ...], no_
     credential = _credential(adapter, found.settings, _variables(adapter, found.settings, secret_env))
     with services().database.transaction(organization) as session:
         connections.set_credential(session, services().vault, found, credential)
+        session.get_one(Connection, found.id).credential_ends_at = None  # of the former
         written(session, organization, "connection.credential_replaced", found)
         kept = " ".join(_print(one) for one in connections.credentials(session, found))
     click.echo(f"Replaced the credential of {org}/{name}: {kept}.")

@@ -20,7 +20,9 @@ token = Commands("token", help="Gateway tokens for internal services. ORG “hou
 @token.command("add")
 @click.argument("org")
 @click.argument("name")
-@click.option("--scope", "scopes", type=click.Choice(tokens.SCOPES), multiple=True, required=True, help="Repeat for each.")
+@click.option(
+    "--scope", "scopes", type=click.Choice(tokens.SCOPES), multiple=True, required=True, help="Repeat for each."
+)
 @click.option("--expires", type=Span(), help="How long it is good for: 12h, 30d, 4w; without it, until it is revoked.")
 def add(org: str, name: str, scopes: tuple[str, ...], expires: timedelta | None) -> None:
     """Make a token called NAME. It is shown once and stored hashed."""

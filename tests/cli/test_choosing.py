@@ -68,6 +68,11 @@ def test_a_house_key_makes_the_organization_of_a_new_customer(
     assert settings_of(database, "facturapi")["organization_id"] in done.output
 
 
+def test_the_house_has_nothing_to_pick(run: Run) -> None:
+    done = run("connection", "add", "house", "facturapi", "--environment", "live", "--make", "organization_id=Acme")
+    assert "has no settings to pick or make" in done.output
+
+
 def test_what_cannot_be_picked_is_said(run: Run, acme: str, flatfile: tuple[str, ...]) -> None:
     done = run(*flatfile, "--pick", "colour", env={"THE_KEY": SECRET_KEY})
     assert done.exit_code == 2

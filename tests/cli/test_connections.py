@@ -186,3 +186,33 @@ def test_a_connection_for_a_sandbox_that_is_named_nowhere_is_not_made(app: Flask
     done = run(*ADD, *SETTING, stdin=f"{KEY}\n")
     assert "SANDBOX_URL is not set" in done.output
     assert run("connection", "list", acme).output == ""
+
+
+def test_a_token_has_its_end_shown_and_what_replaces_it_has_its_own(
+    run: Run, acme: str, sandbox: Sandbox, database: Database
+) -> None:
+    sandbox.clear()
+    given = sandbox.control("POST", "/formkiq/token", {"groups": ["default"], "use": "access", "seconds": 3600})
+
+    def ends() -> object:
+        with database.transaction(doors.organization(database, acme)) as session:
+            found = connections.by_name(session, "formkiq")
+            assert found
+            return found.credential_ends_at
+
+    done = run(
+        *("connection", "add", acme, "formkiq", "--environment", "sandbox", "--setting", "auth=token"),
+        *("--setting", f"base_url={sandbox.url}/formkiq/jwt"),
+        stdin=f"{given['token']}\n",
+    )
+    assert done.exit_code == 0, done.output
+    assert re.search(r"It ends by itself on \d{4}-\d\d-\d\d \d\d:\d\dZ, and nothing renews it\.", done.output)
+    assert given["token"] not in done.output
+    assert ends() is not None
+    refused = run("form", "add", acme, "formkiq", "formkiq/document")
+    assert "ends by itself" in refused.output
+    renewable = f"{given['token']}\n{given['refresh_token']}\n{given['client_id']}\n"
+    done = run("connection", "replace", acme, "formkiq", stdin=renewable)
+    assert done.exit_code == 0, done.output
+    assert "ends by itself" not in done.output
+    assert ends() is None
