@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +119,77 @@ def test_ids_sort_by_when_they_were_made() -> None:
     made = [new_id("doc") for _ in range(1000)]
     assert made == sorted(made)
     assert len(set(made)) == len(made)
+
+
+NONE = "0" * 26
+IMPOSSIBLE: list[tuple[str, Any, str]] = [
+    (f"GET /organizations/org_{NONE}", None, "not_found"),
+    ("GET /api-keys", None, "invalid_argument"),
+    ("POST /api-keys", {"name": "A", "organization_id": "{org}", "expires_at": "2090-01-01"}, "invalid_argument"),
+    ("POST /api-keys", {"name": "A", "organization_id": "{org}", "expires_at": 1}, "invalid_argument"),
+    (f"POST /api-keys/key_{NONE}/revoke", {}, "not_found"),
+    ("POST /organizations/{org}/invites", {"email": "nobody"}, "invalid_argument"),
+    ("POST /organizations/{org}/invites", {"email": "a@b.c", "message": "契" * 700}, "invalid_argument"),
+    ("POST /organizations/{org}/invites", {"email": "{email}"}, "failed_precondition"),
+    (f"POST /organizations/{{org}}/invites/inv_{NONE}/revoke", {}, "not_found"),
+    ("POST /organizations/{org}/members", {"user_id": f"user_{NONE}", "role": "member"}, "not_found"),
+    ("POST /organizations/{org}/members", {"user_id": "{user}", "role": "member"}, "already_exists"),
+    (f"DELETE /organizations/{{org}}/members/user_{NONE}", None, "not_found"),
+    ("POST /documents/{doc}/process", {"async": "yes"}, "invalid_argument"),
+    ("POST /documents/{doc}/process", {"version_id": f"ver_{NONE}"}, "not_found"),
+    (f"POST /documents/{{doc}}/access-requests/acr_{NONE}/deny", {}, "not_found"),
+    ("POST /documents/{doc}/policies", {"policy_id": f"pol_{NONE}"}, "not_found"),
+    (f"DELETE /documents/{{doc}}/policies/pol_{NONE}", None, "not_found"),
+    ("POST /documents/{doc}/share", {"recipients": []}, "invalid_argument"),
+    ("POST /documents/{doc}/share", {"recipients": [{"recipient": "a@b.c"}]}, "invalid_argument"),
+    ("PATCH /documents/{doc}/share/{user}", {"document_role": "viewer"}, "failed_precondition"),
+    (f"DELETE /documents/{{doc}}/share/user_{NONE}", None, "not_found"),
+    (f"PUT /quota/keys/key_{NONE}", {"limit": 1}, "not_found"),
+    ("PUT /quota/keys/{theirs}", {"limit": 1}, "not_found"),
+    ("PUT /quota/keys/{key}", {"limit": 0}, "invalid_argument"),
+    ("PUT /quota/keys/{key}", {}, "invalid_argument"),
+    ("DELETE /quota/keys/{key}", None, "not_found"),
+]
+
+
+@pytest.mark.parametrize(("asked", "data", "code"), IMPOSSIBLE)
+def test_what_cannot_be_done_says_why(client: FlaskClient, asked: str, data: Any, code: str) -> None:
+    owner = client.post("/_sandbox/factify/token", json={"key": KEY}).get_json()["user"]
+    keys = [
+        ask(client, "GET", f"/api-keys?organization_id={organization_of(client, key)}", key)["items"][0]["id"]
+        for key in (KEY, STRANGER)
+    ]
+    known = {"org": organization_of(client), "doc": upload(client), "user": owner["id"], "email": owner["email"]}
+    known |= {"key": keys[0], "theirs": keys[1]}
+
+    def filled(text: str) -> str:
+        for name, value in known.items():
+            text = text.replace(f"{{{name}}}", value)
+        return text
+
+    method, path = filled(asked).split()
+    rest = {} if data is None else {"json": json.loads(filled(json.dumps(data)))}
+    assert ask(client, method, path, **rest)["code"] == code
+
+
+def test_ownership_is_not_granted(client: FlaskClient) -> None:
+    at = f"/documents/{upload(client)}/share"
+    wanted = [{"recipient": "other@example.com", "role": role} for role in ("viewer", "owner")]
+    assert [one["success"] for one in ask(client, "POST", at, json={"recipients": wanted})["results"]] == [True, False]
+    other = ask(client, "GET", at)["recipients"][1]
+    assert (other["email"], other["document_role"]) == ("other@example.com", "viewer")
+    refused = ask(client, "PATCH", f"{at}/{other['id']}", json={"document_role": "owner"})
+    assert refused["code"] == "failed_precondition"
+
+
+def test_a_member_is_not_invited_twice(client: FlaskClient) -> None:
+    at = f"/organizations/{organization_of(client)}"
+    signed = client.post("/_sandbox/factify/token", json={"email": "other@example.com"}).get_json()
+    invite = ask(client, "POST", f"{at}/invites", json={"email": "other@example.com"})["invite"]["id"]
+    mailed = client.get(f"/_sandbox/factify/invites/{invite}").get_json()
+    ask(client, "POST", f"{at}/members", json={"user_id": signed["user"]["id"], "role": "member"})
+    refused = ask(client, "POST", f"{at}/invites/accept", signed["token"], json=mailed)
+    assert refused["code"] == "failed_precondition"
 
 
 def test_only_those_who_run_an_organization_change_it(client: FlaskClient) -> None:
