@@ -189,6 +189,15 @@ def test_a_store_that_refuses_gets_its_record_taken_back(way: Way, status: int) 
     assert way.get(given) is None
 
 
+def test_an_address_that_has_ended_is_asked_for_again_and_never_used(way: Way) -> None:
+    way.sandbox.control("PUT", "/formkiq/switches", {"lifetime_scale": 0})
+    given = handin(LARGE)
+    outcome = way.deliver(given)
+    assert (outcome.ending, outcome.empty_record) == (Ending.RETRY, "deleted")
+    mine = [(one["method"], one["path"].rpartition("/")[2]) for one in way.about(given) if str(given.id) in one["path"]]
+    assert mine == [("GET", "upload"), ("DELETE", str(given.id))]
+
+
 @SIZES
 def test_a_second_attempt_finds_the_first(way: Way, content: bytes) -> None:
     given = handin(content)
