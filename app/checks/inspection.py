@@ -113,15 +113,18 @@ class _Look:
         held = self._budget.hold(entry.size) if nested else None
         viruses, kept = Viruses(), bytearray()
         doctypes = office.NoDoctype() if not plain and entry.name.lower().endswith((".xml", ".rels")) else None
-        for piece in chain((bytes(start),), pieces):
-            viruses.feed(piece)
-            if doctypes:
-                doctypes.feed(piece)
-            if nested or listed:
-                kept += piece
-        if held:
-            self.into(kept, None, depth + 1)
-            held.release()
+        try:
+            for piece in chain((bytes(start),), pieces):
+                viruses.feed(piece)
+                if doctypes:
+                    doctypes.feed(piece)
+                if nested or listed:
+                    kept += piece
+            if nested:
+                self.into(kept, None, depth + 1)
+        finally:
+            if held:
+                held.release()  # a refusal that is kept would keep it
         return bytes(kept) if listed else b""
 
     def _is_archive(self, entry: Entry, head: bytes, *, plain: bool) -> bool:

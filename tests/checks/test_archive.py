@@ -8,7 +8,8 @@ import zlib
 
 import pytest
 
-from app.checks import Policy
+from app.checks import Policy, archive
+from app.checks.errors import Unfit
 from app.checks.patterns import EICAR
 from tests.checks.documents import GOOD, PDF, XML, office, ole, packed, parts_of, verdict
 from tests.checks.zipping import Member, deflated, zipped
@@ -40,8 +41,8 @@ def streamed() -> bytes:
 
     target = OneWay()
     with (
-        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive,
-        archive.open("a.txt", "w", force_zip64=True) as one,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as written,
+        written.open("a.txt", "w", force_zip64=True) as one,
     ):
         one.write(b"hello" * 1000)
     return target.data
@@ -183,8 +184,8 @@ def test_an_archive_is_refused(name: str) -> None:
 def test_a_library_reads_what_passes() -> None:
     """The writer here is one to be believed."""
     for name, data in OK.items():
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            assert archive.testzip() is None, name
+        with zipfile.ZipFile(io.BytesIO(data)) as opened:
+            assert opened.testzip() is None, name
 
 
 def test_what_cannot_be_looked_into_needs_leave() -> None:
@@ -267,6 +268,16 @@ def test_the_table_of_a_large_older_office_file_goes_on_outside_its_header() -> 
     whole += struct.pack("<128L", 0, *[MARK] * 127)
     assert verdict("a.doc", bytes(whole)) == ""
     assert verdict("a.doc", bytes(whole[:end])) == "damaged-file"
+
+
+def test_a_member_is_unpacked_no_further_than_it_says() -> None:
+    content = bytes(4 << 20)
+    data = zipped(Member(content=content, local={"size": 9}, directory={"size": 9}))
+    (entry,) = archive.entries(data)
+    assert next(archive._pieces(data, entry)) == content[: 64 << 10]
+    unpacking = archive.unpack(data, entry)
+    with pytest.raises(Unfit, match="ambiguous-archive"):
+        next(unpacking)
 
 
 def test_good_ones_are_other_archives_too() -> None:

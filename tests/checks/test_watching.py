@@ -240,10 +240,11 @@ def test_archives_share_one_budget_and_give_it_back() -> None:
     first.feed(data)
     first.finish()
     assert budget.held == 0
-    with pytest.raises(Rejected):
-        passed("b.zip", data[:-1], budget=budget)
-    gc.collect()
-    assert budget.held == 0
+    for refused in (data[:-1], packed({"a.zip": data[:-1]})):
+        budget.limit = 2 * len(refused)
+        with pytest.raises(Rejected) as kept:
+            passed("b.zip", refused, budget=budget)
+        assert (kept.value.slug, budget.held) == ("ambiguous-archive", 0)
 
 
 def test_a_file_that_goes_away_gives_its_room_back() -> None:
