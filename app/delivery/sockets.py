@@ -63,9 +63,6 @@ class _Patient(socket.socket):
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError) as exc:
                 event = select.POLLIN if isinstance(exc, ssl.SSLWantReadError) else select.POLLOUT
                 _wait(self, event, exchange)
-            except ConnectionResetError as exc:
-                # It may have said why before it closed; urllib3 looks for an answer behind a broken pipe alone.
-                raise BrokenPipeError from exc
 
 
 def _wait(sock: socket.socket, event: int, exchange: Exchange) -> None:
