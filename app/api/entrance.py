@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app import database
 from app.api.errors import NothingHere, OutOfScope, Suspended, Unauthorized
-from app.delivery import ConnectionPaused, Origin, registry
+from app.delivery import NoWay, Origin, Record, Way, registry
 from app.providers.operation import Operation
 from app.records.models import Attempt, Upload
 from app.services import services
@@ -31,6 +31,7 @@ class Entrance:
     organization: Organization
     connection: Connection
     operation: Operation
+    way: Way | NoWay
 
     def origin(self, *, external_id: str | None, metadata: dict[str, object]) -> Origin:
         """Tell delivery where a hand-in comes from."""
@@ -71,18 +72,19 @@ def to_hand_in(slug: str, connection: str, operation: str) -> Entrance:
             .where(Connection.name == connection)
         )
         row = session.execute(wanted).one_or_none()
-    if row is None:
-        raise NothingHere
-    organization, found = row
-    wanted_operation = registry.OPERATIONS.get(f"{found.provider}/{operation}")
-    if wanted_operation is None:
-        raise NothingHere
+        if row is None:
+            raise NothingHere
+        organization, found = row
+        wanted_operation = registry.OPERATIONS.get(f"{found.provider}/{operation}")
+        if wanted_operation is None:
+            raise NothingHere
+        if organization.suspended_at is not None:
+            raise Suspended
+        way = services().deliverer.open_way(session, found)
     g.check = wanted_operation.check  # some problems read differently by what looked at the files
-    if organization.suspended_at is not None:
-        raise Suspended
-    if found.paused_at is not None:
-        raise ConnectionPaused
-    return Entrance(token_id=admitted.id, organization=organization, connection=found, operation=wanted_operation)
+    return Entrance(
+        token_id=admitted.id, organization=organization, connection=found, operation=wanted_operation, way=way
+    )
 
 
 def to_upload(upload_id: UUID) -> Found:
@@ -93,10 +95,11 @@ def to_upload(upload_id: UUID) -> Found:
         return _found(session, upload_id)
 
 
-def handed_in(way: Entrance, upload_id: UUID) -> Found:
-    """Read what was just handed in: whoever did may see it."""
-    with services().database.transaction(way.organization.id) as session:
-        return _found(session, upload_id)
+def handed_in(way: Entrance, record: Record) -> Found:
+    """What was just handed in: whoever did may see it."""
+    return Found(
+        organization=way.organization, connection=way.connection, upload=record.upload, attempts=record.attempts
+    )
 
 
 def _found(session: Session, upload_id: UUID) -> Found:

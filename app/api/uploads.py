@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
@@ -23,6 +23,9 @@ from app.records.states import State
 from app.services import services
 from app.words import WORDS
 
+#: What is answered to what arrived, or is sure to.
+TAKEN: Final = {State.DELIVERED: 201, State.WAITING: 202}
+
 api = Blueprint("api", __name__)
 api.register_error_handler(Refusal, problems.refused)
 api.register_error_handler(HTTPException, problems.failed)
@@ -35,10 +38,9 @@ def hand_in(slug: str, connection: str, operation: str) -> ResponseReturnValue:
     _check_durable()
     with receive_hand_in(way.operation) as received:
         result = _deliver(way, received)
-    if result.state is State.DELIVERED:
-        return _shown(entrance.handed_in(way, result.upload_id), 201)
-    if result.state is State.WAITING:
-        return _shown(entrance.handed_in(way, result.upload_id), 202)
+    status = TAKEN.get(result.state)
+    if status and result.record:
+        return _shown(entrance.handed_in(way, result.record), status)
     return problems.undelivered(result, way.organization.name)
 
 
@@ -67,8 +69,8 @@ def _deliver(way: Entrance, received: Received) -> Result:
     deliverer = services().deliverer
     origin = way.origin(external_id=received.external_id, metadata=received.metadata)
     if isinstance(received.body, Collected):
-        return deliverer.hand_in(origin, way.operation, received.body, replace=received.replace)
-    return deliverer.stream(origin, way.operation, received.body, policy=Policy())
+        return deliverer.hand_in(origin, way.operation, received.body, replace=received.replace, way=way.way)
+    return deliverer.stream(origin, way.operation, received.body, policy=Policy(), way=way.way)
 
 
 def _shown(found: Found, status: int) -> Response:
@@ -92,7 +94,7 @@ def _shown(found: Found, status: int) -> Response:
         created_at=upload.created_at.isoformat(),
     )
     response.status_code = status
-    if status in {201, 202}:
+    if status in TAKEN.values():
         response.headers["Location"] = url_for(".upload", upload_id=upload.id)
     return response
 

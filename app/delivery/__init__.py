@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from app.delivery.deliverer import Deliverer
 from app.delivery.errors import ConnectionPaused
-from app.delivery.origin import Origin, Result
+from app.delivery.origin import Origin, Record, Result
+from app.delivery.way import NoWay, Way
 from app.providers import registry
 
-__all__ = ["ConnectionPaused", "Deliverer", "Origin", "Result", "registry"]
+__all__ = ["ConnectionPaused", "Deliverer", "NoWay", "Origin", "Record", "Result", "Way", "registry"]

@@ -11,6 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
+from sqlalchemy.orm import Session
 
 from app import checks
 from app.checks import HEAD_BYTES, Policy, Rejected
@@ -59,14 +60,22 @@ class Deliverer(Asker):
         self._relayed = changed(self._ways.deadlines, total=settings.relay_total_seconds)
         self._process_id = process_id
 
-    def hand_in(self, origin: Origin, operation: Operation, collected: Collected, *, replace: bool) -> Result:
+    def hand_in(
+        self,
+        origin: Origin,
+        operation: Operation,
+        collected: Collected,
+        *,
+        replace: bool,
+        way: Way | NoWay | None = None,
+    ) -> Result:
         """Check a hand-in that is whole, or has no file, send it, and say what became of it.
 
-        Raises ConnectionPaused and LinkClosed, and Rejected for what a check or a look at the provider refuses; that
-        one has the id of its record.
+        `way`: of who came in just now, and opened it at the door. Raises ConnectionPaused and LinkClosed, and Rejected
+        for what a check or a look at the provider refuses; that one has the id of its record.
         """
         journal = self._journal(origin, operation)
-        way = self._open(origin)
+        way = way or self._open(origin)
         journal.contents = Contents.of(collected.files.values())
         try:
             checked = checks.run(
@@ -92,14 +101,22 @@ class Deliverer(Asker):
         )
         return self._hand_over(journal, way, operation, handin)
 
-    def stream(self, origin: Origin, operation: Operation, streamed: Streamed, *, policy: Policy) -> Result:
+    def stream(
+        self,
+        origin: Origin,
+        operation: Operation,
+        streamed: Streamed,
+        *,
+        policy: Policy,
+        way: Way | NoWay | None = None,
+    ) -> Result:
         """Pass a file on while it arrives, watch it pass, and say what became of it.
 
         Raises as `hand_in` does, and what intake has to say of the file on its way. Whatever of that has a record has
         its id.
         """
         journal = self._journal(origin, operation)
-        way = self._open(origin)
+        way = way or self._open(origin)
         arriving = streamed.file
         if arriving is None:
             missing = Rejected("missing-file", field=operation.parts[0].name)
@@ -144,15 +161,18 @@ class Deliverer(Asker):
         mode = operation.modes[0]
         return Journal(self._database, self.now, self._process_id, origin=origin, operation=operation, mode=mode)
 
+    def open_way(self, session: Session, connection: Connection) -> Way | NoWay:
+        """Open the way of who is at the door, in the transaction that let them in; raises ConnectionPaused."""
+        if connection.paused_at is not None:
+            raise ConnectionPaused
+        return self._ways.open(session, connection)
+
     def _open(self, origin: Origin) -> Way | NoWay:
         """Look once more whether link and connection are open: the page may have been open for long."""
         with self._database.transaction(origin.organization.id) as session:
             if origin.link is not None:
                 links.check(session.get_one(Link, origin.link.id), self.now())
-            connection = session.get_one(Connection, origin.connection.id)
-            if connection.paused_at is not None:
-                raise ConnectionPaused
-            return self._ways.open(session, connection)
+            return self.open_way(session, session.get_one(Connection, origin.connection.id))
 
     def _hand_over(self, journal: Journal, way: Way | NoWay, operation: Operation, handin: HandIn) -> Result:
         outcome = self._deliver(self._ways.fresh(way), operation, handin, journal)
@@ -162,7 +182,9 @@ class Deliverer(Asker):
             asked = Rejected(str(outcome.problem), field=outcome.field, **outcome.params)
             asked.upload_id = journal.id
             raise asked
-        return Result(upload_id=journal.id, state=state, outcome=outcome, outcome_token=journal.token)
+        return Result(
+            upload_id=journal.id, state=state, outcome=outcome, outcome_token=journal.token, record=journal.record
+        )
 
     def _deliver(self, way: Way | NoWay, operation: Operation, handin: HandIn, journal: Journal) -> Outcome:
         if isinstance(way, NoWay):

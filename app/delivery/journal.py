@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from app.database import Database
-from app.delivery.origin import Origin
+from app.delivery.origin import Origin, Record
 from app.delivery.outcome import Consequence
 from app.delivery.settling import end_attempt, pause, settle, shown_message, tell_of_empty_record
 from app.errors import Refusal
@@ -79,6 +79,8 @@ class Journal:
         self._attempt: Attempt | None = None
         #: What the mark remembered.
         self.baseline: Mapping[str, Any] = {}
+        #: What was written down at the end.
+        self.record: Record | None = None
 
     @property
     def begun(self) -> bool:
@@ -145,6 +147,9 @@ class Journal:
             tell_of_empty_record(session, upload, outcome, now)
             if effect.pauses:
                 pause(session, self._origin.connection, outcome, now)
+            # Both are this transaction's own already: no question is asked.
+            ended = session.get(Attempt, self._attempt.id) if self._attempt else None
+        self.record = Record(upload=upload, attempts=(ended,) if ended else ())
         return state
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from app.providers.base import Outcome
+from app.records.models import Attempt, Upload
 from app.records.states import State
 from app.tenants.models import Connection, Link, Organization
 
@@ -32,6 +33,14 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What is in the database of a hand-in, as it was when its outcome was written down."""
+
+    upload: Upload
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What became of an upload. `outcome_token` ends the address of its lasting page; it is known once."""
 
@@ -39,3 +48,5 @@ class Result:
     state: State
     outcome: Outcome
     outcome_token: str | None = None
+    #: The record as it was written, where this is what became of a hand-in.
+    record: Record | None = None
