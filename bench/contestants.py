@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -95,8 +96,8 @@ def naive(folder: Path, to: Contestant) -> Iterator[Contestant]:
 @contextmanager
 def gateway(folder: Path, to: Contestant) -> Iterator[Contestant]:
     """Run this gateway as the Procfile says, with a database, and an organization whose Flatfile is the sink."""
-    place = folder / "gateway"
-    place.mkdir()
+    place = Path(tempfile.mkdtemp(prefix="gateway-", dir=folder))
+    place.chmod(0o711)  # PostgreSQL may run as another user
     create_keyset(place / "keyset.json", demo=True)
     with Embedded(place / "postgres") as postgres:
         migrate(postgres.owner_url)

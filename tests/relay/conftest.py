@@ -16,7 +16,7 @@ from tests.relay.house import House
 from tests.servers import Sandbox, Server, environment_of
 
 #: Long enough for a machine that is busy, short enough to wait for.
-PATIENCE = {"CONNECT_SECONDS": "2", "ANSWER_SECONDS": "2", "TOTAL_SECONDS": "10", "DRAIN_SECONDS": "3"}
+PATIENCE = {"CONNECT_SECONDS": "2", "ANSWER_SECONDS": "3", "TOTAL_SECONDS": "12", "DRAIN_SECONDS": "3"}
 
 
 @pytest.fixture(scope="session")

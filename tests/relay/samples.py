@@ -26,9 +26,10 @@ class Sample:
     #: Method and path of the request that hands in, in the ledger; `{…}` are the connection's settings.
     method: str
     path: str
-    #: A type of `files.MAKERS`, and how large a file is taken for an ordinary one.
+    #: A type of `files.MAKERS`, and how large a file is taken for an ordinary one: more than a network
+    #: takes from a sender whose receiver does not read.
     type: str = ""
-    size: int = 2 * MIB
+    size: int = 8 * MIB
     #: The vendor's name for the file part.
     part: str = "file"
     fields: Callable[[House], Mapping[str, str]] = field(default=lambda _: {})
@@ -154,13 +155,13 @@ SAMPLES: Final = (
         method="PUT",
         path="/",
         type="pdf",
-        size=8 * MIB,
         fields=lambda _: {"path": f"{secrets.token_hex(4)}/{{filename}}"},
     ),
     Sample(
         operation="codat/file",
         method="POST",
         path="/codat/companies/{company_id}/connections/{connection_id}/files",
+        size=6 * MIB,
         type="csv",
     ),
     Sample(

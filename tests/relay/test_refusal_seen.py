@@ -95,8 +95,8 @@ CLIENTS: Final[tuple[Callable[[str, House, Path], Seen], ...]] = (by_curl, by_re
 
 def check(house: House, seen: Seen) -> None:
     status, body = seen
-    assert status == 422
-    assert body["status"] == 422
+    assert status == 415
+    assert body["status"] == 415
     assert body["detail"]
     assert [one["pointer"] for one in body["errors"]] == ["#/file"]
     arrivals = [one for one in house.sandbox.ledger("flatfile") if house.places["flatfile"].key in one["authorization"]]
