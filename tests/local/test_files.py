@@ -53,13 +53,13 @@ def test_place_follows_from_folder_and_port(monkeypatch: pytest.MonkeyPatch, tmp
     place = Place.from_environment()
     assert place.instance == tmp_path
     assert (place.gateway_url, place.sandbox_url) == ("http://127.0.0.1:9000", "http://127.0.0.1:9001")
-    assert place.environment()["EGRESS_ALLOW"] == place.sandbox_url
+    assert place.environment()["EGRESS_ALLOW"] == "http://127.0.0.1:9001,http://127.0.0.1:9002"
 
 
-@pytest.mark.parametrize("port", ["eighty", "0", "-1", "65535", "80.5", "70000"])
+@pytest.mark.parametrize("port", ["eighty", "0", "-1", "65534", "80.5", "70000"])
 def test_a_wrong_port_is_named(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
     monkeypatch.setenv("PORT", port)
-    with pytest.raises(CannotStart, match=f"PORT must be a number from 1 to 65534, not '{port}'"):
+    with pytest.raises(CannotStart, match=f"PORT must be a number from 1 to 65533, not '{port}'"):
         Place.from_environment()
 
 
