@@ -217,3 +217,41 @@ def test_a_fault_of_ours_says_no_more_than_that(desk: Desk, monkeypatch: pytest.
     answer = desk.hand_in()
     assert (answer.status_code, answer.json and answer.json["type"]) == (500, "/docs/problems#internal")
     assert "secret" not in answer.text
+
+
+# Without a file
+
+
+def test_an_operation_without_a_file_takes_json(desk: Desk) -> None:
+    given = {"name": "Kemper", "legal_name": "ESCUELA KEMPER URGATE", "tax_system": "601", "zip": "26015"}
+    path = desk.mine.to_logo.replace("logo", "legal")
+    answer = desk.ask("POST", path, json=given | {"external_id": "7", "metadata": {"a": 1}, "phone": None})
+    assert answer.status_code == 201, answer.text
+    made = answer.json
+    assert made
+    assert (made["operation"], made["filename"], made["size"], made["sha256"]) == ("facturapi/legal", None, None, None)
+    assert (made["external_id"], made["metadata"]) == ("7", {"a": 1})
+    (attempt,) = desk.upload(made["id"])[1]
+    assert attempt.completing_at
+    assert len([one for one in desk.sandbox.ledger("facturapi") if one["method"] == "PUT"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "slug"),
+    [
+        ({"nothing": "x"}, "unknown-part"),
+        ({"name": "a\0b"}, "not-text"),
+        ({"name": "\ud800"}, "not-text"),
+        ({"metadata": "[]"}, "bad-metadata"),
+        ({}, "missing-field"),
+    ],
+)
+def test_what_such_an_object_can_be_refused_for(desk: Desk, given: dict[str, Any], slug: str) -> None:
+    answer = desk.ask("POST", desk.mine.to_logo.replace("logo", "legal"), json=given)
+    assert answer.json
+    assert answer.json["type"] == f"/docs/problems#{slug}", answer.text
+    assert not desk.sandbox.ledger("facturapi")
+
+
+def test_such_an_operation_takes_no_form(desk: Desk) -> None:
+    assert desk.hand_in(desk.mine.to_logo.replace("logo", "legal"), name="x").status_code == 415
