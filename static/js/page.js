@@ -18,10 +18,14 @@ export function liven() {
 function showAnew(page) {
   const files = new Map([...document.querySelectorAll("input[type=file]")].map((input) => [input.name, input.files]));
   document.title = page.title;
-  document.querySelector("main").replaceWith(document.adoptNode(page.querySelector("main")));
+  const main = document.adoptNode(page.querySelector("main"));
+  const wrong = main.querySelector("[autofocus]");
+  wrong?.removeAttribute("autofocus"); // the browser has its own ideas of when that counts
+  document.querySelector("main").replaceWith(main);
   for (const input of document.querySelectorAll("input[type=file]")) input.files = files.get(input.name) ?? input.files;
   for (const again of document.querySelectorAll("[data-again]")) again.remove();
   liven();
   scrollTo(0, 0);
-  document.querySelector("[autofocus]")?.scrollIntoView({ block: "center" });
+  wrong?.focus();
+  wrong?.scrollIntoView({ block: "center" });
 }
