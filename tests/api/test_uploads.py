@@ -93,7 +93,7 @@ def test_what_a_check_refuses_never_leaves(desk: Desk) -> None:
 
 
 def test_a_problem_speaks_the_callers_language(desk: Desk) -> None:
-    broken = {"cer": ("a.cer", b"x"), "key": ("a.key", b"y"), "password": "z"}
+    broken: dict[str, Any] = {"cer": ("a.cer", b"x"), "key": ("a.key", b"y"), "password": "z"}
     english = desk.hand_in(desk.mine.to_certificate, **broken)
     spanish = desk.hand_in(desk.mine.to_certificate, headers={"Accept-Language": "es-MX,es;q=0.9"}, **broken)
     assert (english.headers["Content-Language"], spanish.headers["Content-Language"]) == ("en", "es")

@@ -66,7 +66,11 @@ class Follower:
 
     def look(self, looks: int = 0) -> None:
         context = Context({following.DELIVERER: self.deliverer, queue.DATABASE: self.worker})
-        told = {"organization": str(self.tenant.organization.id), "upload": str(self.upload_id), "looks": looks}
+        told: dict[str, Any] = {
+            "organization": str(self.tenant.organization.id),
+            "upload": str(self.upload_id),
+            "looks": looks,
+        }
         following.follow(cast("Any", context), **told)
 
     def jobs(self) -> list[tuple[int, float]]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.checks import Policy, Rejected
-from app.delivery import looking
+from app.delivery import Deliverer, looking
 from app.delivery.engine import Engine
 from app.delivery.journal import Journal
 from app.errors import Refusal
@@ -36,6 +36,26 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Played:
 def stream(tenant: Tenant, file: Held | None = None, *, link: Any = None, policy: Policy | None = None) -> Any:
     file = file or Held(png())
     return tenant.deliverer().stream(tenant.origin(link), LOGO, streamed(file), policy=policy or Policy())
+
+
+def noting(calls: list[str], name: str) -> Any:
+    """A Journal's method that says that it was called."""
+    kept = getattr(Journal, name)
+
+    def called(*args: Any) -> Any:
+        calls.append(name)
+        return kept(*args)
+
+    return called
+
+
+def looked_before(deliverer: Deliverer, tenant: Tenant) -> None:
+    """Let the first look at a link be past: it was still good then."""
+
+    def opened(_: Any) -> Any:
+        return type(deliverer)._open(deliverer, tenant.origin())
+
+    deliverer._open = opened  # type: ignore[method-assign, assignment]
 
 
 def test_it_is_on_record_before_its_first_byte_left(tenant: Tenant) -> None:
@@ -66,10 +86,9 @@ def test_it_is_on_record_before_its_first_byte_left(tenant: Tenant) -> None:
 def test_what_is_whole_takes_two_transactions(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch, whole: bool, begun: int
 ) -> None:
-    calls = []
+    calls: list[str] = []
     for name in ("begin", "mark", "_end"):
-        kept = getattr(Journal, name)
-        monkeypatch.setattr(Journal, name, lambda *a, _k=kept, _n=name: (calls.append(_n), _k(*a))[1])
+        monkeypatch.setattr(Journal, name, noting(calls, name))
     assert stream(tenant, Held(png(), whole=whole)).state == "delivered"
     assert calls == ["begin"] * begun + ["mark", "_end"]
 
@@ -123,7 +142,7 @@ def test_a_link_used_up_meanwhile_leaves_no_record_but_of_what_was_begun(tenant:
     stream(tenant, link=link)
     file = Held(png())
     original = tenant.deliverer()
-    original._open = lambda _: type(original)._open(original, tenant.origin())  # type: ignore[method-assign] # passed the first look
+    looked_before(original, tenant)
     with pytest.raises(LinkUsedUp) as caught:
         original.stream(tenant.origin(link), LOGO, streamed(file), policy=Policy())
     assert caught.value.upload_id
@@ -135,7 +154,7 @@ def test_without_anything_begun_it_leaves_none(tenant: Tenant, played: Played) -
     link = tenant.link()
     stream(tenant, link=link)
     again = tenant.deliverer()
-    again._open = lambda _: type(again)._open(again, tenant.origin())  # type: ignore[method-assign]
+    looked_before(again, tenant)
     with pytest.raises(LinkUsedUp):
         again.stream(tenant.origin(link), LOGO, streamed(Held(png())), policy=Policy())
     assert len(tenant.uploads()) == 1

@@ -75,6 +75,15 @@ def test_one_that_is_refused_pauses(keys: Keys) -> None:
     assert keys.tenant.paused() == "credential-refused"
 
 
+def test_a_credential_that_does_not_open_is_no_way(keys: Keys) -> None:
+    tenant = keys.tenant
+    with tenant.database.transaction(tenant.organization.id) as session:
+        (sealed,) = connections.credentials(session, tenant.connection)
+        sealed.ciphertext = b"damaged"
+    result = stream(tenant)
+    assert (result.state, result.outcome.problem) == ("failed", "settings-wrong")
+
+
 def test_a_trial_says_so(keys: Keys) -> None:
     keys.played.renewals = [DOWN]
     verdict = keys.tenant.deliverer().verify(keys.tenant.organization.id, keys.tenant.connection.id)
@@ -90,7 +99,7 @@ def test_whose_refresh_another_used_up_takes_what_that_got(keys: Keys) -> None:
             connections.set_credential(session, tenant.vault, tenant.connection, keys.new)
         return renew(*args)
 
-    keys.played.renew = overtaken  # type: ignore[method-assign]
+    keys.played.renew = overtaken  # type: ignore[method-assign, assignment]
     keys.played.renewals = [DOWN]
     assert stream(tenant).state == "delivered"
 
@@ -103,7 +112,7 @@ def test_what_an_operator_set_meanwhile_stands(keys: Keys) -> None:
             connections.set_credential(session, tenant.vault, tenant.connection, keys.new)
         return renew(*args)
 
-    keys.played.renew = overtaken  # type: ignore[method-assign]
+    keys.played.renew = overtaken  # type: ignore[method-assign, assignment]
     keys.played.renewals = [{"key": SecretStr("too-late-0123456789")}]
     assert stream(tenant).state == "delivered"
     assert keys.stored() == tenant.key
