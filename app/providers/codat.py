@@ -20,6 +20,7 @@ from pydantic import Field as Setting
 
 from app.errors import N_
 from app.providers import codat_replies as replies
+from app.providers import reading
 from app.providers.base import (
     Account,
     CredentialField,
@@ -168,12 +169,12 @@ class Codat:
         found = replies.entries(answer)
         if found is None:
             raise Unavailable(replies.refusal(answer))
-        dated = [(one, moment) for one in found if (moment := replies.moment(one, "uploaded"))]
+        dated = [(one, moment) for one in found if (moment := replies.uploaded(one))]
         dated.sort(key=lambda pair: pair[1], reverse=True)
         items = (
             Listed(
                 id=moment.date().isoformat(),
-                name=replies.text(one, "displayName") or replies.text(one, "fileName") or "a file without a name",
+                name=reading.text(one, "displayName") or reading.text(one, "fileName") or "a file without a name",
                 created_at=moment,
             )
             for one, moment in dated
@@ -215,7 +216,7 @@ def _connections(account: Account) -> Generator[Outgoing, Answer, list[Mapping[s
 
 def _kind(connection: Mapping[str, Any]) -> str:
     """What a connection is for, or what it is called."""
-    name = replies.text(connection, "platformName") or "one without a name"
+    name = reading.text(connection, "platformName") or "one without a name"
     return KINDS.get(name.casefold(), name)
 
 
@@ -223,7 +224,7 @@ def _days(found: Sequence[Mapping[str, Any]], name: str, handed_in: datetime) ->
     """On which days files came that may be this one: of its name, or of none."""
     days = set()
     for one in found:
-        called, moment = replies.text(one, "fileName"), replies.moment(one, "uploaded")
+        called, moment = reading.text(one, "fileName"), replies.uploaded(one)
         if moment is not None and EARLIEST <= moment - handed_in <= LATEST and (not called or _same(called, name)):
             days.add(moment.date())
     return sorted(days)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from app.providers import reading
 from app.providers.base import Ending, Outcome
 from app.providers.outcomes import DOUBTFUL, by_cause, by_status
 from app.providers.wire import Answer, NoAnswer, Reply
@@ -21,45 +22,32 @@ def entries(answer: Answer, name: str | None = None) -> Sequence[Mapping[str, An
     """The objects that an answer lists, bare or under a name; None where it lists none."""
     if not isinstance(answer, Reply) or answer.status != 200:
         return None
-    told = answer.json
-    found = told if name is None else told.get(name) if isinstance(told, dict) else None
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else None
+    return reading.objects(answer.json if name is None else reading.body(answer).get(name))
 
 
-def text(data: Mapping[str, Any], name: str) -> str | None:
-    """A text that is there and not empty; None for anything else."""
-    value = data.get(name)
-    return value if isinstance(value, str) and value else None
-
-
-def moment(data: Mapping[str, Any], name: str) -> datetime | None:
-    """A moment, in UTC where it names no zone; None for anything else."""
-    try:
-        found = datetime.fromisoformat(text(data, name) or "")
-    except ValueError:
-        return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+def uploaded(file: Mapping[str, Any]) -> datetime | None:
+    """When a file came, in UTC: that is meant where no zone is named."""
+    found = reading.moment(file, "uploaded", zone=UTC)
+    return found.astimezone(UTC) if found else None
 
 
 def refusal(answer: Answer) -> Outcome:
     """What an answer means that is not the one hoped for."""
     if isinstance(answer, NoAnswer):
         return by_cause(answer)
-    told = answer.json if isinstance(answer.json, dict) and not answer.ok else {}
-    message = "; ".join(filter(None, [text(told, "error"), *_faults(told)])) or None
-    log_id = text(told, "correlationId")
+    told = reading.complaint(answer)
+    message = "; ".join(filter(None, [reading.text(told, "error"), *_faults(told)])) or None
+    log_id = reading.text(told, "correlationId")
     outcome = by_status(answer, message=message, log_id=log_id, reset=RESET)
     if answer.status in ELSEWHERE:
         # Without its words it is not Codat that speaks but what stands before it, and it judges nothing of ours.
         return replace(outcome, ending=Ending.FAILED, problem="settings-wrong" if message else "provider-error")
-    if answer.status in DOUBTFUL and text(told, "canBeRetried") == "False":
+    if answer.status in DOUBTFUL and reading.text(told, "canBeRetried") == "False":
         return replace(outcome, ending=Ending.FAILED)
     return outcome
 
 
 def _faults(told: Mapping[str, Any]) -> list[str | None]:
     """What it found wrong, where that is more than its first sentence."""
-    validation = told.get("validation")
-    errors = validation.get("errors") if isinstance(validation, dict) else None
-    listed = [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
-    return [said for one in listed[:5] if (said := text(one, "message")) != told.get("error")]
+    listed = reading.objects(reading.block(told, "validation").get("errors")) or []
+    return [said for one in listed[:5] if (said := reading.text(one, "message")) != told.get("error")]

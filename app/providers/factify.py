@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from app.errors import N_
 from app.providers import factify_replies as replies
 from app.providers import factify_steps as steps
+from app.providers import reading
 from app.providers.base import (
     Account,
     CredentialField,
@@ -176,9 +177,9 @@ class Factify:
     def verify(self, account: Account, credential: Mapping[str, SecretStr], now: datetime) -> Look[Verdict]:  # noqa: ARG002
         """Ask who it is, which a key may not be allowed to, for whom it is, and how many documents are left."""
         answer = yield Outgoing(method="GET", path=f"{ROOT}/me")
-        user = replies.body(answer).get("user")
+        user = reading.body(answer).get("user")
         names = [_name(user)] if isinstance(user, dict) else []
-        organizations = replies.body(answer).get("organizations")
+        organizations = reading.body(answer).get("organizations")
         if replies.is_forbidden(answer):
             answer = yield Outgoing(method="GET", path=f"{ROOT}/organizations", query={"page_size": "1"})
             organizations = replies.items(answer)
@@ -219,7 +220,7 @@ class Factify:
         asked = exported(id)
         if replies.VERSION_ID.fullmatch(id):
             answer = yield steps.one(id)
-            document_id = replies.text(replies.version(answer) or {}, "document_id") or ""
+            document_id = reading.text(replies.version(answer) or {}, "document_id") or ""
             if not replies.DOCUMENT_ID.fullmatch(document_id):
                 raise Unavailable(replies.refusal(answer))
             asked = exported(document_id, id)
@@ -240,7 +241,7 @@ class Factify:
 
 
 def _name(shown: Mapping[str, Any]) -> str | None:
-    return replies.text(shown, "name") or replies.text(shown, "email")
+    return reading.text(shown, "name") or reading.text(shown, "email")
 
 
 def _left(quota: Answer) -> str:

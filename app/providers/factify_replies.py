@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 
+from app.providers import reading
 from app.providers.base import Ending, Listed, Outcome, ProviderStatus
 from app.providers.outcomes import DOUBTFUL, by_cause, by_status
 from app.providers.wire import Answer, NoAnswer, Outgoing, Reply
@@ -43,34 +43,32 @@ _VALUE: Final = re.compile(r"[\x20-\x7e]{0,2000}")
 
 def document(answer: Answer) -> Mapping[str, Any] | None:
     """The document that an answer shows; None where it shows none."""
-    told = body(answer).get("document")
-    return told if isinstance(told, dict) and DOCUMENT_ID.fullmatch(text(told, "id") or "") else None
+    told = reading.body(answer).get("document")
+    return told if isinstance(told, dict) and DOCUMENT_ID.fullmatch(reading.text(told, "id") or "") else None
 
 
 def version(answer: Answer, document_id: str | None = None) -> Mapping[str, Any] | None:
     """The version that an answer shows, of that document if it has to be; None where it shows none."""
-    told = body(answer)
-    if not VERSION_ID.fullmatch(text(told, "id") or "") or document_id not in {None, text(told, "document_id")}:
+    told = reading.body(answer)
+    if document_id not in {None, reading.text(told, "document_id")}:
         return None
-    return told
+    return told if VERSION_ID.fullmatch(reading.text(told, "id") or "") else None
 
 
 def items(answer: Answer) -> Sequence[Mapping[str, Any]] | None:
     """What an answer lists; None where it is no list. An empty one may have no items at all."""
-    told = body(answer)
-    found = told.get("items", [] if "pagination" in told else None)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else None
+    told = reading.body(answer)
+    return reading.objects(told.get("items", [] if "pagination" in told else None))
 
 
 def next_page(answer: Answer) -> str | None:
     """The token of the page after this one; None at the end."""
-    pagination = body(answer).get("pagination")
-    return text(pagination, "next_page_token") if isinstance(pagination, dict) else None
+    return reading.text(reading.block(reading.body(answer), "pagination"), "next_page_token")
 
 
 def left(answer: Answer) -> int | None:
     """How many documents more a quota allows; None where it has no limit, which is written as 0 or not at all."""
-    told = body(answer)
+    told = reading.body(answer)
     limit, used, available = (_number(told, name) for name in ("limit", "used", "available"))
     if not limit:
         return None
@@ -79,8 +77,8 @@ def left(answer: Answer) -> int | None:
 
 def export(answer: Answer) -> Outgoing | None:
     """The request for the exported bytes; None where an answer does not say how to get them."""
-    told = body(answer)
-    url, headers = text(told, "url"), told.get("headers") or {}
+    told = reading.body(answer)
+    url, headers = reading.text(told, "url"), told.get("headers") or {}
     if url is None or not isinstance(headers, dict):
         return None
     if not all(_HEADER.fullmatch(name) and _VALUE.fullmatch(str(value)) for name, value in headers.items()):
@@ -90,7 +88,7 @@ def export(answer: Answer) -> Outgoing | None:
 
 def status(shown: Mapping[str, Any]) -> ProviderStatus | None:
     """How far it got with what was uploaded; None for a word that it did not have so far."""
-    return _STATUSES.get(text(shown, "processing_status") or "")
+    return _STATUSES.get(reading.text(shown, "processing_status") or "")
 
 
 def listed(shown: Mapping[str, Any]) -> Listed:
@@ -98,20 +96,11 @@ def listed(shown: Mapping[str, Any]) -> Listed:
     id_ = str(shown["id"])
     return Listed(
         id=id_,
-        name=text(shown, "title") or id_,
+        name=reading.text(shown, "title") or id_,
         content_type="application/pdf",
-        created_at=created_at(shown),
-        status=text(shown, "processing_status"),
+        created_at=reading.moment(shown, "created_at"),
+        status=reading.text(shown, "processing_status"),
     )
-
-
-def created_at(shown: Mapping[str, Any]) -> datetime | None:
-    """A moment with its zone; None for anything else."""
-    try:
-        found = datetime.fromisoformat(text(shown, "created_at") or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
 
 
 def is_missing(answer: Answer) -> bool:
@@ -132,11 +121,11 @@ def refusal(answer: Answer) -> Outcome:
     outcome = by_status(
         answer,
         code=reason or code,
-        message=text(body_of(answer), "message") if code else None,
-        log_id=text(detail, "request_id"),
+        message=reading.text(reading.complaint(answer), "message") if code else None,
+        log_id=reading.text(detail, "request_id"),
         reset="x-ratelimit-reset",
     )
-    outcome = replace(outcome, field=_FIELDS.get(text(detail, "param") or ""))
+    outcome = replace(outcome, field=_FIELDS.get(reading.text(detail, "param") or ""))
     if answer.ok or answer.status in DOUBTFUL:
         return outcome
     if said := _REASONS.get(reason or ""):
@@ -150,28 +139,13 @@ def refusal(answer: Answer) -> Outcome:
     return outcome
 
 
-def body(answer: Answer) -> Mapping[str, Any]:
-    """The object that a good answer holds; empty where there is none."""
-    return body_of(answer) if isinstance(answer, Reply) and answer.ok else {}
-
-
-def body_of(answer: Reply) -> Mapping[str, Any]:
-    return answer.json if isinstance(answer.json, dict) else {}
-
-
-def text(shown: Mapping[str, Any], name: str) -> str | None:
-    """A text that is there and not blank; None for anything else."""
-    value = shown.get(name)
-    return value if isinstance(value, str) and value.strip() else None
-
-
 def _told(answer: Reply) -> tuple[str | None, str | None, Mapping[str, Any]]:
     """The code of an error, its first reason, and the detail that the reason stands in."""
-    told = {} if answer.ok else body_of(answer)
-    details = told.get("details")
-    entries = [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
-    detail: Mapping[str, Any] = next((one for one in entries if text(one, "reason")), entries[0] if entries else {})
-    return text(told, "code"), text(detail, "reason"), detail
+    told = reading.complaint(answer)
+    entries = reading.objects(told.get("details")) or []
+    first: Mapping[str, Any] = entries[0] if entries else {}
+    detail = next((one for one in entries if reading.text(one, "reason")), first)
+    return reading.text(told, "code"), reading.text(detail, "reason"), detail
 
 
 def _number(shown: Mapping[str, Any], name: str) -> int | None:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from app.providers import factify_replies as replies
+from app.providers import reading
 from app.providers.wire import Answer, Outgoing, Reply
 
 ROOT: Final = "/v1beta"
@@ -109,9 +110,9 @@ def exported(document_id: str, version_id: str | None = None) -> Outgoing:
 
 def _may_be(wanted: Wanted, shown: Mapping[str, Any]) -> bool:
     pattern = replies.DOCUMENT_ID if wanted.document_id is None else replies.VERSION_ID
-    if not pattern.fullmatch(replies.text(shown, "id") or ""):
+    if not pattern.fullmatch(reading.text(shown, "id") or ""):
         return False
-    made = replies.created_at(shown)
+    made = reading.moment(shown, "created_at")
     if made is not None and made < wanted.since:
         return False
     return wanted.title is None or shown.get("title") == wanted.title
@@ -119,7 +120,7 @@ def _may_be(wanted: Wanted, shown: Mapping[str, Any]) -> bool:
 
 def _is_past(wanted: Wanted, items: Any) -> bool:
     """Whether a page reaches back to before what is wanted can have been made."""
-    made = replies.created_at(items[-1]) if items else None
+    made = reading.moment(items[-1], "created_at") if items else None
     return made is not None and made < wanted.since
 
 

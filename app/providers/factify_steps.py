@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from app.providers import factify_replies as replies
+from app.providers import reading
 from app.providers.base import Ending, HandIn, Outcome, Steps
 from app.providers.factify_search import ROOT, Wanted
 from app.providers.outcomes import in_doubt, unconfirmed
@@ -129,11 +130,11 @@ def delivered(shown: Mapping[str, Any], answer: Answer) -> Outcome:
 
 def _duplicates(answer: Answer) -> dict[str, Any]:
     """What the provider takes for the same; nothing where it did not tell."""
-    found = replies.body(answer).get("items", [])
+    found = reading.body(answer).get("items", [])
     if not isinstance(answer, Reply) or not answer.ok or not isinstance(found, list):
         return {}
-    ids = ((one, replies.text(one, "document_id")) for one in found if isinstance(one, dict))
-    same = [{"id": id_, "title": (replies.text(one, "title") or "")[:TITLE_LENGTH]} for one, id_ in ids if id_]
+    ids = ((one, reading.text(one, "document_id")) for one in found if isinstance(one, dict))
+    same = [{"id": id_, "title": (reading.text(one, "title") or "")[:TITLE_LENGTH]} for one, id_ in ids if id_]
     return {"duplicates": same[:MOST_DUPLICATES]}
 
 

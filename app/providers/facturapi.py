@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic import Field as Setting
 
 from app.providers import facturapi_replies as replies
+from app.providers import reading
 from app.providers.base import (
     Account,
     CredentialField,
@@ -126,11 +127,11 @@ class Facturapi:
             answer = yield Outgoing(method="GET", path=path(account))
             found = replies.organization(answer, account)
             if found is not None:
-                legal = replies.block(found, "legal")
+                legal = reading.block(found, "legal")
                 name = (
-                    replies.text(legal, "legal_name") or replies.text(legal, "name") or "an organization without a name"
+                    reading.text(legal, "legal_name") or reading.text(legal, "name") or "an organization without a name"
                 )
-                return Verdict(ok=True, detail=f"{name}, RFC {replies.text(legal, 'tax_id') or 'not known there yet'}")
+                return Verdict(ok=True, detail=f"{name}, RFC {reading.text(legal, 'tax_id') or 'not known there yet'}")
         refused = replies.refusal(answer)
         told = (refused.message, refused.code, str(refused.http_status or ""))
         return Verdict(ok=False, detail=f"{refused.problem}: " + "; ".join(filter(None, told)))
@@ -143,10 +144,10 @@ class Facturapi:
             raise Unavailable(replies.refusal(answer))
         listed = []
         for name in ("certificate", "fiel"):
-            block = replies.block(found, name)
-            if serial := replies.text(block, "serial_number"):
-                listed.append(Listed(id=serial, name=name, created_at=replies.date(block, "updated_at")))
-        if logo := replies.text(found, "logo_url"):
+            block = reading.block(found, name)
+            if serial := reading.text(block, "serial_number"):
+                listed.append(Listed(id=serial, name=name, created_at=reading.moment(block, "updated_at")))
+        if logo := reading.text(found, "logo_url"):
             listed.append(Listed(id=logo, name="logo"))
         return Page(items=tuple(listed))
 
@@ -176,11 +177,11 @@ class Facturapi:
 
 
 def _listed(organization: Mapping[str, Any]) -> Listed:
-    legal = replies.block(organization, "legal")
-    name = replies.text(legal, "name") or replies.text(legal, "legal_name") or "an organization without a name"
-    rfc = replies.text(legal, "tax_id")
+    legal = reading.block(organization, "legal")
+    name = reading.text(legal, "name") or reading.text(legal, "legal_name") or "an organization without a name"
+    rfc = reading.text(legal, "tax_id")
     return Listed(
         id=str(organization["id"]),
         name=f"{name}, RFC {rfc}" if rfc else name,
-        created_at=replies.date(organization, "created_at"),
+        created_at=reading.moment(organization, "created_at"),
     )

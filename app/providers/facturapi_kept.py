@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from app.providers import facturapi_replies as replies
+from app.providers import reading
 from app.providers.base import Account, Ending, HandIn, Outcome
 from app.providers.outcomes import erred, unconfirmed
 from app.providers.wire import Answer, Json, Multipart, OutgoingPart
@@ -66,20 +67,20 @@ class Seal:
 
     def question(self, handin: HandIn, account: Account, organization: Organization) -> Outcome | None:
         """Before something newer is replaced, or a test's is made the real one; an equal one is sent again unasked."""
-        block = replies.block(organization, self.name)
-        if handin.replace or replies.text(block, "serial_number") == handin.facts["number"]:
+        block = reading.block(organization, self.name)
+        if handin.replace or reading.text(block, "serial_number") == handin.facts["number"]:
             return None
         if account.environment == "live" and handin.facts["test"]:
             return Outcome(ending=Ending.REJECTED, problem="test_certificate", field="cer")
-        held, ours = replies.date(block, "expires_at"), replies.date(handin.facts, "not_after")
+        held, ours = reading.moment(block, "expires_at"), reading.moment(handin.facts, "not_after")
         if held and ours and held > ours:
             params = {"held_date": held, "date": ours}
             return Outcome(ending=Ending.REJECTED, problem="older_certificate", field="cer", params=params)
         return None
 
     def baseline(self, handin: HandIn, organization: Organization) -> Mapping[str, str | None]:  # noqa: ARG002
-        block = replies.block(organization, self.name)
-        return {"serial": replies.text(block, "serial_number"), "updated_at": replies.text(block, "updated_at")}
+        block = reading.block(organization, self.name)
+        return {"serial": reading.text(block, "serial_number"), "updated_at": reading.text(block, "updated_at")}
 
     def says_so(self, handin: HandIn, organization: Organization) -> bool:
         return bool(self.baseline(handin, organization)["serial"] == handin.facts["number"])
@@ -99,7 +100,7 @@ class Logo:
     def body(self, handin: HandIn) -> Multipart:
         files = []
         for part in handin.parts.values():
-            format_ = replies.text(replies.block(handin.facts, part.name), "format")
+            format_ = reading.text(reading.block(handin.facts, part.name), "format")
             filename, content_type = IMAGE_TYPES.get(format_ or "", (part.name, OCTETS))
             files.append(OutgoingPart(name=part.name, file=part, filename=filename, content_type=content_type))
         return Multipart(parts=tuple(files))
@@ -107,7 +108,7 @@ class Logo:
     def question(self, handin: HandIn, account: Account, organization: Organization) -> None: ...
 
     def baseline(self, handin: HandIn, organization: Organization) -> Mapping[str, str | None]:  # noqa: ARG002
-        return {"logo_url": replies.text(organization, "logo_url")}
+        return {"logo_url": reading.text(organization, "logo_url")}
 
     def says_so(self, handin: HandIn, organization: Organization) -> bool:
         return self.baseline(handin, organization)["logo_url"] is not None
@@ -132,14 +133,14 @@ class Legal:
     def question(self, handin: HandIn, account: Account, organization: Organization) -> None: ...
 
     def baseline(self, handin: HandIn, organization: Organization) -> Mapping[str, str | None]:
-        return {"legal": _digest(replies.block(organization, "legal")), "sent": _digest(self.body(handin).value)}
+        return {"legal": _digest(reading.block(organization, "legal")), "sent": _digest(self.body(handin).value)}
 
     def says_so(self, handin: HandIn, organization: Organization) -> bool:
         told = self.baseline(handin, organization)
         return told["legal"] == told["sent"]
 
     def arrived(self, handin: HandIn, looked: Organization, baseline: Mapping[str, Any]) -> bool | None:  # noqa: ARG002
-        held = _digest(replies.block(looked, "legal"))
+        held = _digest(reading.block(looked, "legal"))
         if held == baseline.get("sent"):
             return True
         return False if held == baseline.get("legal") else None
@@ -172,7 +173,7 @@ def delivered(account: Account, organization: Organization, answer: Answer) -> O
     pending = [
         text[:STEP_LENGTH]
         for step in (steps if isinstance(steps, list) else [])
-        if isinstance(step, dict) and (text := replies.text(step, "description") or replies.text(step, "type"))
+        if isinstance(step, dict) and (text := reading.text(step, "description") or reading.text(step, "type"))
     ]
     told = replies.refusal(answer)
     return Outcome(
@@ -187,8 +188,8 @@ def delivered(account: Account, organization: Organization, answer: Answer) -> O
 
 def _digest(legal: Mapping[str, Any]) -> str:
     """Of what has to be given, however it is spelt: what is kept may come back in capitals, or without accents."""
-    address = replies.block(legal, "address")
-    told = [replies.text(legal, name) for name in DATA[:3]] + [replies.text(address, "zip")]
+    address = reading.block(legal, "address")
+    told = [reading.text(legal, name) for name in DATA[:3]] + [reading.text(address, "zip")]
     return hashlib.sha256(json.dumps([_plain(one or "") for one in told]).encode()).hexdigest()
 
 

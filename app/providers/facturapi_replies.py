@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 
+from app.providers import reading
 from app.providers.base import Account, Ending, HandIn, Outcome
 from app.providers.facturapi_operations import LEGAL
 from app.providers.outcomes import DOUBTFUL, by_cause, by_status
@@ -43,25 +43,22 @@ FIELDS: Final = frozenset(field.name for field in LEGAL.fields)
 FORBIDDEN: Final = 403
 
 
-def organization(answer: Answer, account: Account) -> dict[str, Any] | None:
+def organization(answer: Answer, account: Account) -> Mapping[str, Any] | None:
     """The organization that an answer shows; None where it shows none, or not the one that was asked for."""
     shown = any_organization(answer)
     return shown if shown and shown["id"] == account.settings["organization_id"] else None
 
 
-def any_organization(answer: Answer) -> dict[str, Any] | None:
+def any_organization(answer: Answer) -> Mapping[str, Any] | None:
     """The organization that an answer shows, whichever it is; None where it shows none."""
-    if not isinstance(answer, Reply) or not answer.ok or not isinstance(answer.json, dict):
-        return None
-    return answer.json if text(answer.json, "id") else None
+    shown = reading.body(answer)
+    return shown if reading.text(shown, "id") else None
 
 
-def listed(answer: Answer) -> list[dict[str, Any]] | None:
+def listed(answer: Answer) -> list[Mapping[str, Any]] | None:
     """The organizations that an answer lists; None where it lists none."""
-    if not isinstance(answer, Reply) or not answer.ok or not isinstance(answer.json, dict):
-        return None
-    found = answer.json.get("data")
-    return [one for one in found if isinstance(one, dict) and text(one, "id")] if isinstance(found, list) else None
+    found = reading.objects(reading.body(answer).get("data"))
+    return None if found is None else [one for one in found if reading.text(one, "id")]
 
 
 def pages(answer: Reply) -> int:
@@ -72,40 +69,18 @@ def pages(answer: Reply) -> int:
 
 def is_of_another_key(answer: Answer) -> bool:
     """Whether it refuses the kind of key: an organization's own may not see others."""
-    if not isinstance(answer, Reply) or answer.ok or not isinstance(answer.json, dict):
-        return False
-    return answer.status in {401, 403} and text(answer.json, "code") in SETTINGS
-
-
-def block(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """An object within an object; empty where there is none."""
-    found = data.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def text(data: Mapping[str, Any], name: str) -> str | None:
-    """A text that is there and not empty; None for anything else."""
-    value = data.get(name)
-    return value if isinstance(value, str) and value else None
-
-
-def date(data: Mapping[str, Any], name: str) -> datetime | None:
-    """A moment with its zone; None for anything else."""
-    try:
-        moment = datetime.fromisoformat(text(data, name) or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
+    refused = isinstance(answer, Reply) and answer.status in {401, 403}
+    return refused and reading.text(reading.complaint(answer), "code") in SETTINGS
 
 
 def refusal(answer: Answer) -> Outcome:
     """What an answer means that is not the one hoped for."""
     if isinstance(answer, NoAnswer):
         return by_cause(answer)
-    told = answer.json if isinstance(answer.json, dict) and not answer.ok else {}
-    code = text(told, "code")
+    told = reading.complaint(answer)
+    code = reading.text(told, "code")
     log_id = answer.headers.get("x-facturapi-log-id")
-    outcome = by_status(answer, code=code, message=text(told, "message"), log_id=log_id)
+    outcome = by_status(answer, code=code, message=reading.text(told, "message"), log_id=log_id)
     if code == "invalid_request":
         outcome = replace(outcome, field=_field(told))
     if code in SETTINGS and answer.status not in DOUBTFUL:
@@ -120,10 +95,11 @@ def verdict(outcome: Outcome, handin: HandIn, before: Mapping[str, Any]) -> Outc
     if outcome.ending is not Ending.FAILED or outcome.code is None or outcome.code not in VERDICTS:
         return outcome
     problem, field = VERDICTS[outcome.code]
+    expected = reading.text(reading.block(before, "legal"), "tax_id")
     values: dict[str, dict[str, Any]] = {
-        "expired": {"date": date(handin.facts, "not_after")},
-        "not_yet_valid": {"date": date(handin.facts, "not_before")},
-        "rfc_mismatch": {"rfc": text(handin.facts, "rfc"), "expected": text(block(before, "legal"), "tax_id")},
+        "expired": {"date": reading.moment(handin.facts, "not_after")},
+        "not_yet_valid": {"date": reading.moment(handin.facts, "not_before")},
+        "rfc_mismatch": {"rfc": reading.text(handin.facts, "rfc"), "expected": expected},
     }
     params = values.get(problem, {})
     if None in params.values():
@@ -133,7 +109,6 @@ def verdict(outcome: Outcome, handin: HandIn, before: Mapping[str, Any]) -> Outc
 
 def _field(told: Mapping[str, Any]) -> str | None:
     """The field of ours that it finds fault with: what it calls `address.zip` is asked for as `zip`."""
-    errors = told.get("errors")
-    first = next((one for one in errors if isinstance(one, dict)), {}) if isinstance(errors, list) else {}
-    named = (text(told, "path") or text(first, "path") or "").rpartition(".")[2]
+    first = next(iter(reading.objects(told.get("errors")) or []), {})
+    named = (reading.text(told, "path") or reading.text(first, "path") or "").rpartition(".")[2]
     return named if named in FIELDS else None

@@ -17,6 +17,7 @@ from pydantic import Field as Setting
 from app.errors import N_
 from app.providers import flatfile_looking as looking
 from app.providers import flatfile_replies as replies
+from app.providers import reading
 from app.providers.base import (
     Account,
     CredentialField,
@@ -157,7 +158,7 @@ class Flatfile:
                 said = (f"{what} {account.settings[setting]}", refused.message, str(refused.http_status or ""))
                 return Verdict(ok=False, detail=f"{refused.problem}: " + "; ".join(filter(None, said)))
             told.append(f"{what} “{found.name}”")
-            environment = replies.text(shown, "environmentId")
+            environment = reading.text(shown, "environmentId")
             if environment not in {None, account.settings["environment_id"]}:
                 return Verdict(ok=False, detail=f"settings-wrong: {told[-1]} is in another environment, {environment}")
         return Verdict(ok=True, detail=", ".join(told))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from app.providers import reading
 from app.providers.base import Ending, Listed, Outcome, ProviderStatus
 from app.providers.outcomes import by_cause, by_status
 from app.providers.wire import Answer, NoAnswer, Reply
@@ -66,28 +67,28 @@ class Shown:
 
 def data(answer: Answer) -> Mapping[str, Any] | None:
     """The one thing that an answer shows; None where it shows none."""
-    found = answer.json.get("data") if isinstance(answer, Reply) and isinstance(answer.json, dict) else None
-    return found if isinstance(answer, Reply) and answer.ok and isinstance(found, dict) else None
+    found = reading.body(answer).get("data")
+    return found if isinstance(found, dict) else None
 
 
 def page(answer: Answer) -> Shown | None:
     """The things that an answer lists; None where it is no list."""
-    if not isinstance(answer, Reply) or not answer.ok or not isinstance(answer.json, dict):
+    told = reading.body(answer)
+    found = reading.objects(told.get("data"))
+    if found is None:
         return None
-    found, turning = answer.json.get("data"), answer.json.get("pagination")
-    if not isinstance(found, list):
-        return None
-    current, last = (turning.get(name) if isinstance(turning, dict) else None for name in ("currentPage", "pageCount"))
+    turning = reading.block(told, "pagination")
+    current, last = turning.get("currentPage"), turning.get("pageCount")
     # Where it does not say whether it goes on, only an empty page is the end.
-    ended = not found or (isinstance(current, int) and isinstance(last, int) and current >= last)
-    return Shown(items=tuple(one for one in found if isinstance(one, dict)), more=not ended)
+    ended = not told["data"] or (isinstance(current, int) and isinstance(last, int) and current >= last)
+    return Shown(items=tuple(found), more=not ended)
 
 
 def file(shown: Mapping[str, Any] | None) -> File | None:
     """A file, if what is shown is one and says what has to be known of it."""
     if shown is None:
         return None
-    id_, name, status = (text(shown, key) for key in ("id", "name", "status"))
+    id_, name, status = (reading.text(shown, key) for key in ("id", "name", "status"))
     size, received = shown.get("size"), shown.get("bytesReceived")
     if not id_ or not name or not status or type(size) is not int or type(received) is not int:
         return None
@@ -97,32 +98,17 @@ def file(shown: Mapping[str, Any] | None) -> File | None:
         size=size,
         received=received,
         status=status,
-        content_type=text(shown, "mimetype"),
-        created_at=moment(shown, "createdAt"),
+        content_type=reading.text(shown, "mimetype"),
+        created_at=reading.moment(shown, "createdAt"),
     )
 
 
 def named(shown: Mapping[str, Any] | None) -> Listed | None:
     """An environment or a space."""
-    id_ = text(shown, "id") if shown is not None else None
+    id_ = reading.text(shown, "id") if shown is not None else None
     if shown is None or id_ is None:
         return None
-    return Listed(id=id_, name=text(shown, "name") or id_, created_at=moment(shown, "createdAt"))
-
-
-def text(shown: Mapping[str, Any], name: str) -> str | None:
-    """A text that is there and not empty; None for anything else."""
-    value = shown.get(name)
-    return value if isinstance(value, str) and value else None
-
-
-def moment(shown: Mapping[str, Any], name: str) -> datetime | None:
-    """A moment with its zone; None for anything else."""
-    try:
-        found = datetime.fromisoformat(text(shown, name) or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
+    return Listed(id=id_, name=reading.text(shown, "name") or id_, created_at=reading.moment(shown, "createdAt"))
 
 
 def is_missing(answer: Answer) -> bool:
@@ -148,6 +134,5 @@ def refusal(answer: Answer) -> Outcome:
 
 def _faults(answer: Reply) -> list[tuple[str, str]]:
     """What it says is wrong: what with, where it tells, and why."""
-    told = answer.json.get("errors") if isinstance(answer.json, dict) and not answer.ok else None
-    entries = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
-    return [(text(one, "key") or "", text(one, "message") or "") for one in entries[:MOST_FAULTS]]
+    entries = reading.objects(reading.complaint(answer).get("errors")) or []
+    return [(reading.text(one, "key") or "", reading.text(one, "message") or "") for one in entries[:MOST_FAULTS]]

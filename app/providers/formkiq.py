@@ -21,6 +21,7 @@ from app.providers import formkiq_fields as fields
 from app.providers import formkiq_replies as replies
 from app.providers import formkiq_steps as steps
 from app.providers import formkiq_tokens as tokens
+from app.providers import reading
 from app.providers.base import (
     Account,
     CredentialField,
@@ -207,8 +208,8 @@ class Formkiq:
         found = _documents(answer)
         if found is None or not isinstance(answer, Reply):
             raise Unavailable(replies.refusal(answer))
-        items = tuple(_listed(one) for one in found if isinstance(one, dict) and replies.text(one, "documentId"))
-        return Page(items=items, next=replies.text(answer.json, "next"))
+        items = tuple(_listed(one) for one in found if isinstance(one, dict) and reading.text(one, "documentId"))
+        return Page(items=items, next=reading.text(answer.json, "next"))
 
     def get(self, account: Account, id: str) -> Look[Listed | None]:  # noqa: A002 - the provider's id
         answer = yield steps.record(id, account)
@@ -223,7 +224,7 @@ class Formkiq:
             method="GET", path=f"{steps.path(id)}/url", query={"duration": "1", **steps.site(account)}
         )
         shown = replies.document(answer, id)
-        url = replies.text(shown, "url") if shown else None
+        url = reading.text(shown, "url") if shown else None
         if url is None:
             raise Unavailable(replies.refusal(answer))
         return Outgoing(method="GET", url=url)
@@ -245,8 +246,8 @@ def _listed(shown: Mapping[str, Any]) -> Listed:
     id_ = str(shown["documentId"])
     return Listed(
         id=id_,
-        name=replies.text(shown, "path") or id_,
+        name=reading.text(shown, "path") or id_,
         size=shown["contentLength"] if replies.has_content(shown) else None,
-        content_type=replies.text(shown, "contentType"),
-        created_at=replies.moment(shown, "insertedDate"),
+        content_type=reading.text(shown, "contentType"),
+        created_at=reading.moment(shown, "insertedDate"),
     )

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 from xml.parsers import expat
 
+from app.providers import reading
 from app.providers.base import Ending, Outcome
 from app.providers.outcomes import by_cause, by_status
 from app.providers.wire import Answer, FilePart, NoAnswer, Reply
@@ -45,9 +46,8 @@ class Place:
 
 def document(answer: Answer, id: UUID | str) -> Mapping[str, Any] | None:  # noqa: A002 - the provider's id
     """The document that an answer shows; None where it shows none, or not the one that was asked for."""
-    if not isinstance(answer, Reply) or not answer.ok or not isinstance(answer.json, dict):
-        return None
-    return answer.json if answer.json.get("documentId") == str(id) else None
+    shown = reading.body(answer)
+    return shown if shown.get("documentId") == str(id) else None
 
 
 def place(answer: Answer, id: UUID) -> Place | None:  # noqa: A002
@@ -79,7 +79,7 @@ def is_equal(shown: Mapping[str, Any], file: FilePart) -> bool:
     """Whether the bytes that came are these: by length, and by checksum where both are known."""
     if not has_content(shown) or shown["contentLength"] != file.size:
         return False
-    checksum = text(shown, "checksum") if shown.get("checksumType") == "SHA256" else None
+    checksum = reading.text(shown, "checksum") if shown.get("checksumType") == "SHA256" else None
     return checksum is None or file.sha256 is None or checksum.lower() == file.sha256
 
 
@@ -143,31 +143,15 @@ def xml(body: bytes) -> Mapping[str, str]:
     return {name: value for name, value in found.items() if value.strip()}
 
 
-def moment(shown: Mapping[str, Any], name: str) -> datetime | None:
-    """A moment with its zone; None for anything else."""
-    try:
-        found = datetime.fromisoformat(text(shown, name) or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
-
-
-def text(shown: Mapping[str, Any], name: str) -> str | None:
-    """A text that is there and not empty; None for anything else."""
-    value = shown.get(name)
-    return value if isinstance(value, str) and value else None
-
-
 def _message(answer: Reply) -> str | None:
     """What it says is wrong, in either of the shapes in which it says so."""
-    told = answer.json if isinstance(answer.json, dict) and not answer.ok else {}
-    return text(told, "message") or "; ".join(": ".join(filter(None, fault)) for fault in _faults(answer)) or None
+    faults = "; ".join(": ".join(filter(None, fault)) for fault in _faults(answer))
+    return reading.text(reading.complaint(answer), "message") or faults or None
 
 
 def _faults(answer: Reply) -> list[tuple[str, str]]:
-    told = answer.json.get("errors") if isinstance(answer.json, dict) and not answer.ok else None
-    entries = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
-    return [(text(one, "key") or "", text(one, "error") or "") for one in entries[:5]]
+    entries = reading.objects(reading.complaint(answer).get("errors")) or []
+    return [(reading.text(one, "key") or "", reading.text(one, "error") or "") for one in entries[:5]]
 
 
 def _field(answer: Reply) -> str | None:

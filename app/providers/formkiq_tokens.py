@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from app.providers import reading
 from app.providers.base import Account, Ending, Look, Outcome, Unavailable
 from app.providers.outcomes import by_cause, by_status
 from app.providers.wire import Answer, Json, NoAnswer, Outgoing, Reply
@@ -119,7 +120,7 @@ def _refusal(answer: Answer) -> Outcome:
     """What it means that Cognito gives no token: it says 400 also of one that it does not take."""
     if isinstance(answer, NoAnswer):
         return by_cause(answer)
-    told = answer.json if isinstance(answer.json, dict) and not answer.ok else {}
+    told = reading.complaint(answer)
     code = str(told.get("__type", "")).rpartition("#")[2] or None
     message = told.get("message")
     outcome = by_status(answer, code=code, message=message if isinstance(message, str) else None)
