@@ -64,7 +64,9 @@ class Settings(BaseSettings):
     answer_seconds: PositiveFloat = Field(default=30.0, description="Longest wait for a provider's answer.")
     total_seconds: PositiveFloat = Field(default=60.0, description="Longest delivery of a direct operation in all.")
     relay_total_seconds: PositiveFloat = Field(
-        default=21_600.0, le=86_400.0, description="Longest passing of a streamed file in all; at most a day."
+        default=21_600.0,
+        le=86_400.0,
+        description="Longest passing of a streamed file in all, up to its last byte; at most a day.",
     )
     idle_seconds: PositiveFloat = Field(default=20.0, description="Longest silence of a client while it sends.")
     minimum_rate: PositiveInt = Field(default=240, description="Bytes a second a client must keep up after a grace.")

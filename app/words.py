@@ -157,6 +157,10 @@ DELIVERY: Final = {
     "connection-paused": N_("Sending is on hold until access to the provider is renewed. Try again later."),
     "provider-unreachable": N_("The provider could not be reached and nothing was sent. Try again in a few minutes."),
     "provider-too-slow": N_("The provider took too long and nothing was sent. Try again in a few minutes."),
+    "took-too-long": N_(
+        "Passing the file on took longer than it may, and nothing was kept. "
+        "Try again later, or over a faster connection."
+    ),
     "provider-busy": N_("The provider is asking for a pause. Nothing was sent; try again in a few minutes."),
     "provider-error": N_("The provider had an error and did not keep your files. Try again later."),
     "provider-refused": N_("The provider did not accept it. Its answer is shown below."),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.config import Settings
+from app.delivery.errors import HeldUp, TookTooLong
 from app.intake.body import Body
 
 #: Seconds of a clock that never goes back.
@@ -51,26 +52,38 @@ class Exchange:
     sent: bool = False
     #: A wait ended because its time was up.
     late: bool = False
-    #: Whose file is sent while it arrives: watched while the provider is waited for. None once it has sent all.
+    #: A file is sent while it arrives. Its time in all ends with its last byte: the answer to that has its own.
+    streams: bool = False
+    #: Whose file that is: watched while the provider is waited for. None once it has sent all.
     client: Body | None = None
     #: The request's target, byte for byte; without it, as the library writes it.
     target: str | None = None
     #: When the answer has to be whole; None while the request is being sent.
     _answered: float | None = field(default=None, init=False)
-    _connecting: float = field(default=0.0, init=False)
+    _began: float = field(default=0.0, init=False)
+    #: Seconds for which the provider was waited for.
+    _waited: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        self._connecting = self.clock() + self.deadlines.connect
+        self._began = self.clock()
 
     def answering(self) -> None:
         """Nothing more is sent: the answer's time begins."""
         self._answered = self.clock() + self.deadlines.answer
+        if self.streams:
+            self.until = max(self.until, self._answered)
+
+    def go_on(self) -> None:
+        """Raise TookTooLong or HeldUp where a file was on its way for all of its time, by who was waited for more."""
+        now = self.clock()
+        if self.streams and self._answered is None and now >= self.until:
+            raise HeldUp if 2 * self._waited > now - self._began else TookTooLong
 
     def patience(self) -> float:
         """Seconds that the next step may take from now on; raises TimeoutError where there are none left."""
         now = self.clock()
         if not self.connected:
-            end = self._connecting
+            end = self._began + self.deadlines.connect
         else:
             end = now + self.deadlines.answer if self._answered is None else self._answered
         left = min(end, self.until) - now
@@ -80,9 +93,14 @@ class Exchange:
 
     @contextmanager
     def waiting(self) -> Iterator[float]:
-        """Wait for as long as `patience` says, and remember it if that was not enough."""
+        """Wait for as long as `patience` says, and remember it if that was not enough; raises as `go_on` does, too."""
+        began = self.clock()
         try:
             yield self.patience()
         except TimeoutError:
             self.late = True
+            self._waited += self.clock() - began
+            if self.connected:
+                self.go_on()
             raise
+        self._waited += self.clock() - began

@@ -18,12 +18,12 @@ from app.checks import HEAD_BYTES, Policy, Rejected
 from app.config import Settings
 from app.database import Database
 from app.delivery.asking import Asker, cleaner_of
-from app.delivery.errors import ConnectionPaused
+from app.delivery.errors import ConnectionPaused, HeldUp, TookTooLong
 from app.delivery.journal import Contents, Journal
 from app.delivery.limits import Limits
 from app.delivery.looking import LOOK_SECONDS, Delivery, learnt_at_once
 from app.delivery.origin import Origin, Result
-from app.delivery.outcome import CANCELLED, REFUSED, consequence
+from app.delivery.outcome import CANCELLED, GIVEN_UP, REFUSED, Consequence, consequence
 from app.delivery.passing import Passing
 from app.delivery.way import NoWay, Way
 from app.delivery.ways import Ways
@@ -39,8 +39,11 @@ from app.tenants.vault import Vault
 
 log = structlog.get_logger("ventanilla.delivery")
 
-#: Whoever sent it left, or let us wait for too long: nobody refused it.
-LEFT: Final = (ClientGone, Truncated, TooSlow)
+#: What becomes of a file that was withdrawn on its way without anybody having refused it, the most specific first.
+WITHDRAWN: Final[tuple[tuple[tuple[type[Refusal], ...], Consequence], ...]] = (
+    ((HeldUp,), GIVEN_UP),
+    ((ClientGone, Truncated, TooSlow, TookTooLong), CANCELLED),
+)
 
 
 class Deliverer(Asker):
@@ -243,7 +246,8 @@ def _withdraw(journal: Journal, refusal: Refusal, taken_back: Outcome | None) ->
     """Write down why a file was withdrawn on its way, and what became of what was begun for it there."""
     left_there = taken_back is not None and taken_back.empty_record is not None
     if journal.begun or left_there or isinstance(refusal, Rejected):
-        journal.refuse(refusal, CANCELLED if isinstance(refusal, LEFT) else REFUSED, taken_back)
+        effect = next((effect for kinds, effect in WITHDRAWN if isinstance(refusal, kinds)), REFUSED)
+        journal.refuse(refusal, effect, taken_back)
 
 
 def _whole(file: CollectedFile) -> FilePart:

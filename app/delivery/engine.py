@@ -91,7 +91,7 @@ class Engine:
                     answer = self._send(outgoing)
                 except Refusal as exc:
                     refusal = refusal or exc
-                    self._until = max(self._until, self._clock() + self._deadlines.answer)
+                    self._spare()
                 outgoing = steps.send(answer)
         except StopIteration as end:
             result: T = end.value
@@ -107,13 +107,13 @@ class Engine:
             if self._clock() + outgoing.after >= self._until:
                 return NoAnswer(cause="timeout", released=False)
             self._wait(outgoing.after)
-        if outgoing.url is None and (answer := self._admit(outgoing)):
-            return answer
+        if outgoing.url is None and (ours := self._admit(outgoing)):
+            return ours
         exchange = Exchange(deadlines=self._deadlines, until=self._until, clock=self._clock)
         if outgoing.hands_in:
             self._begin(outgoing, exchange)
         body, content_type = encode(outgoing.body, self._once(outgoing))
-        return self._http.ask(
+        answer = self._http.ask(
             exchange,
             outgoing.method,
             self._base_url + outgoing.path if outgoing.url is None else outgoing.url,
@@ -127,6 +127,13 @@ class Engine:
             sink=outgoing.sink,
             stores=None if outgoing.url is None else self._stores,
         )
+        if exchange.streams:
+            self._spare()
+        return answer
+
+    def _spare(self) -> None:
+        """Leave time for what follows on a file that was on its way: looking at it, or taking back what was begun."""
+        self._until = max(self._until, self._clock() + self._deadlines.answer)
 
     def _begin(self, outgoing: Outgoing, exchange: Exchange) -> None:
         """The one request that hands in is about to be made."""
@@ -134,7 +141,7 @@ class Engine:
             raise SecondFile(outgoing.path)
         self._handing_in = exchange
         if coming := [one for one in _arriving(outgoing) if not one.whole]:
-            exchange.client = coming[0].body
+            exchange.streams, exchange.client = True, coming[0].body
             self._before(outgoing)
         if outgoing.without_file:
             self._mark(outgoing)

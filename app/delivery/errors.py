@@ -1,7 +1,9 @@
-"""Why nothing is taken for delivery.
+"""Why nothing is taken for delivery, or no more of a file that is on its way.
 
 Refusal
-└── ConnectionPaused    503    the provider did not take the credential, and nobody repaired it yet
+├── ConnectionPaused    503    the provider did not take the credential, and nobody repaired it yet
+└── TookTooLong         408    a file was on its way for too long in all; its sender was waited for most of the time
+    └── HeldUp          502    the same; the provider was
 """
 
 from __future__ import annotations
@@ -16,3 +18,16 @@ class ConnectionPaused(Refusal):
 
     slug: ClassVar[str] = "connection-paused"
     status: ClassVar[int] = 503
+
+
+class TookTooLong(Refusal):
+    """Passing a file on took longer than it may, mostly because of who sent it; no wait was too long by itself."""
+
+    slug: ClassVar[str] = "took-too-long"
+    status: ClassVar[int] = 408
+
+
+class HeldUp(TookTooLong):
+    """The same, mostly because of the provider."""
+
+    status: ClassVar[int] = 502

@@ -107,7 +107,7 @@ class Journal:
     def refuse(self, refusal: Refusal, effect: Consequence, taken_back: Outcome | None = None) -> None:
         """Write down what was refused, here or on its way, and give its record's id to the refusal."""
         outcome = Outcome(
-            ending=Ending.REJECTED,
+            ending=Ending.REJECTED if effect.ours else Ending.RETRY,
             problem=refusal.slug,
             params=refusal.params,
             empty_record=taken_back.empty_record if taken_back else None,

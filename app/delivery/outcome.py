@@ -30,6 +30,8 @@ class Consequence:
 REFUSED: Final = Consequence(state=State.REJECTED, rejects=True, ours=True)
 #: Its sender left, or let us wait for too long.
 CANCELLED: Final = Consequence(state=State.CANCELLED, ours=True)
+#: The provider took it too slowly to be waited for any longer.
+GIVEN_UP: Final = Consequence(state=State.FAILED)
 
 #: Without a spool: one attempt, and the caller waits for it.
 AT_ONCE: Final[Mapping[Ending, Consequence]] = {

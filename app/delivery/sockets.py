@@ -53,8 +53,12 @@ class _Patient(socket.socket):
             return super().recv_into(*args, **kwargs)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """Only when this returns, all of it was taken by the network. Raises ClientGone where its sender has left."""
+        """Only when this returns, all of it was taken by the network.
+
+        Raises ClientGone where its sender has left, and what `Exchange.go_on` raises.
+        """
         exchange = _exchange.get()
+        exchange.go_on()
         view = memoryview(data).cast("B")
         self.settimeout(0)
         while view:

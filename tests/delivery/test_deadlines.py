@@ -6,6 +6,7 @@ import pytest
 
 from app.config import Settings
 from app.delivery.deadlines import LEAST, Deadlines, Exchange
+from app.delivery.errors import HeldUp, TookTooLong
 from tests.watch import Watch
 
 DEADLINES = Deadlines(connect=5.0, answer=30.0, total=60.0)
@@ -73,3 +74,62 @@ def test_a_wait_that_ran_out_is_remembered_and_another_fault_is_not(exchange: Ex
         assert seconds == 5.0
         raise TimeoutError
     assert exchange.late is True
+
+
+# A file that is sent while it arrives
+
+
+@pytest.fixture
+def streaming(watch: Watch) -> Exchange:
+    exchange = Exchange(deadlines=Deadlines(answer=100.0), until=1060.0, clock=watch, streams=True)
+    exchange.connected = True
+    return exchange
+
+
+@pytest.mark.parametrize(("provider", "refusal"), [(30.0, TookTooLong), (30.5, HeldUp)])
+def test_who_was_waited_for_more_took_too_long(
+    streaming: Exchange, watch: Watch, provider: float, refusal: type[TookTooLong]
+) -> None:
+    with streaming.waiting():
+        watch.now += provider
+    watch.now += 59.9 - provider
+    streaming.go_on()
+    watch.now += 0.1
+    with pytest.raises(TookTooLong) as caught:
+        streaming.go_on()
+    assert type(caught.value) is refusal
+
+
+def test_a_wait_that_all_of_the_time_ends_in_is_the_providers(streaming: Exchange, watch: Watch) -> None:
+    with pytest.raises(HeldUp), streaming.waiting() as seconds:
+        watch.now += seconds
+        raise TimeoutError
+    assert watch.now == 1060.0
+
+
+def test_one_that_is_too_long_by_itself_is_a_timeout(streaming: Exchange, watch: Watch) -> None:
+    streaming.until = 2000.0
+    with pytest.raises(TimeoutError), streaming.waiting() as seconds:
+        watch.now += seconds
+        raise TimeoutError
+    assert watch.now == 1100.0
+
+
+def test_without_a_connection_nothing_was_on_its_way(streaming: Exchange, watch: Watch) -> None:
+    streaming.connected = False
+    with pytest.raises(TimeoutError), streaming.waiting():
+        watch.now += 100.0
+        raise TimeoutError
+
+
+def test_the_answer_to_it_has_its_own_time(streaming: Exchange, watch: Watch) -> None:
+    watch.now += 59.0
+    streaming.answering()
+    watch.now += 99.0
+    streaming.go_on()
+    assert streaming.patience() == 1.0
+
+
+def test_what_was_whole_before_it_left_has_no_such_end(exchange: Exchange, watch: Watch) -> None:
+    watch.now += 60.0
+    exchange.go_on()

@@ -19,6 +19,7 @@ import pytest
 from app.delivery.deadlines import Deadlines
 from app.delivery.egress import Egress
 from app.delivery.engine import Engine
+from app.delivery.errors import HeldUp, TookTooLong
 from app.delivery.http import Http
 from app.delivery.passing import Passing
 from app.errors import Refusal
@@ -273,6 +274,71 @@ def test_a_client_that_leaves_while_the_provider_is_waited_for_is_noticed_at_onc
             engine(other.url, deadlines={"answer": 60.0}).drive(upload(as_raw(passing(file))))
         assert time.monotonic() - began < SECONDS
         done.set()
+
+
+def test_all_of_the_time_ends_in_waiting_for_the_provider(engine: Make) -> None:
+    """It has less of it than the provider has for the next byte."""
+    done = threading.Event()
+    with playing(deaf(done)) as other, arriving(HUGE) as (file, client):
+        client.pour(HUGE * b"x" + TAIL)
+        with pytest.raises(HeldUp):
+            engine(other.url, deadlines={"total": 0.3}).drive(upload(as_multipart(passing(file))))
+        done.set()
+
+
+def test_all_of_the_time_ends_in_waiting_for_the_client(engine: Make) -> None:
+    """What it then sends is not passed on any more, be it the end; what was begun can still be taken back."""
+    now = [1000.0]
+
+    def first(line: Line) -> None:
+        line.until(b"\r\n\r\n")
+        line.until(LARGE[:4])
+        now[0] += 61.0
+        client.send(LARGE[len(LARGE) // 2 :] + TAIL)
+        line.gone()
+        assert len(line.received) < len(LARGE)
+
+    def second(line: Line) -> None:
+        line.until(b"\r\n\r\n")
+        line.answer()
+
+    def deliver(body: Body) -> Steps:
+        answer = yield Outgoing(method="PUT", path="/file", body=body)
+        assert answer == NoAnswer(cause="withdrawn", released=False)
+        gone = yield Outgoing(method="DELETE", path="/records/1")
+        assert isinstance(gone, Reply)
+        return Outcome(ending=Ending.FAILED, empty_record="deleted")
+
+    with playing(first, second) as other, arriving(len(LARGE)) as (file, client):
+        client.send(LARGE[: len(LARGE) // 2])
+        made = engine(other.url, clock=lambda: now[0])
+        with pytest.raises(TookTooLong) as caught:
+            made.drive(deliver(as_raw(passing(file))))
+    assert type(caught.value) is TookTooLong
+    assert made.taken_back
+
+
+def test_what_was_all_sent_in_time_can_be_looked_for_afterwards(engine: Make) -> None:
+    now = [1000.0]
+
+    def late(line: Line) -> None:
+        line.until(LARGE[-4:])
+        now[0] += 61.0  # more than there is in all; fewer than there are for an answer
+        line.answer()
+
+    def second(line: Line) -> None:
+        line.until(b"\r\n\r\n")
+        line.answer()
+
+    def deliver(body: Body) -> Steps:
+        first = yield Outgoing(method="PUT", path="/file", body=body)
+        return first, (yield Outgoing(method="GET", path="/file"))
+
+    with playing(late, second) as other, arriving(len(LARGE)) as (file, client):
+        client.pour(LARGE + TAIL)
+        made = engine(other.url, clock=lambda: now[0], deadlines={"answer": 100.0})
+        answers = made.drive(deliver(as_raw(passing(file))))
+    assert all(isinstance(answer, Reply) for answer in answers)
 
 
 def test_a_client_that_has_sent_all_is_free_to_go(engine: Make) -> None:

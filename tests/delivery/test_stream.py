@@ -10,6 +10,7 @@ import pytest
 from app.checks import Policy, Rejected
 from app.delivery import Deliverer, looking
 from app.delivery.engine import Engine
+from app.delivery.errors import HeldUp, TookTooLong
 from app.delivery.journal import Journal
 from app.errors import Refusal
 from app.intake.errors import ClientGone, FieldsAfterFile, TooSlow, Truncated
@@ -99,10 +100,12 @@ def test_what_is_whole_takes_two_transactions(
         (ClientGone(), "cancelled"),
         (Truncated(), "cancelled"),
         (TooSlow(), "cancelled"),
+        (TookTooLong(), "cancelled"),
+        (HeldUp(), "failed"),
         (FieldsAfterFile(), "rejected"),
         (Rejected("eicar", field="file"), "rejected"),
     ],
-    ids=lambda value: getattr(value, "slug", value),
+    ids=lambda value: type(value).__name__ if isinstance(value, Refusal) else value,
 )
 def test_what_ends_on_the_way_is_on_record(tenant: Tenant, refusal: Refusal, state: str) -> None:
     link = tenant.link()
@@ -113,6 +116,7 @@ def test_what_ends_on_the_way_is_on_record(tenant: Tenant, refusal: Refusal, sta
     assert (upload.state, upload.problem) == (state, refusal.slug)
     assert attempt.completing_at is None
     assert attempt.ended_at is not None
+    assert attempt.outcome == ("retry" if state == "failed" else "rejected")
     assert tenant.uses(link) == 0
     assert not tenant.requests("PUT"), "the provider never had a whole request"
 
