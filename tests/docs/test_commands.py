@@ -1,0 +1,121 @@
+"""The calls that the pages show, as they stand there, against a gateway."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from app.database import Database
+from app.local.place import ROOT
+from app.tenants.vault import Vault
+from app.words import WORDS
+from tests.relay import files
+from tests.relay.house import House
+from tests.servers import Sandbox, Server
+
+pytestmark = [pytest.mark.live, pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")]
+
+API: Final = (ROOT / "docs" / "api.md").read_text()
+README: Final = (ROOT / "README.md").read_text()
+
+
+@pytest.fixture
+def house(gateway: Server, sandbox: Sandbox, database: Database, vault: Vault) -> Iterator[House]:
+    sandbox.clear()
+    yield House.build(gateway, sandbox, database, vault)
+    sandbox.clear()
+
+
+def commands(page: str) -> list[str]:
+    """What a page tells to type, where it calls the API."""
+    return [block for block in re.findall(r"^```sh\n(.+?)^```$", page, re.MULTILINE | re.DOTALL) if "curl" in block]
+
+
+def examples(page: str) -> list[dict[str, Any]]:
+    return [json.loads(block) for block in re.findall(r"^```json\n(.+?)^```$", page, re.MULTILINE | re.DOTALL)]
+
+
+def call(command: str, house: House, folder: Path, **variables: str) -> dict[str, Any]:
+    """Type it, in a folder that has the file."""
+    assert command.count("curl") == 1
+    here = command.replace("http://127.0.0.1:8000", house.gateway.url).replace(
+        "/kemper/", f"/{house.organization.slug}/"
+    )
+    done = subprocess.run(
+        ["sh", "-ec", here.replace("curl ", "curl --silent --show-error --max-time 30 ")],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "TOKEN": house.token, **variables},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_what_the_page_of_the_api_shows(house: House, tmp_path: Path) -> None:
+    (tmp_path / "contract.pdf").write_bytes(files.pdf(20_480))
+    hand_in, legal, look = commands(API)
+    made = call(hand_in, house, tmp_path)
+    shown, problem = examples(API)
+    told = {"size": 20_480, "external_id": "contract-7", "metadata": {"batch": 4}, "state": "delivered"}
+    assert made | told == made
+    assert shown | told == shown
+    assert made["attempts"][0].keys() == shown["attempts"][0].keys()
+    assert made.keys() == shown.keys()
+    assert call(look, house, tmp_path, ID=made["id"]) == made
+    assert call(legal, house, tmp_path)["operation"] == "facturapi/legal"
+
+    (tmp_path / "contract.pdf").write_bytes(files.pdf(20_480))
+    refused = call(
+        hand_in.replace("formkiq/document", "flatfile/file").replace('-F \'tags={"kind": "contract"}\'', ""),
+        house,
+        tmp_path,
+    )
+    same = ("type", "title", "status", "detail")
+    assert {name: refused[name] for name in same} == {name: problem[name] for name in same}
+    assert refused.keys() == problem.keys()
+
+
+def test_what_the_readme_shows(house: House, tmp_path: Path) -> None:
+    (command,) = commands(README)
+    (problem,) = examples(README)
+    statement = tmp_path / "statement.csv"
+    statement.write_bytes(files.csv(4000))
+    made = call(command, house, tmp_path)
+    assert made.get("state") == "delivered", made
+    statement.write_bytes(files.pdf(4000))
+    refused = call(command, house, tmp_path)
+    assert {name: refused[name] for name in ("type", "status")} == {name: problem[name] for name in ("type", "status")}
+
+
+def test_the_status_of_every_problem_is_in_the_table() -> None:
+    from app.api.problems import FAILURES, REFUSED_THERE, UNCONFIRMED
+    from app.errors import Refusal
+
+    def all_of(kind: type[Refusal]) -> Iterator[type[Refusal]]:
+        yield kind
+        for one in kind.__subclasses__():
+            yield from all_of(one)
+
+    told = {int(status) for status in re.findall(r"^\| (\d{3}) \|", API, re.MULTILINE)}
+    theirs = ("app.portal", "app.tenants", "app.records")  # of pages and commands, which no service meets
+    raised = {
+        one.status
+        for one in all_of(Refusal)
+        if one.__module__.startswith("app.") and not one.__module__.startswith(theirs)
+    }
+    assert told >= raised | set(FAILURES.values()) | {REFUSED_THERE, UNCONFIRMED}
+
+
+def test_every_slug_that_it_names_is_one() -> None:
+    for slug in re.findall(r"/docs/problems#([\w-]+)", API + README):
+        assert slug in WORDS, slug
