@@ -7,20 +7,46 @@ its address) goes through the doors: SQL functions of the owner that answer with
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 from uuid import UUID
 
 import psycopg
 from pydantic import SecretStr
-from sqlalchemy import DateTime, Engine, Enum, ExceptionContext, MetaData, create_engine, event, text
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Engine,
+    Enum,
+    ExceptionContext,
+    Executable,
+    Insert,
+    MetaData,
+    Row,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    make_transient_to_detached,
+    mapped_column,
+    sessionmaker,
+)
+from sqlalchemy.pool import ConnectionPoolEntry
 from uuid_utils.compat import uuid7
 
 if TYPE_CHECKING:
@@ -36,6 +62,8 @@ OLDEST_SERVER: Final = 15
 TIMEOUTS: Final = "-c statement_timeout=30s -c lock_timeout=15s -c idle_in_transaction_session_timeout=60s"
 CONNECT_SECONDS: Final = 5
 POOL_SECONDS: Final = 10
+#: A connection that rested for longer is tried before it is used again.
+REST_SECONDS: Final = 1.0
 
 ENTER: Final = text("SELECT set_config('ventanilla.organization', :organization, true)")
 
@@ -61,6 +89,9 @@ class Base(DeclarativeBase):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
 
 
+Kind = TypeVar("Kind", bound=Base)
+
+
 def choice(kind: type[StrEnum]) -> Enum:
     """A column that holds one of the values of `kind` and is read as such; the database refuses any other."""
     return Enum(
@@ -82,8 +113,11 @@ class Database:
     """A pool of connections as one role."""
 
     def __init__(self, url: SecretStr, *, pool: int = 20) -> None:
-        self.engine = _engine(url, pool_size=pool, max_overflow=pool, pool_timeout=POOL_SECONDS, pool_pre_ping=True)
+        self.engine = _engine(url, pool_size=pool, max_overflow=pool, pool_timeout=POOL_SECONDS)
+        event.listen(self.engine, "checkin", _note_rest)
+        event.listen(self.engine, "checkout", _try_after_rest)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def transaction(self, organization: UUID | None) -> Iterator[Session]:
@@ -98,6 +132,11 @@ class Database:
         with self._sessions.begin() as session:
             yield session
 
+    def ask(self, question: Executable, values: Mapping[str, Any]) -> Row[Any] | None:
+        """Execute one statement that is a transaction of its own and sees nobody's rows; its only row, if any."""
+        with self._alone.connect() as connection:
+            return connection.execute(question, values).one_or_none()
+
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -106,6 +145,29 @@ class Database:
 def enter(session: Session, organization: UUID | None) -> None:
     """Let the session's transaction, one of `doors`, see the rows of an organization from now on."""
     session.execute(ENTER, {"organization": str(organization) if organization else "house"})
+
+
+def insert_now(session: Session, *rows: Base) -> None:
+    """Insert rows of different tables in one statement: a unit of work would take a round trip for each.
+
+    They belong to the session afterwards, like rows that were read.
+    """
+    tables = tuple(cast("Table", row.__table__) for row in rows)
+    values = {
+        f"{column.key}_{number}": _value(row, column)
+        for number, (row, table) in enumerate(zip(rows, tables, strict=True))
+        for column in table.columns
+    }
+    session.execute(_insert(tables), values)
+    for row in rows:
+        make_transient_to_detached(row)
+        session.add(row)
+
+
+def copied(row: Kind, **changes: Any) -> Kind:
+    """The same row, changed, in no session."""
+    values = {column.key: getattr(row, column.key) for column in row.__mapper__.column_attrs}
+    return type(row)(**values | changes)
 
 
 def migrate(owner_url: SecretStr, revision: str = "head") -> None:
@@ -172,6 +234,40 @@ def _engine(url: SecretStr, **options: Any) -> Engine:
     )
     event.listen(engine, "handle_error", _keep_values_out)
     return engine
+
+
+@cache
+def _insert(tables: tuple[Table, ...]) -> Insert:
+    """The statement that inserts a row into each table, its values named by column and number of the table."""
+    *others, last = (
+        insert(table).values({column: bindparam(f"{column.key}_{number}") for column in table.columns})
+        for number, table in enumerate(tables)
+    )
+    return last.add_cte(*(other.cte(f"row_{number}") for number, other in enumerate(others)))
+
+
+def _value(row: Base, column: Column[Any]) -> Any:
+    """What a row has in a column, or gets by default."""
+    name = row.__mapper__.get_property_by_column(column).key
+    if name not in row.__dict__:
+        default: Any = column.default
+        setattr(row, name, default and (default.arg(None) if default.is_callable else default.arg))
+    return row.__dict__[name]
+
+
+def _note_rest(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _try_after_rest(connection: psycopg.Connection[Any], record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """Try a connection that nobody used for a while: the server may have gone meanwhile, or be another."""
+    if time.monotonic() - record.info.get("rests_since", time.monotonic()) < REST_SECONDS:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except psycopg.Error:
+        raise DisconnectionError from None
 
 
 def _keep_values_out(context: ExceptionContext) -> None:

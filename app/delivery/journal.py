@@ -15,10 +15,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from app.database import Database
+from app.database import Database, copied
 from app.delivery.origin import Origin, Record
 from app.delivery.outcome import Consequence
-from app.delivery.settling import end_attempt, pause, settle, shown_message, tell_of_empty_record
+from app.delivery.settling import ended, follow_up, pause, settle, shown_message, tell_of_empty_record, told
 from app.errors import Refusal
 from app.intake import Arriving, CollectedFile
 from app.providers.base import Ending, Outcome
@@ -27,6 +27,7 @@ from app.providers.wire import FilePart
 from app.records import attempts, uploads
 from app.records.models import Attempt, Upload
 from app.records.states import State
+from app.records.uploads import Overtaken
 from app.tenants import links
 
 log = structlog.get_logger("ventanilla.delivery")
@@ -76,6 +77,7 @@ class Journal:
         self._origin = origin
         self._operation = operation
         self._mode = mode
+        self._upload: Upload | None = None
         self._attempt: Attempt | None = None
         #: What the mark remembered.
         self.baseline: Mapping[str, Any] = {}
@@ -90,19 +92,19 @@ class Journal:
     def begin(self) -> None:
         """Commit row and attempt, and count the link's use; raises LinkClosed, and then nothing may leave."""
         with self._database.transaction(self._organization_id) as session:
-            attempt = self._start(session, self._clock())
-        self._attempt = attempt
+            started = self._start(session, self._clock())
+        self._upload, self._attempt = started
 
     def mark(self, baseline: Mapping[str, Any]) -> None:
         """Commit the mark, with what is known of the files now; of what has not begun, all that `begin` does too."""
         now = self._clock()
         with self._database.transaction(self._organization_id) as session:
-            if self._attempt is None:
-                attempt = self._start(session, now, marked=True, baseline=baseline)
+            if self._upload is None or self._attempt is None:
+                upload, attempt = self._start(session, now, marked=True, baseline=baseline)
             else:
                 attempt = attempts.mark(session, self._attempt, baseline=baseline, now=now)
-                uploads.learn(session, self.id, parts=self.contents.parts, facts=self.contents.facts)
-        self._attempt, self.baseline = attempt, baseline
+                upload = uploads.learn(session, self._upload, parts=self.contents.parts, facts=self.contents.facts)
+        self._upload, self._attempt, self.baseline = upload, attempt, baseline
 
     def refuse(self, refusal: Refusal, effect: Consequence, taken_back: Outcome | None = None) -> None:
         """Write down what was refused, here or on its way, and give its record's id to the refusal."""
@@ -137,48 +139,86 @@ class Journal:
 
     def _end(self, outcome: Outcome, effect: Consequence) -> State:
         now = self._clock()
-        with self._database.transaction(self._organization_id) as session:
-            self._attempt = self._attempt or attempts.last(session, self.id)  # a commit's answer may have been lost
-            if self._attempt is None:
-                upload, state = self._end_unbegun(session, outcome, effect, now), effect.state
-            else:
-                upload = uploads.lock(session, self.id)
-                state = settle(session, upload, self._attempt, outcome, effect, actor=self._origin.actor, now=now)
-            tell_of_empty_record(session, upload, outcome, now)
-            if effect.pauses:
-                pause(session, self._origin.connection, outcome, now)
-            # Both are this transaction's own already: no question is asked.
-            ended = session.get(Attempt, self._attempt.id) if self._attempt else None
-        self.record = Record(upload=upload, attempts=(ended,) if ended else ())
-        return state
+        try:
+            with self._database.transaction(self._organization_id) as session:
+                self.record = self._write_end(session, outcome, effect, now)
+        except Overtaken:
+            with self._database.transaction(self._organization_id) as session:
+                self.record = self._settle(session, outcome, effect, now)
+        return self.record.upload.state
+
+    def _write_end(self, session: Session, outcome: Outcome, effect: Consequence, now: datetime) -> Record:
+        """As the rows were left here; raises Overtaken where they are not so any more."""
+        if self._upload is None or self._attempt is None:
+            record = self._end_unbegun(session, outcome, effect, now)
+        else:
+            upload, attempt = self._upload, self._attempt
+            end = attempts.ending(**ended(outcome, now))
+            known = uploads.finish(
+                session,
+                upload,
+                attempt,
+                effect.state,
+                actor=self._origin.actor,
+                now=now,
+                ending=end,
+                **told(outcome),
+            )
+            record = Record(upload=copied(upload, **known), attempts=(copied(attempt, **end),))
+            follow_up(session, record.upload, effect)
+        self._tell(session, record.upload, outcome, effect, now)
+        return record
+
+    def _settle(self, session: Session, outcome: Outcome, effect: Consequence, now: datetime) -> Record:
+        """By what the rows have become meanwhile."""
+        upload = uploads.lock(session, self.id)
+        attempt = attempts.listing(session, self.id)[-1]
+        settle(session, upload, attempt, outcome, effect, actor=self._origin.actor, now=now)
+        self._tell(session, upload, outcome, effect, now)
+        return Record(upload=upload, attempts=tuple(attempts.listing(session, self.id)))
+
+    def _tell(self, session: Session, upload: Upload, outcome: Outcome, effect: Consequence, now: datetime) -> None:
+        tell_of_empty_record(session, upload, outcome, now)
+        if effect.pauses:
+            pause(session, self._origin.connection, outcome, now)
 
     @property
     def _organization_id(self) -> UUID:
         return self._origin.organization.id
 
-    def _end_unbegun(self, session: Session, outcome: Outcome, effect: Consequence, now: datetime) -> Upload:
-        """Nothing of the file had left: row and outcome in one, with an attempt where the provider was asked."""
+    def _end_unbegun(self, session: Session, outcome: Outcome, effect: Consequence, now: datetime) -> Record:
+        """Nothing of the file had left: row and outcome in one, with an attempt where the provider was asked.
+
+        Raises Overtaken where there is a row after all: the answer to a commit can be lost.
+        """
+        if uploads.find(session, self.id) is not None:
+            raise Overtaken(str(self.id))
+        attempt = None if effect.ours else self._first(now, **attempts.ending(**ended(outcome, now)))
         upload = self._row(
             session,
             effect.state,
             now,
+            attempt=attempt,
             problem=outcome.problem,
             params=outcome.params,
             provider_message=shown_message(outcome),
         )
-        if not effect.ours:
-            attempt = attempts.first(session, upload, now=now)
-            session.flush()
-            end_attempt(session, attempt, outcome, now)
-        return upload
+        return Record(upload=upload, attempts=(attempt,) if attempt else ())
 
-    def _start(
-        self, session: Session, now: datetime, *, marked: bool = False, baseline: Mapping[str, Any] | None = None
-    ) -> Attempt:
+    def _start(self, session: Session, now: datetime, **mark: Any) -> tuple[Upload, Attempt]:
         if self._origin.link is not None:
             links.reserve(session, self._origin.link, now)
-        upload = self._row(session, State.DELIVERING, now)
-        return attempts.first(session, upload, now=now, marked=marked, baseline=baseline)
+        attempt = self._first(now, **mark)
+        return self._row(session, State.DELIVERING, now, attempt=attempt), attempt
+
+    def _first(self, now: datetime, **known: Any) -> Attempt:
+        return attempts.first(
+            organization_id=self._organization_id,
+            upload_id=self.id,
+            process_id=self._process_id,
+            now=now,
+            **known,
+        )
 
     def _row(self, session: Session, state: State, now: datetime, **told: Any) -> Upload:
         origin = self._origin

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from sqlalchemy.orm import Session
@@ -43,28 +43,21 @@ def settle(
     try:
         if locked.state is not effect.state:
             states.check(locked.state, effect.state)
-        end_attempt(session, attempt, outcome, now)
+        attempts.end(session, attempt, **ended(outcome, now))
     except (AttemptLost, IllegalTransition) as exc:
         log.warning("outcome came too late", upload=str(locked.id), outcome=outcome.ending.value, cause=str(exc))
         return locked.state
     if locked.state is not effect.state:
-        uploads.change(
-            session,
-            locked,
-            effect.state,
-            actor=actor,
-            now=now,
-            problem=outcome.problem,
-            params=outcome.params,
-            provider_message=shown_message(outcome),
-            reference=outcome.reference,
-            provider_status=outcome.provider_status,
-            facts=outcome.facts,
-        )
-        following.begin(session, locked)
-    if locked.link_id is not None and not effect.uses_link:
-        links.release(session, locked.link_id)
+        uploads.change(session, locked, effect.state, actor=actor, now=now, **told(outcome))
+    follow_up(session, locked, effect)
     return effect.state
+
+
+def follow_up(session: Session, upload: Upload, effect: Consequence) -> None:
+    """Do what follows from an upload's end: what the provider works on is followed, an unused link given back."""
+    following.begin(session, upload)
+    if upload.link_id is not None and not effect.uses_link:
+        links.release(session, upload.link_id)
 
 
 def pause(session: Session, connection: Connection, outcome: Outcome, now: datetime) -> None:
@@ -89,18 +82,29 @@ def shown_message(outcome: Outcome) -> str | None:
     return outcome.message if outcome.ending is Ending.FAILED and outcome.problem not in INTERNAL else None
 
 
-def end_attempt(session: Session, attempt: Attempt, outcome: Outcome, now: datetime) -> None:
-    attempts.end(
-        session,
-        attempt,
-        outcome=outcome.ending.value,
-        now=now,
-        problem=outcome.problem,
-        http_status=outcome.http_status,
-        code=outcome.code,
-        message=outcome.message,
-        log_id=outcome.log_id,
-    )
+def told(outcome: Outcome) -> dict[str, Any]:
+    """What an outcome says of its upload."""
+    return {
+        "problem": outcome.problem,
+        "params": outcome.params,
+        "provider_message": shown_message(outcome),
+        "reference": outcome.reference,
+        "provider_status": outcome.provider_status,
+        "facts": outcome.facts,
+    }
+
+
+def ended(outcome: Outcome, now: datetime) -> dict[str, Any]:
+    """What an outcome says of its attempt."""
+    return {
+        "outcome": outcome.ending.value,
+        "now": now,
+        "problem": outcome.problem,
+        "http_status": outcome.http_status,
+        "code": outcome.code,
+        "message": outcome.message,
+        "log_id": outcome.log_id,
+    }
 
 
 def tell_of_empty_record(session: Session, upload: Upload, outcome: Outcome, now: datetime) -> None:

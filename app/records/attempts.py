@@ -9,12 +9,14 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
 
 from app.records.jsonable import jsonable
 from app.records.models import Attempt, Upload
 
 #: Outcomes that are no knowledge: what is learnt later takes their place.
 UNKNOWN: Final = "unknown"
+STILL_OPEN: Final = or_(Attempt.ended_at.is_(None), Attempt.outcome == UNKNOWN)
 
 
 class AttemptLost(RuntimeError):  # noqa: N818 - says what happened
@@ -38,20 +40,27 @@ def start(session: Session, upload: Upload, *, process_id: UUID, now: datetime) 
 
 
 def first(
-    session: Session, upload: Upload, *, now: datetime, marked: bool = False, baseline: Mapping[str, Any] | None = None
+    *,
+    organization_id: UUID,
+    upload_id: UUID,
+    process_id: UUID,
+    now: datetime,
+    marked: bool = False,
+    baseline: Mapping[str, Any] | None = None,
+    **ending: Any,
 ) -> Attempt:
-    """Begin the first attempt of an upload that this transaction made, and set its mark if it is to have it at once."""
-    attempt = Attempt(
-        organization_id=upload.organization_id,
-        upload_id=upload.id,
+    """Make the first attempt of an upload that is about to be written; marked, or at its end, if it is so at once."""
+    return Attempt(
+        id=uuid7(),
+        organization_id=organization_id,
+        upload_id=upload_id,
         number=1,
-        process_id=upload.process_id,
+        process_id=process_id,
         started_at=now,
         completing_at=now if marked else None,
         baseline=jsonable(baseline or {}),
+        **ending,
     )
-    session.add(attempt)
-    return attempt
 
 
 def mark(session: Session, attempt: Attempt, *, now: datetime, baseline: Mapping[str, Any] | None = None) -> Attempt:
@@ -68,9 +77,12 @@ def mark(session: Session, attempt: Attempt, *, now: datetime, baseline: Mapping
     )
 
 
-def end(
-    session: Session,
-    attempt: Attempt,
+def end(session: Session, attempt: Attempt, **told: Any) -> Attempt:
+    """Say how the attempt ended, told as `ending` takes it; raises AttemptLost if that was known, as no `unknown`."""
+    return _change(session, attempt, STILL_OPEN, **ending(**told))
+
+
+def ending(
     *,
     outcome: str,
     now: datetime,
@@ -79,20 +91,17 @@ def end(
     code: str | None = None,
     message: str | None = None,
     log_id: str | None = None,
-) -> Attempt:
-    """Say how the attempt ended; raises AttemptLost if that is known already, and was not `unknown`."""
-    return _change(
-        session,
-        attempt,
-        or_(Attempt.ended_at.is_(None), Attempt.outcome == UNKNOWN),
-        ended_at=now,
-        outcome=outcome,
-        problem=problem,
-        provider_http_status=http_status,
-        provider_code=code,
-        provider_message=message,
-        provider_log_id=log_id,
-    )
+) -> dict[str, Any]:
+    """What an attempt's row says of how it ended."""
+    return {
+        "ended_at": now,
+        "outcome": outcome,
+        "problem": problem,
+        "provider_http_status": http_status,
+        "provider_code": code,
+        "provider_message": message,
+        "provider_log_id": log_id,
+    }
 
 
 def listing(session: Session, upload_id: UUID) -> Sequence[Attempt]:

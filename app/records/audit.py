@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
 
 from app.database import Base
 from app.records.jsonable import jsonable
@@ -31,11 +32,26 @@ def write(
     now: datetime,
     details: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
-    """Add an entry about a row; `details` never hold a secret, and a SecretStr among them is refused.
+    """Add an entry about a row; it goes to the database with the rest of the transaction."""
+    written = entry(
+        organization_id=organization_id, actor=actor, action=action, subject=subject, now=now, details=details
+    )
+    session.add(written)
+    return written
 
-    It goes to the database with the rest of the transaction.
-    """
-    entry = AuditEntry(
+
+def entry(
+    *,
+    organization_id: UUID | None,
+    actor: str,
+    action: str,
+    subject: Base,
+    now: datetime,
+    details: Mapping[str, Any] | None = None,
+) -> AuditEntry:
+    """Make an entry about a row; `details` never hold a secret, and a SecretStr among them is refused."""
+    return AuditEntry(
+        id=uuid7(),
         organization_id=organization_id,
         at=now,
         actor=actor,
@@ -44,8 +60,6 @@ def write(
         subject_id=subject.id,
         details=jsonable(details or {}),
     )
-    session.add(entry)
-    return entry
 
 
 def listing(

@@ -14,16 +14,21 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from app.database import copied, insert_now
 from app.errors import Refusal
-from app.records import audit, states
+from app.records import audit, finishing, states
 from app.records.jsonable import jsonable
-from app.records.models import Upload
+from app.records.models import Attempt, AuditEntry, Upload
 from app.records.states import State
 from app.tenants.conflicts import constraint
 
 TOKEN_BYTES: Final = 24
 #: What is told when a provider is done with what was delivered, by the `provider_status` that it came to.
 FOLLOWED: Final = {"ready": "upload.processed", "failed": "upload.processing_failed"}
+
+
+class Overtaken(RuntimeError):  # noqa: N818 - says what happened
+    """Somebody else has ended the upload, or its attempt, meanwhile."""
 
 
 class AlreadyHandedIn(Refusal):
@@ -58,10 +63,12 @@ def begin(
     notice_version: str | None = None,
     locale: str | None = None,
     outcome_hash: bytes | None = None,
+    attempt: Attempt | None = None,
 ) -> Upload:
-    """Make the record of a hand-in; raises AlreadyHandedIn, and IllegalTransition where no record begins with `state`.
+    """Write the record of a hand-in; raises AlreadyHandedIn, and IllegalTransition where no record begins with `state`.
 
-    `process_id`: whose death makes it an orphan. `outcome_hash`: of the token from `new_outcome_token`.
+    `process_id`: whose death makes it an orphan. `outcome_hash`: of the token from `new_outcome_token`. `attempt`: its
+    first, where it has one already.
     """
     states.check(None, state)
     upload = Upload(
@@ -88,10 +95,9 @@ def begin(
         updated_at=now,
         id=id or uuid7(),
     )
-    session.add(upload)
-    _tell(session, upload, None, actor, now)
+    rows = [upload, attempt, _entry(upload, None, {"state": state, "problem": problem, "reference": None}, actor, now)]
     try:
-        session.flush()
+        insert_now(session, *(row for row in rows if row is not None))
     except IntegrityError as exc:
         if constraint(exc) == "uq_uploads_outcome_hash":
             raise AlreadyHandedIn from None
@@ -102,6 +108,11 @@ def begin(
 def get(session: Session, upload_id: UUID) -> Upload:
     """Return an upload of the organization; raises NoResultFound."""
     return session.get_one(Upload, upload_id)
+
+
+def find(session: Session, upload_id: UUID) -> Upload | None:
+    """Return an upload of the organization, if there is one of that id."""
+    return session.get(Upload, upload_id)
 
 
 def lock(session: Session, upload_id: UUID) -> Upload:
@@ -117,44 +128,49 @@ def move(session: Session, upload: Upload, to: State, *, actor: str, now: dateti
     return change(session, lock(session, upload.id), to, actor=actor, now=now, **known)
 
 
-def change(
+def change(session: Session, locked: Upload, to: State, *, actor: str, now: datetime, **told: Any) -> Upload:
+    """Change the state of an upload that this transaction has locked, by what is told; raises IllegalTransition.
+
+    A problem stands for the state it came with: without one, a former one goes. `facts` are added to those known.
+    """
+    before, known = locked.state, _known(locked, to, now, **told)
+    for name, value in known.items():
+        setattr(locked, name, value)
+    session.add(_entry(locked, before, known, actor, now))
+    return locked
+
+
+def finish(
     session: Session,
-    locked: Upload,
+    upload: Upload,
+    attempt: Attempt,
     to: State,
     *,
     actor: str,
     now: datetime,
-    problem: str | None = None,
-    params: Mapping[str, Any] | None = None,
-    provider_message: str | None = None,
-    reference: str | None = None,
-    provider_status: str | None = None,
-    facts: Mapping[str, Any] | None = None,
-) -> Upload:
-    """Change the state of an upload that this transaction has locked; raises IllegalTransition.
+    ending: Mapping[str, Any],
+    **told: Any,
+) -> dict[str, Any]:
+    """End an upload together with its last attempt, both as they were left here, in one statement; what changed of it.
 
-    A problem stands for the state it came with: without one, a former one goes. `facts` are added to those known.
+    `ending` is as in `attempts.ending`, what is told as in `change`. Raises IllegalTransition; and Overtaken where
+    somebody else was faster: then the transaction has to be given up.
     """
-    before = locked.state
-    states.check(before, to)
-    locked.state = to
-    locked.problem = problem
-    locked.problem_params = jsonable(params or {})
-    locked.provider_message = provider_message
-    locked.reference = reference or locked.reference
-    locked.provider_status = provider_status or locked.provider_status
-    locked.facts = locked.facts | jsonable(facts or {})
-    locked.updated_at = now
-    _tell(session, locked, before, actor, now)
-    return locked
+    known = _known(upload, to, now, **told)
+    entry = _entry(upload, upload.state, known, actor, now)
+    values = finishing.values(upload=upload, known=known, attempt=attempt, ending=ending, entry=entry)
+    if session.execute(finishing.FINISH, values).first() is None:
+        raise Overtaken(str(upload.id))
+    return known
 
 
-def learn(session: Session, upload_id: UUID, *, parts: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> None:
+def learn(session: Session, upload: Upload, *, parts: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> Upload:
     """Write down what is known of the files once all of them has passed; `facts` take the place of those known."""
-    values = {"parts": jsonable(parts), "facts": jsonable(facts)}
+    values: dict[str, Any] = {"parts": jsonable(parts), "facts": jsonable(facts)}
     session.execute(
-        update(Upload).where(Upload.id == upload_id).values(values), execution_options={"synchronize_session": False}
+        update(Upload).where(Upload.id == upload.id).values(values), execution_options={"synchronize_session": False}
     )
+    return copied(upload, **values)
 
 
 def follow(session: Session, upload: Upload, status: str, *, facts: Mapping[str, Any], now: datetime) -> bool:
@@ -184,13 +200,39 @@ def new_outcome_token(token: str | None = None) -> tuple[str, bytes]:
     return token, hashlib.sha256(token.encode()).digest()
 
 
-def _tell(session: Session, upload: Upload, before: State | None, actor: str, now: datetime) -> None:
-    details = {"from": before, "problem": upload.problem, "reference": upload.reference}
-    audit.write(
-        session,
+def _known(
+    upload: Upload,
+    to: State,
+    now: datetime,
+    *,
+    problem: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    provider_message: str | None = None,
+    reference: str | None = None,
+    provider_status: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What is known of an upload from a change of its state on; raises IllegalTransition."""
+    states.check(upload.state, to)
+    return {
+        "state": to,
+        "problem": problem,
+        "problem_params": jsonable(params or {}),
+        "provider_message": provider_message,
+        "reference": reference or upload.reference,
+        "provider_status": provider_status or upload.provider_status,
+        "facts": upload.facts | jsonable(facts or {}),
+        "updated_at": now,
+    }
+
+
+def _entry(upload: Upload, before: State | None, known: Mapping[str, Any], actor: str, now: datetime) -> AuditEntry:
+    """The audit log's entry of a change of state, to what is known of the upload from then on."""
+    details = {"from": before, "problem": known["problem"], "reference": known["reference"]}
+    return audit.entry(
         organization_id=upload.organization_id,
         actor=actor,
-        action=f"upload.{upload.state}",
+        action=f"upload.{known['state']}",
         subject=upload,
         details={name: value for name, value in details.items() if value is not None},
         now=now,
