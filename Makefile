@@ -56,6 +56,12 @@ mutants: setup ## Change intake, checks, delivery and the vault in small ways an
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
 
+.PHONY: bench
+bench: setup ## Measure beside nginx and the tutorials' way; writes docs/benchmarks.md and its chart
+	@command -v nginx >/dev/null && command -v cc >/dev/null \
+		|| { echo "It needs nginx and a C compiler: sudo apt-get install nginx gcc libc6-dev" >&2; exit 1; }
+	$(BIN)/python -m bench --write docs/benchmarks.md
+
 ##@ Maintain
 
 .PHONY: format
@@ -122,7 +128,7 @@ tests/vendors/%/.venv/.installed: tests/vendors/%/requirements.txt | .venv/.dev
 	@touch $@
 
 # On its own `.venv/.run` is enough for Node; where `.venv/.dev` is asked for too it must not be installed twice at once.
-NODE := $(if $(filter test check coverage mutants setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
+NODE := $(if $(filter test check coverage mutants bench setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
 
 %/.package-lock.json: | $(NODE)
 	$(BIN)/npm ci --prefer-offline --no-progress --silent --prefix $(dir $*)
