@@ -1,7 +1,8 @@
 """Known secrets go through success and every failure; afterwards nobody finds them anywhere, in any spelling.
 
 What is searched: every file of the installation (the database's folder with its write-ahead log, the servers' logs),
-every page and header that a customer got, the audit log, and what each process shows of itself to others.
+every page, answer and header that anybody got, every row of the database, and what each process shows of itself to
+others.
 The sandbox is left out: it is the provider, who is sent these things.
 """
 
@@ -18,11 +19,12 @@ from sqlalchemy import text
 
 from app.local.postgres import Embedded
 from app.sandbox.sat import Issued, issue
-from tests.acceptance.counter import Counter
+from tests.acceptance.counter import Counter, World
 from tests.acceptance.customer import Customer, Page
 from tests.acceptance.leaks import Canary, Leak, window
 from tests.acceptance.test_provider import CODES, TROUBLES, problem
 from tests.checks.cases import Files
+from tests.relay.sending import Answered
 from tests.servers import Server
 
 pytestmark = pytest.mark.live
@@ -32,14 +34,17 @@ PASSWORD = 'Canario "ñ" en/la+mina & 7431'
 
 @dataclass(kw_only=True)
 class Seen:
-    """Every page that the customers got."""
+    """Every page that the customers got, and every answer of the API."""
 
     pages: list[Page] = field(default_factory=list)
+    answers: list[Answered] = field(default_factory=list)
 
     def search(self, canary: Canary) -> Iterator[Leak]:
         for page in self.pages:
             yield from canary.search(f"page {page.address}", page.content)
             yield from canary.search(f"headers of {page.address}", repr(dict(page.headers)).encode())
+        for number, answer in enumerate(self.answers):
+            yield from canary.search(f"answer {number}", f"{dict(answer.headers)} {answer.body}".encode())
 
 
 def secrets_of(counter: Counter, csd: Issued) -> dict[str, bytes]:
@@ -111,12 +116,10 @@ def malformed(counter: Counter, csd: Issued) -> Iterator[Page]:
         yield Page.of(customer.session.post(counter.address, data=body, headers=headers, timeout=30))
 
 
-def leaks(counter: Counter, seen: Seen, canary: Canary, place: Path, postgres: Embedded) -> list[Leak]:
+def leaks(world: World, seen: Seen, canary: Canary, place: Path, postgres: Embedded) -> list[Leak]:
     """Everything that is found, everywhere."""
-    with counter.world.owner.connect() as connection:
-        audit = "\n".join(map(str, connection.execute(text("SELECT * FROM audit_entries"))))
     running = [
-        counter.world.gateway.child.process.pid,
+        world.gateway.child.process.pid,
         postgres.process.pid,
     ]
     family = [
@@ -124,10 +127,18 @@ def leaks(counter: Counter, seen: Seen, canary: Canary, place: Path, postgres: E
     ]
     return [
         *seen.search(canary),
-        *canary.search("audit", audit.encode()),
+        *canary.search("dump", dump(world).encode()),
         *canary.search_folder(place, besides=sorted((place / "sandbox").rglob("*"))),
         *canary.search_processes(family),
     ]
+
+
+def dump(world: World) -> str:
+    """Every row of every table, as its owner can read them."""
+    with world.owner.connect() as connection:
+        names = connection.scalars(text("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables")).all()
+        tables = [name for name in names if not name.startswith(("pg_catalog.", "information_schema."))]
+        return "\n".join(str(row) for name in tables for row in connection.execute(text(f"TABLE {name}")))
 
 
 def test_no_secret_is_found_anywhere(counter: Counter, place: Path, postgres: Embedded, clocked: Server) -> None:
@@ -136,7 +147,7 @@ def test_no_secret_is_found_anywhere(counter: Counter, place: Path, postgres: Em
 
     seen = journeys(counter, csd)
 
-    assert leaks(counter, seen, canary, place, postgres) == []
+    assert leaks(counter.world, seen, canary, place, postgres) == []
     assert len(counter.puts) > len(CODES), "the journeys did not happen"
     assert clocked.child.process.poll() is None
 
@@ -151,7 +162,7 @@ def test_a_planted_leak_is_found(counter: Counter, place: Path, postgres: Embedd
         with counter.world.owner.begin() as connection:
             connection.execute(text("UPDATE organizations SET contact = :said"), {"said": f"{time} {csd.password}"})
 
-    found = {leak.place.partition("/")[0] for leak in leaks(counter, Seen(), canary, place, postgres)}
+    found = {leak.place.partition("/")[0] for leak in leaks(counter.world, Seen(), canary, place, postgres)}
 
     log.unlink()
-    assert found == {"planted.log", "postgres"}
+    assert found == {"planted.log", "postgres", "dump"}
