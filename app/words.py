@@ -86,7 +86,6 @@ POLICY: Final = {
     "field-too-long": N_("“%(name)s” is longer than %(limit)s characters, the most that is taken."),
     "missing-file": N_("Choose a file."),
     "empty-file": N_("The file has no content."),
-    "wrong-file-kind": N_("This does not look like the file that is asked for: %(kind)s."),
     "image-unreadable": N_("The logo has to be a JPG or PNG image."),
     "bad-file-name": N_("The file's name cannot be used. Rename it and choose it again."),
     "bad-path": N_(

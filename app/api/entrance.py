@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from flask import g, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import database
 from app.api.errors import NothingHere, OutOfScope, Suspended, Unauthorized
-from app.delivery import NoWay, Origin, Record, Way, registry
+from app.delivery import Destination, Origin, Record, registry
 from app.providers.operation import Operation
 from app.records.models import Attempt, Upload
 from app.services import services
@@ -28,16 +27,14 @@ class Entrance:
     """An open way in."""
 
     token_id: UUID
-    organization: Organization
-    connection: Connection
+    destination: Destination
     operation: Operation
-    way: Way | NoWay
 
     def origin(self, *, external_id: str | None, metadata: dict[str, object]) -> Origin:
         """Tell delivery where a hand-in comes from."""
         return Origin(
-            organization=self.organization,
-            connection=self.connection,
+            organization=self.destination.organization,
+            connection=self.destination.connection,
             form_id=None,
             link=None,
             api_token_id=self.token_id,
@@ -61,44 +58,32 @@ class Found:
 
 def to_hand_in(slug: str, connection: str, operation: str) -> Entrance:
     """Find where a hand-in is to go; raises what keeps it out, before a byte of its body is read."""
-    with services().database.doors() as session:
-        admitted = _admit(session, tokens.WRITE, slug=slug)
-        if "\0" in connection:  # PostgreSQL's text cannot hold it
-            raise NothingHere
-        database.enter(session, admitted.organization_id)
-        wanted = (
-            select(Organization, Connection)
-            .join(Connection, Connection.organization_id == Organization.id)
-            .where(Connection.name == connection)
-        )
-        row = session.execute(wanted).one_or_none()
-        if row is None:
-            raise NothingHere
-        organization, found = row
-        wanted_operation = registry.OPERATIONS.get(f"{found.provider}/{operation}")
-        if wanted_operation is None:
-            raise NothingHere
-        if organization.suspended_at is not None:
-            raise Suspended
-        way = services().deliverer.open_way(session, found)
-    g.check = wanted_operation.check  # some problems read differently by what looked at the files
-    return Entrance(
-        token_id=admitted.id, organization=organization, connection=found, operation=wanted_operation, way=way
-    )
+    admitted = _admit(tokens.WRITE, slug=slug, connection=connection)
+    found = services().deliverer.destination(admitted.organization_id, connection, admitted.version)
+    wanted = registry.OPERATIONS.get(f"{found.connection.provider}/{operation}") if found else None
+    if found is None or wanted is None:
+        raise NothingHere
+    if found.organization.suspended_at is not None:
+        raise Suspended
+    found.check_open()
+    g.check = wanted.check  # some problems read differently by what looked at the files
+    return Entrance(token_id=admitted.id, destination=found, operation=wanted)
 
 
 def to_upload(upload_id: UUID) -> Found:
     """Find an upload that the token may see."""
-    with services().database.doors() as session:
-        admitted = _admit(session, tokens.READ, upload_id=upload_id)
-        database.enter(session, admitted.organization_id)
+    admitted = _admit(tokens.READ, upload_id=upload_id)
+    with services().database.transaction(admitted.organization_id) as session:
         return _found(session, upload_id)
 
 
 def handed_in(way: Entrance, record: Record) -> Found:
     """What was just handed in: whoever did may see it."""
     return Found(
-        organization=way.organization, connection=way.connection, upload=record.upload, attempts=record.attempts
+        organization=way.destination.organization,
+        connection=way.destination.connection,
+        upload=record.upload,
+        attempts=record.attempts,
     )
 
 
@@ -119,12 +104,12 @@ def _found(session: Session, upload_id: UUID) -> Found:
     return Found(organization=organization, connection=connection, upload=upload, attempts=tried)
 
 
-def _admit(session: Session, scope: str, *, slug: str | None = None, upload_id: UUID | None = None) -> Admitted:
+def _admit(scope: str, **wanted: Any) -> Admitted:
     """Let a good token in, to an organization that is its own or, if it is the house's, to any."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     admitted = None
     if scheme.lower() == SCHEME:
-        admitted = doors.admit(session, token.strip(), slug=slug, upload_id=upload_id)
+        admitted = doors.admit(services().database, token.strip(), **wanted)
     if admitted is None or not admitted.is_good(services().clock()):
         raise Unauthorized
     if scope not in admitted.scopes:

@@ -41,7 +41,7 @@ def hand_in(slug: str, connection: str, operation: str) -> ResponseReturnValue:
     status = TAKEN.get(result.state)
     if status and result.record:
         return _shown(entrance.handed_in(way, result.record), status)
-    return problems.undelivered(result, way.organization.name)
+    return problems.undelivered(result, way.destination.organization.name)
 
 
 @api.get("/api/v1/uploads/<uuid:upload_id>", provide_automatic_options=False)
@@ -69,8 +69,10 @@ def _deliver(way: Entrance, received: Received) -> Result:
     deliverer = services().deliverer
     origin = way.origin(external_id=received.external_id, metadata=received.metadata)
     if isinstance(received.body, Collected):
-        return deliverer.hand_in(origin, way.operation, received.body, replace=received.replace, way=way.way)
-    return deliverer.stream(origin, way.operation, received.body, policy=Policy(), way=way.way)
+        return deliverer.hand_in(
+            origin, way.operation, received.body, replace=received.replace, way=way.destination.way
+        )
+    return deliverer.stream(origin, way.operation, received.body, policy=Policy(), way=way.destination.way)
 
 
 def _shown(found: Found, status: int) -> Response:

@@ -23,7 +23,6 @@ _MACROS: Final = frozenset({"_vba_project", "_vba_project_cur", "vba", "macros"}
 #: What a newer office file with a password is kept in.
 _PROTECTED: Final = "encryptedpackage"
 
-_HEADER_BYTES: Final = 512
 #: Of the numbers of the sectors that tell where each sector goes on, so many stand in the header.
 _IN_HEADER: Final = 109
 _ENTRY_BYTES: Final = 128

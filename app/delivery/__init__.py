@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from app.delivery.deliverer import Deliverer
+from app.delivery.destinations import Destination
 from app.delivery.errors import ConnectionPaused
 from app.delivery.origin import Origin, Record, Result
-from app.delivery.way import NoWay, Way
 from app.providers import registry
 
-__all__ = ["ConnectionPaused", "Deliverer", "NoWay", "Origin", "Record", "Result", "Way", "registry"]
+__all__ = ["ConnectionPaused", "Deliverer", "Destination", "Origin", "Record", "Result", "registry"]

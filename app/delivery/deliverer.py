@@ -11,13 +11,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy.orm import Session
 
 from app import checks
 from app.checks import HEAD_BYTES, Policy, Rejected
 from app.config import Settings
 from app.database import Database
 from app.delivery.asking import Asker, cleaner_of
+from app.delivery.destinations import Destination, Destinations
 from app.delivery.errors import ConnectionPaused, HeldUp, TookTooLong
 from app.delivery.journal import Contents, Journal
 from app.delivery.limits import Limits
@@ -61,6 +61,7 @@ class Deliverer(Asker):
     ) -> None:
         super().__init__(database, Ways(database, vault, settings, clock, limits or Limits(database)), clock)
         self._relayed = changed(self._ways.deadlines, total=settings.relay_total_seconds)
+        self._destinations = Destinations(database, self._ways)
         self._process_id = process_id
 
     def hand_in(
@@ -164,18 +165,22 @@ class Deliverer(Asker):
         mode = operation.modes[0]
         return Journal(self._database, self.now, self._process_id, origin=origin, operation=operation, mode=mode)
 
-    def open_way(self, session: Session, connection: Connection) -> Way | NoWay:
-        """Open the way of who is at the door, in the transaction that let them in; raises ConnectionPaused."""
-        if connection.paused_at is not None:
-            raise ConnectionPaused
-        return self._ways.open(session, connection)
+    def destination(self, organization_id: UUID, connection: str, version: str | None) -> Destination | None:
+        """Return the organization's connection of that name, with the way to its provider; None: there is none.
+
+        `version` is that of `doors.admit`: what was remembered of another is read anew.
+        """
+        return self._destinations.find(organization_id, connection, version) if version else None
 
     def _open(self, origin: Origin) -> Way | NoWay:
         """Look once more whether link and connection are open: the page may have been open for long."""
         with self._database.transaction(origin.organization.id) as session:
             if origin.link is not None:
                 links.check(session.get_one(Link, origin.link.id), self.now())
-            return self.open_way(session, session.get_one(Connection, origin.connection.id))
+            connection = session.get_one(Connection, origin.connection.id)
+            if connection.paused_at is not None:
+                raise ConnectionPaused
+            return self._ways.open(session, connection)
 
     def _hand_over(self, journal: Journal, way: Way | NoWay, operation: Operation, handin: HandIn) -> Result:
         outcome = self._deliver(self._ways.fresh(way), operation, handin, journal)

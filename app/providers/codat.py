@@ -37,8 +37,8 @@ from app.providers.base import (
 )
 from app.providers.codat_archive import Search
 from app.providers.operation import Mode, Operation, Part
-from app.providers.outcomes import erred, in_doubt, unconfirmed, unlearnt
-from app.providers.wire import Answer, Multipart, NoAnswer, Outgoing, OutgoingPart, Reply
+from app.providers.outcomes import erred, in_doubt, in_words, unconfirmed, unlearnt
+from app.providers.wire import Answer, Multipart, Outgoing, OutgoingPart, Reply
 
 BASE_URL: Final = "https://api.codat.io"
 SANDBOX_PATH: Final = "/codat"
@@ -240,6 +240,4 @@ def _delivered(answer: Answer) -> Outcome:
 
 
 def _no(answer: Answer) -> Verdict:
-    refused = replies.refusal(answer)
-    cause = answer.cause if isinstance(answer, NoAnswer) else str(answer.status)
-    return Verdict(ok=False, detail=f"{refused.problem}: " + "; ".join(filter(None, (refused.message, cause))))
+    return Verdict(ok=False, detail=in_words(replies.refusal(answer)))

@@ -33,7 +33,7 @@ from app.providers.base import (
     Verdict,
 )
 from app.providers.operation import GIB, Field, Mode, Operation, Part
-from app.providers.outcomes import erred, in_doubt, unconfirmed, unlearnt
+from app.providers.outcomes import erred, in_doubt, in_words, unconfirmed, unlearnt
 from app.providers.wire import Answer, FilePart, Json, Multipart, Outgoing, OutgoingPart, Reply
 
 BASE_URL: Final = "https://api.x.flatfile.com/v1"
@@ -147,16 +147,18 @@ class Flatfile:
         return _delivered(found, answer) if found else unlearnt(replies.refusal(answer))
 
     def verify(self, account: Account, credential: Mapping[str, SecretStr], now: datetime) -> Look[Verdict]:  # noqa: ARG002
-        """Read the environment and the space, and say what they are called."""
+        """Read the environment and the space, and say what they are called; with the house's key, try that alone."""
+        if not account.settings:
+            answer = yield Outgoing(method="GET", path=PLACES["environment_id"], query={"pageSize": "1"})
+            return Verdict(ok=True, detail=ALONE) if isinstance(answer, Reply) and answer.ok else _no(answer)
         told = []
         for setting, path in PLACES.items():
             answer = yield looking.get(path, account.settings[setting])
             shown = replies.data(answer)
             found, what = replies.named(shown), path.strip("/").removesuffix("s")
             if shown is None or found is None:
-                refused = replies.refusal(answer)
-                said = (f"{what} {account.settings[setting]}", refused.message, str(refused.http_status or ""))
-                return Verdict(ok=False, detail=f"{refused.problem}: " + "; ".join(filter(None, said)))
+                said = in_words(replies.refusal(answer), f"{what} {account.settings[setting]}")
+                return Verdict(ok=False, detail=said)
             told.append(f"{what} “{found.name}”")
             environment = reading.text(shown, "environmentId")
             if environment not in {None, account.settings["environment_id"]}:

@@ -37,7 +37,7 @@ from app.providers.base import (
     Verdict,
 )
 from app.providers.operation import GIB, Field, Mode, Operation, Part
-from app.providers.outcomes import unconfirmed, unlearnt
+from app.providers.outcomes import in_words, unconfirmed, unlearnt
 from app.providers.wire import Answer, Outgoing, Reply
 
 DOCUMENT: Final = Operation(
@@ -127,9 +127,9 @@ class Formkiq:
         return address if address.startswith("https:") or account.environment == "sandbox" else ""
 
     def headers(self, account: Account, credential: Mapping[str, SecretStr]) -> Mapping[str, str]:
-        if account.settings["auth"] == "key":
-            return {"Authorization": credential["key"].get_secret_value()}
-        return {"Authorization": f"Bearer {credential['token'].get_secret_value()}"}
+        if account.settings.get("auth") == "token":
+            return {"Authorization": f"Bearer {credential['token'].get_secret_value()}"}
+        return {"Authorization": credential["key"].get_secret_value()}
 
     def deliver(self, operation: Operation, handin: HandIn, account: Account) -> Steps:  # noqa: ARG002 - there is one
         """Inline where the file is small, else announced and put into the bucket; then read back."""
@@ -175,7 +175,9 @@ class Formkiq:
         return steps.delivered(handin, answer, "ready" if replies.is_equal(shown, file) else "failed")
 
     def verify(self, account: Account, credential: Mapping[str, SecretStr], now: datetime) -> Look[Verdict]:
-        """Read what a token says of itself, then list one document."""
+        """Read what a token says of itself, then list one document; the house's key alone leads nowhere."""
+        if not account.settings:
+            return Verdict(ok=False, detail="the key was not tried: only those that borrow it say of which installation")
         site, ends_at, note = (
             account.settings["site_id"],
             None,
@@ -192,9 +194,7 @@ class Formkiq:
         answer = yield Outgoing(method="GET", path="/documents", query={"limit": "1", "siteId": site})
         if _documents(answer) is not None:
             return Verdict(ok=True, detail=f"site “{site}” can be read; {note}", ends_at=ends_at)
-        refused = replies.refusal(answer)
-        told = (refused.message, refused.code, str(refused.http_status or ""))
-        return Verdict(ok=False, detail=f"{refused.problem}: " + "; ".join(filter(None, told)), ends_at=ends_at)
+        return Verdict(ok=False, detail=in_words(replies.refusal(answer)), ends_at=ends_at)
 
     def due(self, credential: Mapping[str, SecretStr], now: datetime) -> bool:
         return tokens.due(credential, now)

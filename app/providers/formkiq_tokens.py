@@ -122,8 +122,7 @@ def _refusal(answer: Answer) -> Outcome:
         return by_cause(answer)
     told = reading.complaint(answer)
     code = str(told.get("__type", "")).rpartition("#")[2] or None
-    message = told.get("message")
-    outcome = by_status(answer, code=code, message=message if isinstance(message, str) else None)
+    outcome = by_status(answer, code=code, message=reading.text(told, "message"))
     if code == "NotAuthorizedException":
         return replace(outcome, ending=Ending.CREDENTIAL, problem="credential-refused")
     if code == "TooManyRequestsException":

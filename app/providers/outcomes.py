@@ -94,6 +94,12 @@ def unlearnt(outcome: Outcome) -> Outcome:
     return replace(outcome, ending=Ending.RETRY) if outcome.ending is Ending.FAILED else outcome
 
 
+def in_words(outcome: Outcome, about: str = "") -> str:
+    """Why something was refused, for an operator: our name of it, and whatever the provider said."""
+    told = (about, outcome.message, outcome.code, str(outcome.http_status or ""))
+    return f"{outcome.problem}: " + "; ".join(filter(None, told))
+
+
 def retry_after(reply: Reply, reset: str | None = None) -> float | None:
     """Seconds that the provider asks to wait for; None where it does not say.
 

@@ -8,14 +8,13 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Uuid, column, func, select, text
-from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.tenants import links, tokens
 
 ADMIT: Final = text(
-    "SELECT id, owner, scopes, expires_at, revoked_at, organization_id "
-    "FROM ventanilla_admit(:hash, :slug, CAST(:upload_id AS uuid))"
+    "SELECT id, owner, scopes, expires_at, revoked_at, organization_id, version "
+    "FROM ventanilla_admit(:hash, :slug, CAST(:upload_id AS uuid), :connection)"
 )
 
 
@@ -47,6 +46,8 @@ class Admitted:
     revoked_at: datetime | None
     #: None where there is no such organization or upload.
     organization_id: UUID | None
+    #: Changes with whatever says where the connection that was asked for leads; None where there is no such connection.
+    version: str | None
 
     def is_good(self, now: datetime) -> bool:
         """Whether it was neither withdrawn nor has ended."""
@@ -90,14 +91,16 @@ def token(db: Database, token: str) -> FoundToken | None:
     return FoundToken(organization_id=row[0], id=row[1]) if row else None
 
 
-def admit(session: Session, token: str, *, slug: str | None = None, upload_id: UUID | None = None) -> Admitted | None:
+def admit(
+    db: Database, token: str, *, slug: str | None = None, connection: str | None = None, upload_id: UUID | None = None
+) -> Admitted | None:
     """Find a gateway token and the organization of that slug, or of that upload, in one question."""
     if not tokens.is_token(token):
         return None
-    if slug is not None and "\0" in slug:
-        slug = None  # PostgreSQL's text cannot hold it
-    asked = {"hash": tokens.token_hash(token), "slug": slug, "upload_id": upload_id}
-    row = session.execute(ADMIT, asked).one_or_none()
+    named = {
+        name: None if text and "\0" in text else text for name, text in (("slug", slug), ("connection", connection))
+    }
+    row = db.ask(ADMIT, {"hash": tokens.token_hash(token), "upload_id": upload_id, **named})
     if row is None:
         return None
     return Admitted(
@@ -107,6 +110,7 @@ def admit(session: Session, token: str, *, slug: str | None = None, upload_id: U
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         organization_id=row.organization_id,
+        version=row.version,
     )
 
 

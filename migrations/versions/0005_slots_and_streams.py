@@ -41,17 +41,31 @@ END
 """
 
 #: All that decides whether a gateway token lets somebody in, and the organization that is asked for, by its slug or by
-#: one of its uploads: a service's request pays for this each time, so it is one question.
+#: one of its uploads: a service's request pays for this each time, so it is one question. The version of a connection
+#: changes with each row that says where it leads (organization, connection, lender, credentials, data key): who has read
+#: them in that version knows them.
 ADMIT = """
-CREATE FUNCTION ventanilla_admit(hash bytea, wanted text, upload uuid)
+CREATE FUNCTION ventanilla_admit(hash bytea, wanted text, upload uuid, connection text)
     RETURNS TABLE (
-        id uuid, owner uuid, scopes text[], expires_at timestamptz, revoked_at timestamptz, organization_id uuid
+        id uuid, owner uuid, scopes text[], expires_at timestamptz, revoked_at timestamptz, organization_id uuid,
+        version text
     )
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT t.id, t.organization_id, t.scopes::text[], t.expires_at, t.revoked_at, coalesce(
         (SELECT o.id FROM public.organizations o WHERE o.slug = wanted),
         (SELECT u.organization_id FROM public.uploads u WHERE u.id = upload)
+    ), (
+        SELECT concat_ws(' ', o.xmin, c.xmin, h.xmin, k.xmin, (
+            SELECT string_agg(r.xmin::text, ' ' ORDER BY r.field) FROM public.credentials r
+            WHERE r.connection_id = coalesce(h.id, c.id)
+        ))
+        FROM public.organizations o
+            JOIN public.connections c ON c.organization_id = o.id AND c.name = connection
+            LEFT JOIN public.connections h ON h.id = c.house_connection_id
+            LEFT JOIN public.data_keys k
+                ON k.organization_id IS NOT DISTINCT FROM CASE WHEN h.id IS NULL THEN o.id END
+        WHERE o.slug = wanted
     )
     FROM public.api_tokens t WHERE t.token_hash = hash;
 END
