@@ -378,7 +378,7 @@ def test_a_space_of_another_environment_is_named() -> None:
         ([refused(401, "Unauthorized")], "credential-refused: environment us_env_dev; Unauthorized; 401"),
         ([refused(404, "gone", "id")], "settings-wrong: environment us_env_dev; id: gone; 404"),
         ([reply({"data": named("us_env_dev", "dev")}), refused(404)], "settings-wrong: space us_sp_march; No.; 404"),
-        ([no("connect", released=False)], "provider-unreachable: environment us_env_dev"),
+        ([no("connect", released=False)], "provider-unreachable: environment us_env_dev; connect"),
     ],
 )
 def test_a_connection_that_does_not_work_is_told_in_its_own_words(answers: list[Answer], detail: str) -> None:

@@ -13,6 +13,7 @@ from app.providers.outcomes import (
     by_status,
     erred,
     in_doubt,
+    in_words,
     retry_after,
     unconfirmed,
     unlearnt,
@@ -150,3 +151,11 @@ def test_a_look_that_is_refused_learns_nothing() -> None:
 def test_what_may_have_arrived_is_unconfirmed() -> None:
     outcome = unconfirmed(Outcome(ending=Ending.RETRY, problem="provider-error", code="c"))
     assert (outcome.ending, outcome.problem, outcome.code) == (Ending.UNKNOWN, "unconfirmed", "c")
+
+
+def test_a_refusal_in_words_leaves_out_what_nobody_said() -> None:
+    told = Outcome(ending=Ending.FAILED, problem="settings-wrong", message="no such site", code="x", http_status=404)
+    assert in_words(told) == "settings-wrong: no such site; x; 404"
+    assert in_words(by_cause(NoAnswer(cause="connect", released=False)), "space 7") == (
+        "provider-unreachable: space 7; connect"
+    )
