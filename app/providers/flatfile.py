@@ -150,7 +150,9 @@ class Flatfile:
         """Read the environment and the space, and say what they are called; with the house's key, try that alone."""
         if not account.settings:
             answer = yield Outgoing(method="GET", path=PLACES["environment_id"], query={"pageSize": "1"})
-            return Verdict(ok=True, detail=ALONE) if isinstance(answer, Reply) and answer.ok else _no(answer)
+            if replies.page(answer) is None:
+                return Verdict(ok=False, detail=in_words(replies.refusal(answer)))
+            return Verdict(ok=True, detail="the key works; which spaces it is for shows with their connections")
         told = []
         for setting, path in PLACES.items():
             answer = yield looking.get(path, account.settings[setting])
