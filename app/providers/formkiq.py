@@ -177,7 +177,7 @@ class Formkiq:
     def verify(self, account: Account, credential: Mapping[str, SecretStr], now: datetime) -> Look[Verdict]:
         """Read what a token says of itself, then list one document; the house's key alone leads nowhere."""
         if not account.settings:
-            return Verdict(ok=False, detail="the key was not tried: those that borrow it say which installation it is for")
+            return Verdict(ok=False, detail="the key was not tried: those that borrow it say for which installation")
         site, ends_at, note = (
             account.settings["site_id"],
             None,
