@@ -168,8 +168,9 @@ class TrueLocker(Fake):
         if outgoing.method == "POST":
             return reply({"id": "p-1"})
         if outgoing.path.endswith("/papers"):
-            paper = {"id": "p-1", "name": "f.pdf", "note": str(self.handin.id)}
-            return reply({"papers": [paper] if self.held else []})
+            another = {"id": "p-0", "name": "f.pdf", "note": "another"}
+            ours = {"id": "p-1", "name": "f.pdf", "note": str(self.handin.id)}
+            return reply({"papers": [another, ours] if self.held else [another]})
         return reply({"owner": "Acme"})
 
 
