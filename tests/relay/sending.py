@@ -35,7 +35,10 @@ class Sending:
         files: Mapping[str, tuple[str, str, bytes]],
         fields: Mapping[str, str] | None = None,
         query: str = "",
+        at: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
+        """`at` and `headers`: of a page of the portal, in place of the API's address and token."""
         boundary = f"b-{secrets.token_hex(12)}"
         pieces = [_field(boundary, name, value) for name, value in (fields or {}).items()]
         pieces += [_file(boundary, name, *file) for name, file in files.items()]
@@ -44,9 +47,9 @@ class Sending:
         self.content_at = len(self.body) - len(f"\r\n--{boundary}--\r\n") - len(list(files.values())[-1][2])
         #: How much of the body has been handed over.
         self.sent = 0
-        self._path = f"/api/v1/organizations/{house.organization.slug}/{operation}{query}"
+        self._path = at or f"/api/v1/organizations/{house.organization.slug}/{operation}{query}"
         self._headers = {
-            "Authorization": f"Bearer {house.token}",
+            **({"Authorization": f"Bearer {house.token}"} if headers is None else headers),
             "Content-Type": f"multipart/form-data; boundary={boundary}",
             "Content-Length": str(len(self.body)),
         }
