@@ -53,3 +53,11 @@ def test_every_connection_has_its_row() -> None:
         assert all(limit.seconds == 60 for limit in provider.limits)
         assert kept == (", ".join(map(limits, provider.limits)) or "–")
         assert f"\n## {provider.title}\n" in (ROOT / "docs" / "providers.md").read_text()
+
+
+def test_every_part_and_field_is_told_to_services() -> None:
+    told = rows(ROOT / "docs" / "api.md")
+    for operation in registry.operations():
+        fields = [f"`{field.name}`" + "*" * field.required for field in operation.fields]
+        parts = [f"`{part.name}`" for part in operation.parts]
+        assert told[operation.slug] == [", ".join(parts) or "–", ", ".join(fields) or "–"]
