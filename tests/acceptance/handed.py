@@ -46,6 +46,10 @@ class Handed:
     def order(self) -> dict[str, Any]:
         return {"provider": self.sample.connection, **self.request}
 
+    def quotes(self, status: int, *said: str) -> dict[str, Any]:
+        """A fault that says all that again; a bucket does so in XML."""
+        return (quotes_in_xml if self.request["path"] == "/" else quotes)(status, *said)
+
 
 def everything(house: House) -> list[Handed]:
     """Every operation of every provider; FormKiQ's by a key and by a token, inline and by the bucket."""

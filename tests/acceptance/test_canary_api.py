@@ -18,10 +18,14 @@ from app.config import Settings
 from app.local import processes
 from app.local.place import ROOT
 from app.local.postgres import Embedded
+from app.providers import registry
+from app.tenants import forms
 from app.tenants.vault import Vault
 from tests.acceptance.conftest import SHORT
 from tests.acceptance.counter import World
+from tests.acceptance.customer import Customer, Page
 from tests.acceptance.handed import (
+    BY_TOKEN,
     STATUSES,
     Handed,
     add_token,
@@ -29,7 +33,6 @@ from tests.acceptance.handed import (
     credentials,
     everything,
     quotes,
-    quotes_in_xml,
     signatures,
 )
 from tests.acceptance.leaks import WINDOW, Canary
@@ -114,9 +117,8 @@ class Journeys:
         assert self.go(one).status == 201, (one.way, self.seen.answers[-1])
         said = credentials(self.house, self.by_token, one)
         assert self.go(one, one.bad).status == 422, (one.way, self.seen.answers[-1])
-        to_bucket = one.request["path"] == "/"
         for status in STATUSES:
-            with self.fault(one, (quotes_in_xml if to_bucket else quotes)(status, *said)):
+            with self.fault(one, one.quotes(status, *said)):
                 self.go(one)
         with self.fault(one, {"action": "drop_answer"}):
             self.go(one)
@@ -129,6 +131,37 @@ class Journeys:
             with Sending(self.house, one.way, **one.good) as sending:
                 sending.give_share(0.5)
         self.malformed(one, said)
+        if BY_TOKEN not in one.way:
+            self.pages(one, said)
+
+    def pages(self, one: Handed, said: list[str]) -> None:
+        """The same by a form, well and with quotations."""
+        fields = one.good.get("fields") or one.good.get("json", {})
+        asked = {field.name for field in registry.operation(one.sample.operation).fields if field.asked}
+        secret = {value.decode(errors="replace") for value in one.secrets.values()}
+        presets = {name: value for name, value in fields.items() if name not in asked and value not in secret}
+        house = self.house
+        with house.database.transaction(house.organization.id) as session:
+            form = forms.add(
+                session,
+                organization_id=house.organization.id,
+                connection_id=house.connections[one.sample.connection].id,
+                operation=one.sample.operation,
+                open=True,
+                settings={"presets": presets},
+            )
+        address = f"{house.gateway.url}/f/{form.public_id}"
+        files = [(part, (name, content, type_)) for part, (name, type_, content) in one.good.get("files", {}).items()]
+        faults: list[list[Mapping[str, Any]]] = [[], [one.quotes(400, *said)], [one.quotes(500, *said)]]
+        for fault in faults:
+            with self.fault(one, *fault):
+                customer = Customer(origin=house.gateway.url)
+                typed = customer.open(address).hidden() | {name: fields[name] for name in asked & fields.keys()}
+                body: list[Any] = [(name, (None, value)) for name, value in typed.items()] + files
+                headers = {"Origin": house.gateway.url, "Sec-Fetch-Site": "same-origin"}
+                page = Page.of(customer.session.post(address, files=body, headers=headers, timeout=30))
+                assert "/o/" in page.address, page.text
+                self.seen.pages.append(page)
 
     def malformed(self, one: Handed, said: list[str]) -> None:
         """Send the same in bodies that are none. What a part or a file is called is no secret, and is said and kept."""
