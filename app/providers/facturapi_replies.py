@@ -39,8 +39,6 @@ SETTINGS: Final = frozenset(
 )
 #: What is asked for beside files.
 FIELDS: Final = frozenset(field.name for field in LEGAL.fields)
-#: Without a code it is not Facturapi that speaks but what stands before it, and it does not judge the key.
-FORBIDDEN: Final = 403
 
 
 def organization(answer: Answer, account: Account) -> Mapping[str, Any] | None:
@@ -85,7 +83,8 @@ def refusal(answer: Answer) -> Outcome:
         outcome = replace(outcome, field=_field(told))
     if code in SETTINGS and answer.status not in DOUBTFUL:
         return replace(outcome, ending=Ending.FAILED, problem="settings-wrong")
-    if outcome.http_status == FORBIDDEN and code is None:
+    if answer.status == 403 and code is None:
+        # Without a code it is not Facturapi that speaks but what stands before it, and it does not judge the key.
         return replace(outcome, ending=Ending.FAILED, problem="provider-error")
     return outcome
 

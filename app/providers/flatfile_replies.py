@@ -24,7 +24,6 @@ STATUSES: Final[Mapping[str, ProviderStatus]] = {
 SETTINGS: Final = frozenset({"spaceId", "environmentId"})
 #: Values of ours that Flatfile can find fault with, as the form's fields they came from.
 FIELDS: Final = frozenset({"mode"})
-NOT_FOUND, FORBIDDEN = 404, 403
 #: Most faults that are passed on.
 MOST_FAULTS: Final = 5
 
@@ -113,7 +112,7 @@ def named(shown: Mapping[str, Any] | None) -> Listed | None:
 
 def is_missing(answer: Answer) -> bool:
     """Whether Flatfile says that there is no such thing; any other 404 says that there is no such address."""
-    return isinstance(answer, Reply) and answer.status == NOT_FOUND and bool(_faults(answer))
+    return isinstance(answer, Reply) and answer.status == 404 and bool(_faults(answer))
 
 
 def refusal(answer: Answer) -> Outcome:
@@ -124,10 +123,10 @@ def refusal(answer: Answer) -> Outcome:
     message = "; ".join(": ".join(filter(None, fault)) for fault in faults) or None
     outcome = by_status(answer, message=message)
     keys = {key for key, _ in faults}
-    if answer.status == FORBIDDEN:
+    if answer.status == 403:
         # The key is known, and not let in there; without words of its own it is not Flatfile that speaks.
         return replace(outcome, ending=Ending.FAILED, problem="settings-wrong" if faults else "provider-error")
-    if answer.status == NOT_FOUND or (outcome.problem == "provider-refused" and keys & SETTINGS):
+    if answer.status == 404 or (outcome.problem == "provider-refused" and keys & SETTINGS):
         return replace(outcome, problem="settings-wrong")
     return replace(outcome, field=next(iter(sorted(keys & FIELDS)), None))
 
