@@ -17,7 +17,8 @@ import structlog
 #: Addresses that are keys, keys of providers and of ours, and what is sent as authorization.
 _SECRETS: Final = (
     (re.compile(r"/([lo])/[\w~-]{8,}"), r"/\1/…"),
-    (re.compile(r"\b(sk_(?:user|live|test)|vnt)_\w+"), r"\1_…"),
+    (re.compile(r"\b(sk_(?:user|live|test)|sk|ffy_(?:prod|test)|vnt)_[\w-]+"), r"\1_…"),
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+"), "eyJ…"),  # a token (JWT)
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), r"\1 …"),
     (re.compile(r"(postgresql(?:\+psycopg)?://[^:@/\s]*):[^@\s]*@"), r"\1:…@"),
     (re.compile(r"\?[^\s\"')]+"), "?…"),
