@@ -8,32 +8,25 @@ its address) goes through the doors: SQL functions of the owner that answer with
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 from uuid import UUID
 
 import psycopg
 from pydantic import SecretStr
 from sqlalchemy import (
-    Column,
+    Connection,
     DateTime,
     Engine,
     Enum,
     ExceptionContext,
-    Executable,
-    Insert,
     MetaData,
-    Row,
-    Table,
-    bindparam,
     create_engine,
     event,
-    insert,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -42,7 +35,6 @@ from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
     Session,
-    make_transient_to_detached,
     mapped_column,
     sessionmaker,
 )
@@ -131,10 +123,11 @@ class Database:
         with self._sessions.begin() as session:
             yield session
 
-    def ask(self, question: Executable, values: Mapping[str, Any]) -> Row[Any] | None:
-        """Execute one statement that is a transaction of its own and sees nobody's rows; its only row, if any."""
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """A connection on which each statement is a transaction of its own, and sees nobody's rows."""
         with self._alone.connect() as connection:
-            return connection.execute(question, values).one_or_none()
+            yield connection
 
     def dispose(self) -> None:
         """Close every connection."""
@@ -144,23 +137,6 @@ class Database:
 def enter(session: Session, organization: UUID | None) -> None:
     """Let the session's transaction, one of `doors`, see the rows of an organization from now on."""
     session.execute(ENTER, {"organization": str(organization) if organization else "house"})
-
-
-def insert_now(session: Session, *rows: Base) -> None:
-    """Insert rows of different tables in one statement: a unit of work would take a round trip for each.
-
-    They belong to the session afterwards, like rows that were read.
-    """
-    tables = tuple(cast("Table", row.__table__) for row in rows)
-    values = {
-        f"{column.key}_{number}": _value(row, column)
-        for number, (row, table) in enumerate(zip(rows, tables, strict=True))
-        for column in table.columns
-    }
-    session.execute(_insert(tables), values)
-    for row in rows:
-        make_transient_to_detached(row)
-        session.add(row)
 
 
 def copied(row: Kind, **changes: Any) -> Kind:
@@ -233,25 +209,6 @@ def _engine(url: SecretStr, **options: Any) -> Engine:
     )
     event.listen(engine, "handle_error", _keep_values_out)
     return engine
-
-
-@cache
-def _insert(tables: tuple[Table, ...]) -> Insert:
-    """The statement that inserts a row into each table, its values named by column and number of the table."""
-    *others, last = (
-        insert(table).values({column: bindparam(f"{column.key}_{number}") for column in table.columns})
-        for number, table in enumerate(tables)
-    )
-    return last.add_cte(*(other.cte(f"row_{number}") for number, other in enumerate(others)))
-
-
-def _value(row: Base, column: Column[Any]) -> Any:
-    """What a row has in a column, or gets by default."""
-    name = row.__mapper__.get_property_by_column(column).key
-    if name not in row.__dict__:
-        default: Any = column.default
-        setattr(row, name, default and (default.arg(None) if default.is_callable else default.arg))
-    return row.__dict__[name]
 
 
 def _note_rest(_connection: Any, record: ConnectionPoolEntry) -> None:

@@ -59,7 +59,7 @@ class Found:
 def to_hand_in(slug: str, connection: str, operation: str) -> Entrance:
     """Find where a hand-in is to go; raises what keeps it out, before a byte of its body is read."""
     admitted = _admit(tokens.WRITE, slug=slug, connection=connection)
-    found = services().deliverer.destination(admitted.organization_id, connection, admitted.version)
+    found = services().deliverer.destination(admitted, connection)
     wanted = registry.OPERATIONS.get(f"{found.connection.provider}/{operation}") if found else None
     if found is None or wanted is None:
         raise NothingHere

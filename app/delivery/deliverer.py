@@ -34,6 +34,7 @@ from app.providers.base import Ending, HandIn, Outcome
 from app.providers.operation import Operation
 from app.providers.wire import FilePart, Outgoing
 from app.tenants import links
+from app.tenants.doors import Admitted
 from app.tenants.models import Connection, Link
 from app.tenants.vault import Vault
 
@@ -165,12 +166,11 @@ class Deliverer(Asker):
         mode = operation.modes[0]
         return Journal(self._database, self.now, self._process_id, origin=origin, operation=operation, mode=mode)
 
-    def destination(self, organization_id: UUID, connection: str, version: str | None) -> Destination | None:
-        """Return the organization's connection of that name, with the way to its provider; None: there is none.
-
-        `version` is that of `doors.admit`: what was remembered of another is read anew.
-        """
-        return self._destinations.find(organization_id, connection, version) if version else None
+    def destination(self, admitted: Admitted, connection: str) -> Destination | None:
+        """Return the organization's connection of that name, with the way to its provider; None: there is none."""
+        if admitted.organization_id is None or admitted.version is None:
+            return None
+        return self._destinations.find(admitted.organization_id, connection, admitted.version)
 
     def _open(self, origin: Origin) -> Way | NoWay:
         """Look once more whether link and connection are open: the page may have been open for long."""

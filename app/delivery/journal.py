@@ -18,7 +18,16 @@ from uuid_utils.compat import uuid7
 from app.database import Database, copied
 from app.delivery.origin import Origin, Record
 from app.delivery.outcome import Consequence
-from app.delivery.settling import ended, follow_up, pause, settle, shown_message, tell_of_empty_record, told
+from app.delivery.settling import (
+    ended,
+    follow_up,
+    has_more_to_it,
+    pause,
+    settle,
+    shown_message,
+    tell_of_empty_record,
+    told,
+)
 from app.errors import Refusal
 from app.intake import Arriving, CollectedFile
 from app.providers.base import Ending, Outcome
@@ -28,6 +37,7 @@ from app.records import attempts, uploads
 from app.records.models import Attempt, Upload
 from app.records.states import State
 from app.records.uploads import Overtaken
+from app.records.writing import On
 from app.tenants import links
 
 log = structlog.get_logger("ventanilla.delivery")
@@ -91,17 +101,15 @@ class Journal:
 
     def begin(self) -> None:
         """Commit row and attempt, and count the link's use; raises LinkClosed, and then nothing may leave."""
-        with self._database.transaction(self._organization_id) as session:
-            started = self._start(session, self._clock())
-        self._upload, self._attempt = started
+        self._upload, self._attempt = self._start(self._clock())
 
     def mark(self, baseline: Mapping[str, Any]) -> None:
         """Commit the mark, with what is known of the files now; of what has not begun, all that `begin` does too."""
         now = self._clock()
-        with self._database.transaction(self._organization_id) as session:
-            if self._upload is None or self._attempt is None:
-                upload, attempt = self._start(session, now, marked=True, baseline=baseline)
-            else:
+        if self._upload is None or self._attempt is None:
+            upload, attempt = self._start(now, marked=True, baseline=baseline)
+        else:
+            with self._database.transaction(self._organization_id) as session:
                 attempt = attempts.mark(session, self._attempt, baseline=baseline, now=now)
                 upload = uploads.learn(session, self._upload, parts=self.contents.parts, facts=self.contents.facts)
         self._upload, self._attempt, self.baseline = upload, attempt, baseline
@@ -140,33 +148,33 @@ class Journal:
     def _end(self, outcome: Outcome, effect: Consequence) -> State:
         now = self._clock()
         try:
-            with self._database.transaction(self._organization_id) as session:
-                self.record = self._write_end(session, outcome, effect, now)
+            self.record = self._write_end(outcome, effect, now)
         except Overtaken:
             with self._database.transaction(self._organization_id) as session:
                 self.record = self._settle(session, outcome, effect, now)
         return self.record.upload.state
 
-    def _write_end(self, session: Session, outcome: Outcome, effect: Consequence, now: datetime) -> Record:
+    def _write_end(self, outcome: Outcome, effect: Consequence, now: datetime) -> Record:
         """As the rows were left here; raises Overtaken where they are not so any more."""
         if self._upload is None or self._attempt is None:
-            record = self._end_unbegun(session, outcome, effect, now)
-        else:
-            upload, attempt = self._upload, self._attempt
-            end = attempts.ending(**ended(outcome, now))
-            known = uploads.finish(
-                session,
-                upload,
-                attempt,
-                effect.state,
-                actor=self._origin.actor,
-                now=now,
-                ending=end,
-                **told(outcome),
-            )
-            record = Record(upload=copied(upload, **known), attempts=(copied(attempt, **end),))
+            with self._database.transaction(self._organization_id) as session:
+                record = self._end_unbegun(session, outcome, effect, now)
+                self._tell(session, record.upload, outcome, effect, now)
+            return record
+        upload, attempt, end = self._upload, self._attempt, attempts.ending(**ended(outcome, now))
+
+        def finish(on: On) -> Record:
+            actor = self._origin.actor
+            known = uploads.finish(on, upload, attempt, effect.state, actor=actor, now=now, ending=end, **told(outcome))
+            return Record(upload=copied(upload, **known), attempts=(copied(attempt, **end),))
+
+        if upload.link_id is None and not has_more_to_it(outcome, effect):
+            with self._database.alone() as connection:
+                return finish(connection)
+        with self._database.transaction(self._organization_id) as session:
+            record = finish(session)
             follow_up(session, record.upload, effect)
-        self._tell(session, record.upload, outcome, effect, now)
+            self._tell(session, record.upload, outcome, effect, now)
         return record
 
     def _settle(self, session: Session, outcome: Outcome, effect: Consequence, now: datetime) -> Record:
@@ -205,11 +213,15 @@ class Journal:
         )
         return Record(upload=upload, attempts=(attempt,) if attempt else ())
 
-    def _start(self, session: Session, now: datetime, **mark: Any) -> tuple[Upload, Attempt]:
-        if self._origin.link is not None:
-            links.reserve(session, self._origin.link, now)
+    def _start(self, now: datetime, **mark: Any) -> tuple[Upload, Attempt]:
         attempt = self._first(now, **mark)
-        return self._row(session, State.DELIVERING, now, attempt=attempt), attempt
+        if self._origin.link is None:
+            with self._database.alone() as connection:
+                return self._row(connection, State.DELIVERING, now, attempt=attempt), attempt
+        with self._database.transaction(self._organization_id) as session:
+            links.reserve(session, self._origin.link, now)
+            upload = self._row(session, State.DELIVERING, now, attempt=attempt)
+        return upload, attempt
 
     def _first(self, now: datetime, **known: Any) -> Attempt:
         return attempts.first(
@@ -220,10 +232,10 @@ class Journal:
             **known,
         )
 
-    def _row(self, session: Session, state: State, now: datetime, **told: Any) -> Upload:
+    def _row(self, on: On, state: State, now: datetime, **told: Any) -> Upload:
         origin = self._origin
         return uploads.begin(
-            session,
+            on,
             id=self.id,
             organization_id=origin.organization.id,
             connection_id=origin.connection.id,

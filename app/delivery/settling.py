@@ -53,6 +53,11 @@ def settle(
     return effect.state
 
 
+def has_more_to_it(outcome: Outcome, effect: Consequence) -> bool:
+    """Whether more than the upload and its attempt has to be written, where no link led to it."""
+    return effect.pauses or outcome.empty_record is not None or outcome.provider_status is not None
+
+
 def follow_up(session: Session, upload: Upload, effect: Consequence) -> None:
     """Do what follows from an upload's end: what the provider works on is followed, an unused link given back."""
     following.begin(session, upload)

@@ -14,12 +14,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from app.database import copied, insert_now
+from app.database import copied
 from app.errors import Refusal
-from app.records import audit, finishing, states
+from app.records import audit, states, writing
 from app.records.jsonable import jsonable
 from app.records.models import Attempt, AuditEntry, Upload
 from app.records.states import State
+from app.records.writing import On
 from app.tenants.conflicts import constraint
 
 TOKEN_BYTES: Final = 24
@@ -39,7 +40,7 @@ class AlreadyHandedIn(Refusal):
 
 
 def begin(
-    session: Session,
+    on: On,
     *,
     organization_id: UUID,
     connection_id: UUID,
@@ -95,9 +96,9 @@ def begin(
         updated_at=now,
         id=id or uuid7(),
     )
-    rows = [upload, attempt, _entry(upload, None, {"state": state, "problem": problem, "reference": None}, actor, now)]
+    entry = _entry(upload, None, {"state": state, "problem": problem, "reference": None}, actor, now)
     try:
-        insert_now(session, *(row for row in rows if row is not None))
+        writing.begin(on, upload, attempt, entry)
     except IntegrityError as exc:
         if constraint(exc) == "uq_uploads_outcome_hash":
             raise AlreadyHandedIn from None
@@ -141,7 +142,7 @@ def change(session: Session, locked: Upload, to: State, *, actor: str, now: date
 
 
 def finish(
-    session: Session,
+    on: On,
     upload: Upload,
     attempt: Attempt,
     to: State,
@@ -154,12 +155,11 @@ def finish(
     """End an upload together with its last attempt, both as they were left here, in one statement; what changed of it.
 
     `ending` is as in `attempts.ending`, what is told as in `change`. Raises IllegalTransition; and Overtaken where
-    somebody else was faster: then the transaction has to be given up.
+    somebody else was faster: then nothing is changed.
     """
     known = _known(upload, to, now, **told)
     entry = _entry(upload, upload.state, known, actor, now)
-    values = finishing.values(upload=upload, known=known, attempt=attempt, ending=ending, entry=entry)
-    if session.execute(finishing.FINISH, values).first() is None:
+    if not writing.finish(on, upload, attempt, known=known, ending=ending, entry=entry):
         raise Overtaken(str(upload.id))
     return known
 

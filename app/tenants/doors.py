@@ -100,7 +100,9 @@ def admit(
     named = {
         name: None if text and "\0" in text else text for name, text in (("slug", slug), ("connection", connection))
     }
-    row = db.ask(ADMIT, {"hash": tokens.token_hash(token), "upload_id": upload_id, **named})
+    asking = {"hash": tokens.token_hash(token), "upload_id": upload_id, **named}
+    with db.alone() as questions:
+        row = questions.execute(ADMIT, asking).one_or_none()
     if row is None:
         return None
     return Admitted(

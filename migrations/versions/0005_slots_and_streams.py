@@ -42,8 +42,8 @@ END
 
 #: All that decides whether a gateway token lets somebody in, and the organization that is asked for, by its slug or by
 #: one of its uploads: a service's request pays for this each time, so it is one question. The version of a connection
-#: changes with each row that says where it leads (organization, connection, lender, credentials, data key): who has read
-#: them in that version knows them.
+#: changes with each row that says where it leads (organization, connection, lender, credentials, data key): who has
+#: read them in that version knows them.
 ADMIT = """
 CREATE FUNCTION ventanilla_admit(hash bytea, wanted text, upload uuid, connection text)
     RETURNS TABLE (

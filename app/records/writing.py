@@ -1,0 +1,79 @@
+"""What a hand-in leaves behind, in one statement at its beginning and one at its end: a round trip each.
+
+The statements decide nothing (`migrations`). They see to it themselves that row security knows the organization, so
+that they can be a transaction of their own as well as part of one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session, make_transient_to_detached
+
+from app.database import Base
+from app.records.models import Attempt, AuditEntry, Upload
+
+#: A transaction, or a connection on which each statement is one.
+On = Session | Connection
+
+BEGIN: Final = text(
+    "SELECT ventanilla_begin(:organization, CAST(:upload AS jsonb), CAST(:attempt AS jsonb), CAST(:entry AS jsonb))"
+)
+FINISH: Final = text(
+    "SELECT ventanilla_finish("
+    ":organization, :before, CAST(:upload AS jsonb), CAST(:attempt AS jsonb), CAST(:entry AS jsonb))"
+)
+
+
+def begin(on: On, upload: Upload, attempt: Attempt | None, entry: AuditEntry) -> None:
+    """Insert an upload, its first attempt where it has one already, and what the audit log says of it."""
+    rows = {"upload": _row(upload), "attempt": _row(attempt) if attempt else None, "entry": _row(entry)}
+    on.execute(BEGIN, {"organization": str(upload.organization_id), **_json(rows)})
+    for row in (upload, attempt, entry):
+        if row is not None:
+            make_transient_to_detached(row)
+            if isinstance(on, Session):
+                on.add(row)
+
+
+def finish(
+    on: On, upload: Upload, attempt: Attempt, *, known: Mapping[str, Any], ending: Mapping[str, Any], entry: AuditEntry
+) -> bool:
+    """Change both rows and add the entry; False, and nothing is changed, where the rows are not as they were left."""
+    rows = {"upload": {"id": upload.id, **known}, "attempt": {"id": attempt.id, **ending}, "entry": _row(entry)}
+    asked = {"organization": str(upload.organization_id), "before": upload.state, **_json(rows)}
+    done: bool = on.execute(FINISH, asked).scalar_one()
+    return done
+
+
+def _row(row: Base) -> dict[str, Any]:
+    """A row by its columns; what it has no value for gets its default."""
+    values = {}
+    for name, attribute in row.__mapper__.column_attrs.items():
+        column = attribute.columns[0]
+        if name not in row.__dict__:
+            default: Any = column.default
+            setattr(row, name, default and (default.arg(None) if default.is_callable else default.arg))
+        values[column.name] = row.__dict__[name]
+    return values
+
+
+def _json(rows: Mapping[str, Mapping[str, Any] | None]) -> dict[str, str | None]:
+    return {name: None if row is None else json.dumps(row, default=_written) for name, row in rows.items()}
+
+
+def _written(value: object) -> str:
+    """What JSON has no form for, as PostgreSQL reads it."""
+    match value:
+        case UUID():
+            return str(value)
+        case datetime():
+            return value.isoformat()
+        case bytes():
+            return f"\\x{value.hex()}"
+    raise TypeError(type(value).__name__)

@@ -1,0 +1,72 @@
+"""What a hand-in writes at its mark and at its end: a statement each, so a round trip each.
+
+They decide nothing: what the rows say is the application's, and what may be written is row security's, for they run
+with their caller's rights. Rows come as JSON objects by the columns' names.
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+BEGIN = """
+CREATE FUNCTION ventanilla_begin(organization text, upload jsonb, attempt jsonb, entry jsonb) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM set_config('ventanilla.organization', organization, true);
+    INSERT INTO public.uploads SELECT r.* FROM jsonb_populate_record(NULL::public.uploads, upload) r;
+    IF attempt IS NOT NULL THEN
+        INSERT INTO public.attempts SELECT r.* FROM jsonb_populate_record(NULL::public.attempts, attempt) r;
+    END IF;
+    INSERT INTO public.audit_entries SELECT r.* FROM jsonb_populate_record(NULL::public.audit_entries, entry) r;
+END
+$$
+"""
+
+#: Both rows have to be as they were left: the upload in its state, the attempt without an end, or with one that is no
+#: knowledge. Where they are not, nothing is changed and the answer is no.
+FINISH = """
+CREATE FUNCTION ventanilla_finish(organization text, before text, upload jsonb, attempt jsonb, entry jsonb)
+    RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM set_config('ventanilla.organization', organization, true);
+    PERFORM FROM public.uploads u WHERE u.id = (upload->>'id')::uuid AND u.state = before FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE public.attempts a
+    SET ended_at = r.ended_at, outcome = r.outcome, problem = r.problem, provider_http_status = r.provider_http_status,
+        provider_code = r.provider_code, provider_message = r.provider_message, provider_log_id = r.provider_log_id
+    FROM jsonb_populate_record(NULL::public.attempts, attempt) r
+    WHERE a.id = r.id AND (a.ended_at IS NULL OR a.outcome = 'unknown');
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE public.uploads u
+    SET state = r.state, problem = r.problem, problem_params = r.problem_params, provider_message = r.provider_message,
+        reference = r.reference, provider_status = r.provider_status, facts = r.facts, updated_at = r.updated_at
+    FROM jsonb_populate_record(NULL::public.uploads, upload) r
+    WHERE u.id = r.id;
+    INSERT INTO public.audit_entries SELECT r.* FROM jsonb_populate_record(NULL::public.audit_entries, entry) r;
+    RETURN true;
+END
+$$
+"""
+
+
+def upgrade() -> None:
+    """Make both, for whoever hands over."""
+    for name, function in (("ventanilla_begin", BEGIN), ("ventanilla_finish", FINISH)):
+        op.execute(function)
+        op.execute(f"REVOKE EXECUTE ON FUNCTION {name} FROM PUBLIC")
+        op.execute(f"GRANT EXECUTE ON FUNCTION {name} TO ventanilla_app, ventanilla_worker")
+
+
+def downgrade() -> None:
+    """Take both away."""
+    op.execute("DROP FUNCTION ventanilla_finish")
+    op.execute("DROP FUNCTION ventanilla_begin")
