@@ -66,7 +66,8 @@ class Settings(BaseSettings):
     relay_total_seconds: PositiveFloat = Field(
         default=21_600.0,
         le=86_400.0,
-        description="Longest passing of a streamed file in all, up to its last byte; at most a day.",
+        description="Longest passing of a streamed file in all, up to its last byte; at most a day. "
+        "What takes longer is `took-too-long`: 408 or 502, by who was waited for more.",
     )
     idle_seconds: PositiveFloat = Field(default=20.0, description="Longest silence of a client while it sends.")
     minimum_rate: PositiveInt = Field(default=240, description="Bytes a second a client must keep up after a grace.")
