@@ -11,7 +11,10 @@ from app.checks import content
 from app.checks.errors import Unfit
 from app.checks.types import Family, Type
 
-#: All but tab, line breaks, page break and the end mark of older systems.
+#: What no text has, and what makes it read otherwise where it is shown: looked for in every byte.
+_NEVER: Final = (b"\0", b"\b", b"\x1b", b"\x7f")
+#: All but tab, line breaks, page break and the end mark of older systems: looked for where a file that is no text shows
+#: that, for a search takes as long as the others together.
 _CONTROLS: Final = tuple(bytes([code]) for code in (*range(9), 0x0B, *range(0x0E, 0x1A), *range(0x1B, 0x20), 0x7F))
 #: Where Windows-1252 has no character.
 _UNDEFINED: Final = tuple(bytes([code]) for code in (0x81, 0x8D, 0x8F, 0x90, 0x9D))
@@ -19,6 +22,7 @@ _UNDEFINED: Final = tuple(bytes([code]) for code in (0x81, 0x8D, 0x8F, 0x90, 0x9
 #: What a browser would take for a page, and a spreadsheet too.
 _MARKUP: Final = re.compile(rb"\s*<[!?a-z]", re.IGNORECASE)
 _WIDE_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+BEGINNING_BYTES: Final = 1 << 16
 _BRACKETS: Final[Mapping[bytes, bytes]] = {b"{": b"}", b"[": b"]"}
 
 
@@ -42,6 +46,8 @@ class Text:
         self._windows = not self._wide and not self._json
         self._first = start.lstrip()[:1]
         self._last = b""
+        #: Bytes in which every control is looked for.
+        self._beginning = BEGINNING_BYTES
 
     def feed(self, block: bytes) -> None:
         self._decode(block, final=False)
@@ -67,5 +73,8 @@ class Text:
                 self._utf8 = False
         if self._windows and not block.isascii() and any(byte in block for byte in _UNDEFINED):
             self._windows = False
-        if any(control in block for control in _CONTROLS) or not (self._wide or self._utf8 or self._windows):
+        beginning, self._beginning = block[: self._beginning], max(0, self._beginning - len(block))
+        if any(never in block for never in _NEVER) or any(control in beginning for control in _CONTROLS):
+            raise self._unfit
+        if not (self._wide or self._utf8 or self._windows):
             raise self._unfit

@@ -34,23 +34,23 @@ CREATE FUNCTION ventanilla_finish(organization text, before text, upload jsonb, 
     RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM set_config('ventanilla.organization', organization, true);
-    PERFORM FROM public.uploads u WHERE u.id = (upload->>'id')::uuid AND u.state = before FOR UPDATE;
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
-    UPDATE public.attempts a
-    SET ended_at = r.ended_at, outcome = r.outcome, problem = r.problem, provider_http_status = r.provider_http_status,
-        provider_code = r.provider_code, provider_message = r.provider_message, provider_log_id = r.provider_log_id
-    FROM jsonb_populate_record(NULL::public.attempts, attempt) r
-    WHERE a.id = r.id AND (a.ended_at IS NULL OR a.outcome = 'unknown');
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
     UPDATE public.uploads u
     SET state = r.state, problem = r.problem, problem_params = r.problem_params, provider_message = r.provider_message,
         reference = r.reference, provider_status = r.provider_status, facts = r.facts, updated_at = r.updated_at
     FROM jsonb_populate_record(NULL::public.uploads, upload) r
-    WHERE u.id = r.id;
+    WHERE u.id = r.id AND u.state = before AND EXISTS (
+        SELECT FROM public.attempts a
+        WHERE a.id = (attempt->>'id')::uuid AND (a.ended_at IS NULL OR a.outcome = 'unknown')
+    );
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    -- Whoever ends an attempt has its upload locked, as it is now.
+    UPDATE public.attempts a
+    SET ended_at = r.ended_at, outcome = r.outcome, problem = r.problem, provider_http_status = r.provider_http_status,
+        provider_code = r.provider_code, provider_message = r.provider_message, provider_log_id = r.provider_log_id
+    FROM jsonb_populate_record(NULL::public.attempts, attempt) r
+    WHERE a.id = r.id;
     INSERT INTO public.audit_entries SELECT r.* FROM jsonb_populate_record(NULL::public.audit_entries, entry) r;
     RETURN true;
 END
