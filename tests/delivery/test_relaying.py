@@ -322,7 +322,7 @@ def test_what_was_all_sent_in_time_can_be_looked_for_afterwards(engine: Make) ->
     now = [1000.0]
 
     def late(line: Line) -> None:
-        line.until(LARGE[-4:])
+        line.until(b"--\r\n")
         now[0] += 61.0  # more than there is in all; fewer than there are for an answer
         line.answer()
 
@@ -337,7 +337,7 @@ def test_what_was_all_sent_in_time_can_be_looked_for_afterwards(engine: Make) ->
     with playing(late, second) as other, arriving(len(LARGE)) as (file, client):
         client.pour(LARGE + TAIL)
         made = engine(other.url, clock=lambda: now[0], deadlines={"answer": 100.0})
-        answers = made.drive(deliver(as_raw(passing(file))))
+        answers = made.drive(deliver(as_multipart(passing(file))))
     assert all(isinstance(answer, Reply) for answer in answers)
 
 
