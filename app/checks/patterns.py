@@ -12,16 +12,20 @@ EICAR: Final = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-" + b"STANDARD-ANTIVIRUS-TES
 
 
 class Pattern:
-    """Whether bytes have come by. A long pattern is found at several GB/s: the search leaps by its length."""
+    """Whether bytes have come by. A long pattern is found at several GB/s: the search leaps by its length.
 
-    def __init__(self, pattern: bytes) -> None:
+    One of its bytes alone is looked for ten times as fast; where that is `rare` in what passes, the rest need not be.
+    """
+
+    def __init__(self, pattern: bytes, *, rare: bytes = b"") -> None:
         self._pattern = pattern
+        self._rare = rare
         self._end = b""
 
     def passes(self, block: bytes) -> bool:
         """Whether it is in this block, or began in those before it."""
         keep = len(self._pattern) - 1
-        if self._pattern in block or self._pattern in self._end + block[:keep]:
+        if (self._rare in block and self._pattern in block) or self._pattern in self._end + block[:keep]:
             return True
         self._end = (self._end + block)[-keep:] if len(block) < keep else block[-keep:]
         return False
@@ -31,7 +35,7 @@ class Viruses:
     """Refuses the test virus, which any scanner that is set up will refuse."""
 
     def __init__(self) -> None:
-        self._pattern = Pattern(EICAR)
+        self._pattern = Pattern(EICAR, rare=b"^")
 
     def feed(self, block: bytes) -> None:
         if self._pattern.passes(block):

@@ -66,15 +66,20 @@ class Text:
                 block = self._decoder.decode(block, final).encode()
             except UnicodeError:
                 raise self._unfit from None
-        elif self._utf8 and (self._decoder.getstate()[0] or not block.isascii()):
-            try:
-                self._decoder.decode(block, final)
-            except UnicodeDecodeError:
-                self._utf8 = False
-        if self._windows and not block.isascii() and any(byte in block for byte in _UNDEFINED):
-            self._windows = False
+        elif not block.isascii() or self._decoder.getstate()[0]:
+            self._decode_letters(block, final=final)
         beginning, self._beginning = block[: self._beginning], max(0, self._beginning - len(block))
         if any(never in block for never in _NEVER) or any(control in beginning for control in _CONTROLS):
             raise self._unfit
         if not (self._wide or self._utf8 or self._windows):
             raise self._unfit
+
+    def _decode_letters(self, block: bytes, *, final: bool) -> None:
+        """Where there are others than those of English, they tell the encoding."""
+        if self._utf8:
+            try:
+                self._decoder.decode(block, final)
+            except UnicodeDecodeError:
+                self._utf8 = False
+        if any(byte in block for byte in _UNDEFINED):
+            self._windows = False

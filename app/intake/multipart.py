@@ -179,12 +179,19 @@ class _Parser(PushMultipartParser):  # type: ignore[misc]
         super().__init__(boundary, max_header_size=limits.part_header_bytes + 1, strict=True)
         self._most = limits.part_header_bytes
         self._lines: list[bytes] = []
+        #: Whether what comes next is a part's content.
+        self._within = False
 
     def events(self, piece: bytes) -> Iterator[Any]:
         """What the library finds in a piece; its exceptions stop here, since they hold on to its buffers."""
         refusal: Refusal
+        if self._within and not self._buffer and b"\r" not in piece:  # no delimiter begins in it, or goes on
+            yield piece
+            return
         try:
-            yield from self.parse(piece)
+            for event in self.parse(piece):
+                self._within = event is not None
+                yield event
         except ParserLimitReached:
             refusal = PartHeaderTooLarge(self._most)
         except MultipartError:
