@@ -55,7 +55,7 @@ def settle(
 
 def has_more_to_it(outcome: Outcome, effect: Consequence) -> bool:
     """Whether more than the upload and its attempt has to be written, where no link led to it."""
-    return effect.pauses or outcome.empty_record is not None or outcome.provider_status is not None
+    return effect.pauses or outcome.empty_record is not None or outcome.provider_status == following.PROCESSING
 
 
 def follow_up(session: Session, upload: Upload, effect: Consequence) -> None:

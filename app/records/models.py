@@ -70,7 +70,7 @@ class Attempt(Base):
         ForeignKeyConstraint(["organization_id", "upload_id"], ["uploads.organization_id", "uploads.id"]),
     )
 
-    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), index=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
     upload_id: Mapped[UUID]
     number: Mapped[int]
     #: The process it ran in.

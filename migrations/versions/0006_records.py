@@ -35,10 +35,12 @@ CREATE FUNCTION ventanilla_finish(organization text, before text, upload jsonb, 
 BEGIN
     PERFORM set_config('ventanilla.organization', organization, true);
     UPDATE public.uploads u
-    SET state = r.state, problem = r.problem, problem_params = r.problem_params, provider_message = r.provider_message,
-        reference = r.reference, provider_status = r.provider_status, facts = r.facts, updated_at = r.updated_at
-    FROM jsonb_populate_record(NULL::public.uploads, upload) r
-    WHERE u.id = r.id AND u.state = before AND EXISTS (
+    SET (state, problem, problem_params, provider_message, reference, provider_status, facts, updated_at) = (
+        SELECT r.state, r.problem, r.problem_params, r.provider_message, r.reference, r.provider_status, r.facts,
+            r.updated_at
+        FROM jsonb_populate_record(NULL::public.uploads, upload) r
+    )
+    WHERE u.id = (upload->>'id')::uuid AND u.state = before AND EXISTS (
         SELECT FROM public.attempts a
         WHERE a.id = (attempt->>'id')::uuid AND (a.ended_at IS NULL OR a.outcome = 'unknown')
     );
@@ -47,10 +49,12 @@ BEGIN
     END IF;
     -- Whoever ends an attempt has its upload locked, as it is now.
     UPDATE public.attempts a
-    SET ended_at = r.ended_at, outcome = r.outcome, problem = r.problem, provider_http_status = r.provider_http_status,
-        provider_code = r.provider_code, provider_message = r.provider_message, provider_log_id = r.provider_log_id
-    FROM jsonb_populate_record(NULL::public.attempts, attempt) r
-    WHERE a.id = r.id;
+    SET (ended_at, outcome, problem, provider_http_status, provider_code, provider_message, provider_log_id) = (
+        SELECT r.ended_at, r.outcome, r.problem, r.provider_http_status, r.provider_code, r.provider_message,
+            r.provider_log_id
+        FROM jsonb_populate_record(NULL::public.attempts, attempt) r
+    )
+    WHERE a.id = (attempt->>'id')::uuid;
     INSERT INTO public.audit_entries SELECT r.* FROM jsonb_populate_record(NULL::public.audit_entries, entry) r;
     RETURN true;
 END
@@ -59,14 +63,18 @@ $$
 
 
 def upgrade() -> None:
-    """Make both, for whoever hands over."""
+    """Make both, for whoever hands over, and drop the index that the planner took for attempts in place of the key."""
     for name, function in (("ventanilla_begin", BEGIN), ("ventanilla_finish", FINISH)):
         op.execute(function)
         op.execute(f"REVOKE EXECUTE ON FUNCTION {name} FROM PUBLIC")
         op.execute(f"GRANT EXECUTE ON FUNCTION {name} TO ventanilla_app, ventanilla_worker")
 
 
+    op.drop_index("ix_attempts_organization_id", "attempts")
+
+
 def downgrade() -> None:
     """Take both away."""
+    op.create_index("ix_attempts_organization_id", "attempts", ["organization_id"])
     op.execute("DROP FUNCTION ventanilla_finish")
     op.execute("DROP FUNCTION ventanilla_begin")
