@@ -69,7 +69,6 @@ def upgrade() -> None:
         op.execute(f"REVOKE EXECUTE ON FUNCTION {name} FROM PUBLIC")
         op.execute(f"GRANT EXECUTE ON FUNCTION {name} TO ventanilla_app, ventanilla_worker")
 
-
     op.drop_index("ix_attempts_organization_id", "attempts")
 
 
