@@ -57,9 +57,7 @@ mutants: setup ## Change intake, checks, delivery and the vault in small ways an
 	$(BIN)/mutmut results
 
 .PHONY: bench
-bench: setup ## Measure beside nginx and the tutorials' way; writes docs/benchmarks.md and its chart
-	@command -v nginx >/dev/null && command -v cc >/dev/null \
-		|| { echo "It needs nginx and a C compiler: sudo apt-get install nginx gcc libc6-dev" >&2; exit 1; }
+bench: setup tools ## Measure beside nginx and the tutorials' way; writes docs/benchmarks.md and its chart
 	$(BIN)/python -m bench --write docs/benchmarks.md
 
 ##@ Maintain
@@ -150,4 +148,13 @@ chromium:
 		apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends chromium; \
 	else \
 		echo "The tests need a browser: install Chromium (sudo apt-get install chromium), or set CHROMIUM to its path." >&2; exit 1; \
+	fi
+
+.PHONY: tools
+tools:
+	@command -v nginx >/dev/null && command -v cc >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends nginx-light gcc libc6-dev; \
+	else \
+		echo "The benchmark needs nginx and a C compiler: sudo apt-get install nginx-light gcc libc6-dev" >&2; exit 1; \
 	fi

@@ -44,9 +44,11 @@ class Server:
         """Run a command until `ready` answers 200 and as long as it is needed.
 
         It inherits a listening socket, so that no port is lost to somebody else; `{fd}` and `{url}` in command and
-        environment stand for it.
+        environment stand for it. Its folder below `place` is its own: what ends it, ends everything of that folder.
         """
-        log_path = place / f"{name}.log"
+        folder = place / f"{name}.server"
+        folder.mkdir(exist_ok=True)
+        log_path = folder / f"{name}.log"
         with _listening() as listener, log_path.open("wb") as log:
             fd, url = listener.fileno(), _url(listener)
 
@@ -56,7 +58,7 @@ class Server:
             child = processes.start(
                 name,
                 [fill(word) for word in command],
-                place,
+                folder,
                 {**os.environ, **{key: fill(value) for key, value in environment.items()}},
                 output=log,
                 pass_fds=[fd, *pass_fds],
@@ -66,7 +68,7 @@ class Server:
                 assert processes.wait_until(lambda: server.answers(ready), READY_SECONDS), server.log()
                 yield server
             finally:
-                processes.stop([child], place)
+                processes.stop([child], folder)
 
     def log(self) -> str:
         """Everything it has written so far."""

@@ -63,7 +63,7 @@ def test_it_starts_with_its_seed_and_leaves_neither_files_nor_processes(tmp_path
         running.fault(provider="facturapi", action="status", status=503)
     psutil.wait_procs(processes, timeout=10)
     assert not [one for one in processes if one.is_running()]
-    assert sorted(path.name for path in folder.iterdir()) == ["members", "sandbox.log", "seed.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["sandbox.server", "seed.json"]
     with Sandbox.serving(folder, SEED) as running:
         assert running.control("GET", "/faults") == {"faults": []}
 
