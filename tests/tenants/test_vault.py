@@ -360,3 +360,13 @@ def test_the_house_has_a_data_key_of_its_own(database: Database, vault: Vault) -
         assert session.scalars(select(DataKey.organization_id)).all() == [None]
         found = connections.credential(session, vault, session.get_one(Connection, lender.id))
     assert found["key"].get_secret_value() == KEY
+
+
+def test_only_the_keys_used_last_are_kept_open(
+    database: Database, vault: Vault, mine: Tenant, theirs: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.tenants.vault.MOST_OPEN", 1)
+    vault._opened.clear()
+    for of in (mine, theirs, mine):
+        assert opened(database, vault, the_credential(database, of)) == KEY
+        assert len(vault._opened) == 1
