@@ -33,7 +33,7 @@ help: ## Show this
 ##@ Test
 
 .PHONY: test
-test: setup chromium ## Set up and run every test, with coverage
+test: setup chromium curl ## Set up and run every test, with coverage
 	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term
 	@echo "What decides about bytes and keys, every line and branch:"
 	@$(BIN)/coverage report --fail-under=100 --include='$(WHOLE)'
@@ -48,7 +48,7 @@ check: setup ## Linters, types, import rules and the fast tests: seconds
 	$(BIN)/pytest -q -n auto --dist loadgroup -m "not live"
 
 .PHONY: coverage
-coverage: setup chromium ## The same as test, and a page for each file in htmlcov/
+coverage: setup chromium curl ## The same as test, and a page for each file in htmlcov/
 	$(BIN)/pytest -q -n auto --dist loadgroup --cov --cov-report=html --cov-report=term
 
 .PHONY: mutants
@@ -141,20 +141,25 @@ static/dist/manifest.json: node_modules/.package-lock.json build.mjs package.jso
 %.mo: %.po | $(NODE)
 	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
 
+# $(call get,PACKAGES,WHY): install programs of the system where that can be done without asking.
+define get
+if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends $(1); \
+else \
+	echo "$(2): sudo apt-get install $(1)" >&2; exit 1; \
+fi
+endef
+
 .PHONY: chromium
 chromium:
 	@for name in $(BROWSERS); do command -v "$$name" >/dev/null && exit 0; done; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends chromium; \
-	else \
-		echo "The tests need a browser: install Chromium (sudo apt-get install chromium), or set CHROMIUM to its path." >&2; exit 1; \
-	fi
+	$(call get,chromium,The tests need a browser. Set CHROMIUM to its path or install one)
+
+.PHONY: curl
+curl:
+	@command -v curl >/dev/null && exit 0; $(call get,curl,The tests try what the pages say with curl)
 
 .PHONY: tools
 tools:
 	@command -v nginx >/dev/null && command -v cc >/dev/null && exit 0; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends nginx-light gcc libc6-dev; \
-	else \
-		echo "The benchmark needs nginx and a C compiler: sudo apt-get install nginx-light gcc libc6-dev" >&2; exit 1; \
-	fi
+	$(call get,nginx-light gcc libc6-dev,The benchmark needs nginx and a C compiler)

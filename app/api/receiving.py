@@ -47,15 +47,9 @@ def receive_hand_in(operation: Operation) -> Iterator[Received]:
         given = receive_object(request.environ, operation.body_bytes + OWN_BYTES, deadlines)
         yield _received(_from_object(operation, given))
         return
-    limits = Limits(
-        # One byte more than the operation takes: its check then says of what is too large what to do about it.
-        file_bytes=max(part.max_bytes for part in operation.parts) + 1,
-        field_bytes=max((4 * field.max_length for field in operation.fields), default=0) + MOST_METADATA,
-        body_bytes=operation.body_bytes + OWN_BYTES,
-    )
     secrets = {field.name for field in operation.fields if field.kind == "password"}
     fields = {field.name for field in operation.fields} - secrets
-    with receive(request.environ, limits, deadlines) as reception:
+    with receive(request.environ, Limits.of(operation, beside=OWN_BYTES), deadlines) as reception:
         take = reception.stream if operation.modes[0] is Mode.RELAY else reception.collect
         files = [part.name for part in operation.parts]
         yield _received(take(files=files, fields={*fields, *OWN_FIELDS}, secrets=secrets))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, Self
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
@@ -28,11 +28,16 @@ from app.intake.errors import (
     Truncated,
 )
 from app.intake.part_header import PartHeader
+from app.providers.operation import Operation
 
 #: RFC 2046, 5.1.1. The library takes any bytes but LF, and up to 1024 of them.
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 
 _CRLF = b"\r\n"
+
+
+#: Room for one plain field, beside what an operation's own may have.
+FIELD_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +46,19 @@ class Limits:
 
     parts: int = 20
     part_header_bytes: int = 4096
-    field_bytes: int = 4096
+    field_bytes: int = FIELD_BYTES
     file_bytes: int = 16384
     body_bytes: int = 65536
+
+    @classmethod
+    def of(cls, operation: Operation, *, beside: int = 0) -> Self:
+        """What one operation's body may have; `beside` are the bytes of a face's own fields."""
+        return cls(
+            # One byte more than the operation takes: its check then says of what is too large what to do about it.
+            file_bytes=max((part.max_bytes for part in operation.parts), default=0) + 1,
+            field_bytes=max((4 * field.max_length for field in operation.fields), default=0) + FIELD_BYTES,
+            body_bytes=operation.body_bytes + beside,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,9 +84,7 @@ class Sent:
 
     def check(self) -> None:
         """Raise unless the page is one of ours, of this visitor, and the notice in force was accepted."""
-        self.form.validate()
-        if self.form.csrf_token.errors:
-            raise StalePage
+        _check_token(self.form)
         if "notice" in self.form and self.form.notice.errors:
             raise NoticeNotAccepted(field="notice")
 
@@ -129,13 +127,7 @@ def receive_form(way: Entrance) -> Iterator[Sent]:
     operation = way.operation
     secrets = {field.name for field in way.fields if field.kind == "password"}
     declared = {field.name for field in way.fields} - secrets
-    limits = Limits(
-        # One byte more than the operation takes: its check then says of what is too large what to do about it.
-        file_bytes=max((part.max_bytes for part in operation.parts), default=0) + 1,
-        field_bytes=max((4 * field.max_length for field in operation.fields), default=0) + 4096,
-        body_bytes=operation.body_bytes,
-    )
-    with _receive(limits) as reception:
+    with _receive(Limits.of(operation)) as reception:
         take = reception.stream if way.streams else reception.collect
         body = take(files=[part.name for part in operation.parts], fields={*declared, *OWN_FIELDS}, secrets=secrets)
         form = build(way, body.fields)

@@ -10,7 +10,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 from pydantic import BaseModel, SecretStr
@@ -49,6 +49,17 @@ class Account:
 
     environment: str
     settings: Mapping[str, Any]
+
+
+def address(account: Account, live: str, *, sandbox: str | None, path: str) -> str:
+    """The live one, or the path below the sandbox's, by the account's environment; empty where there is no sandbox."""
+    if account.environment != "sandbox":
+        return live
+    return sandbox + path if sandbox else ""
+
+
+#: Hosts of S3, which presigned addresses lead to: buckets, by either spelling.
+S3: Final = ("*.s3.*.amazonaws.com", "s3.*.amazonaws.com", "*.s3.amazonaws.com")
 
 
 class Ending(StrEnum):

@@ -34,6 +34,7 @@ from app.providers.base import (
     Steps,
     Unavailable,
     Verdict,
+    address,
 )
 from app.providers.codat_archive import Search
 from app.providers.operation import Mode, Operation, Part
@@ -93,9 +94,7 @@ class Codat:
         return (CredentialField(name="key"),)
 
     def base_url(self, account: Account, sandbox_url: str | None) -> str:
-        if account.environment != "sandbox":
-            return BASE_URL
-        return sandbox_url + SANDBOX_PATH if sandbox_url else ""
+        return address(account, BASE_URL, sandbox=sandbox_url, path=SANDBOX_PATH)
 
     def headers(self, account: Account, credential: Mapping[str, SecretStr]) -> Mapping[str, str]:  # noqa: ARG002
         """The key alone, with no name and no colon; its page there also shows the header ready-made."""

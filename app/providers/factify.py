@@ -19,6 +19,7 @@ from app.providers import factify_replies as replies
 from app.providers import factify_steps as steps
 from app.providers import reading
 from app.providers.base import (
+    S3,
     Account,
     CredentialField,
     Ending,
@@ -31,6 +32,7 @@ from app.providers.base import (
     Steps,
     Unavailable,
     Verdict,
+    address,
 )
 from app.providers.factify_search import ON_A_PAGE, ROOT, Finding, exported, search
 from app.providers.operation import GIB, Field, Mode, Operation, Part
@@ -125,12 +127,7 @@ class Factify:
     settings: ClassVar[type[BaseModel]] = Settings
     #: It does not say on which host exported files are: its own domain, or the store that presigned addresses usually
     #: lead to. From any other nothing is fetched, and what was sent without an answer stays unconfirmed.
-    stores: ClassVar[tuple[str, ...]] = (
-        "*.factify.com",
-        "*.s3.*.amazonaws.com",
-        "s3.*.amazonaws.com",
-        "*.s3.amazonaws.com",
-    )
+    stores: ClassVar[tuple[str, ...]] = ("*.factify.com", *S3)
     limits: ClassVar[tuple[RateLimit, ...]] = (
         RateLimit(requests=1000, seconds=60),
         RateLimit(requests=100, seconds=60, methods=frozenset({"POST"})),
@@ -140,9 +137,7 @@ class Factify:
         return (CredentialField(name="token"),)
 
     def base_url(self, account: Account, sandbox_url: str | None) -> str:
-        if account.environment != "sandbox":
-            return BASE_URL
-        return sandbox_url + SANDBOX_PATH if sandbox_url else ""
+        return address(account, BASE_URL, sandbox=sandbox_url, path=SANDBOX_PATH)
 
     def headers(self, account: Account, credential: Mapping[str, SecretStr]) -> Mapping[str, str]:  # noqa: ARG002
         return {"Authorization": f"Bearer {credential['token'].get_secret_value()}", "Accept": "application/json"}

@@ -29,6 +29,7 @@ from app.providers.base import (
     Steps,
     Unavailable,
     Verdict,
+    address,
 )
 from app.providers.facturapi_kept import KEPT, delivered, path, settled
 from app.providers.facturapi_operations import CERTIFICATE, FIEL, LEGAL, LOGO
@@ -72,9 +73,7 @@ class Facturapi:
         return (CredentialField(name="key"),)
 
     def base_url(self, account: Account, sandbox_url: str | None) -> str:
-        if account.environment != "sandbox":
-            return BASE_URL
-        return sandbox_url + SANDBOX_PATH if sandbox_url else ""
+        return address(account, BASE_URL, sandbox=sandbox_url, path=SANDBOX_PATH)
 
     def headers(self, account: Account, credential: Mapping[str, SecretStr]) -> Mapping[str, str]:  # noqa: ARG002
         return {"Authorization": f"Bearer {credential['key'].get_secret_value()}"}

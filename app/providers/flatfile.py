@@ -31,6 +31,7 @@ from app.providers.base import (
     Steps,
     Unavailable,
     Verdict,
+    address,
 )
 from app.providers.operation import GIB, Field, Mode, Operation, Part
 from app.providers.outcomes import erred, in_doubt, in_words, unconfirmed, unlearnt
@@ -98,12 +99,11 @@ class Flatfile:
         return (CredentialField(name="key"),)
 
     def base_url(self, account: Account, sandbox_url: str | None) -> str:
-        address = str(account.settings.get("base_url", BASE_URL))
-        if account.environment != "sandbox":
-            return address if address.startswith("https:") else ""
-        if address != BASE_URL:
-            return address
-        return sandbox_url + SANDBOX_PATH if sandbox_url else ""
+        chosen = str(account.settings.get("base_url", BASE_URL))
+        if account.environment == "sandbox" and chosen != BASE_URL:
+            return chosen
+        live = chosen if chosen.startswith("https:") else ""
+        return address(account, live, sandbox=sandbox_url, path=SANDBOX_PATH)
 
     def headers(self, account: Account, credential: Mapping[str, SecretStr]) -> Mapping[str, str]:  # noqa: ARG002
         return {"Authorization": f"Bearer {credential['key'].get_secret_value()}"}

@@ -23,6 +23,7 @@ from app.providers import formkiq_steps as steps
 from app.providers import formkiq_tokens as tokens
 from app.providers import reading
 from app.providers.base import (
+    S3,
     Account,
     CredentialField,
     Ending,
@@ -105,12 +106,7 @@ class Formkiq:
     operations: ClassVar[tuple[Operation, ...]] = (DOCUMENT,)
     settings: ClassVar[type[BaseModel]] = Settings
     #: Buckets, and who renews tokens.
-    stores: ClassVar[tuple[str, ...]] = (
-        "*.s3.*.amazonaws.com",
-        "s3.*.amazonaws.com",
-        "*.s3.amazonaws.com",
-        "cognito-idp.*.amazonaws.com",
-    )
+    stores: ClassVar[tuple[str, ...]] = (*S3, "cognito-idp.*.amazonaws.com")
     limits: ClassVar[tuple[RateLimit, ...]] = ()
 
     def credentials(self, settings: Mapping[str, Any]) -> tuple[CredentialField, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from tests.relay import files
 from tests.relay.house import House
 from tests.servers import Sandbox, Server
 
-pytestmark = [pytest.mark.live, pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")]
+pytestmark = pytest.mark.live
 
 API: Final = (ROOT / "docs" / "api.md").read_text()
 README: Final = (ROOT / "README.md").read_text()

@@ -76,7 +76,7 @@ def page(*items: dict[str, Any], next_: str | None = None) -> Reply:
 
 UNLIMITED = reply({"limit": 0})
 SHOWN = reply({"document": document()})
-EXPORT = reply({"url": "https://files.factify.com/x?sig=%7e", "expires_at": AFTER, "headers": {"X-Amz-Meta": "1"}})
+EXPORT = reply({"url": "https://export.factify.com/x?sig=%7e", "expires_at": AFTER, "headers": {"X-Amz-Meta": "1"}})
 FETCHED = reply(b"")
 FIRST = {DOCUMENT.slug: UNLIMITED, VERSION.slug: SHOWN}
 GOOD = {DOCUMENT.slug: SHOWN, VERSION.slug: reply(version())}
@@ -415,7 +415,7 @@ def test_a_document_is_found_by_time_title_and_bytes() -> None:
         {"page_size": "100", "created.after": "2026-11-21T10:30:30.000Z"},
     )
     assert [one.path for one in asked[1::2]] == [f"/v1beta/documents/{id_}/export" for id_ in (OTHER, DOC)]
-    assert asked[4].url == "https://files.factify.com/x?sig=%7e"
+    assert asked[4].url == "https://export.factify.com/x?sig=%7e"
     assert asked[4].headers == {"X-Amz-Meta": "1"}
 
 
@@ -608,7 +608,7 @@ def test_one_thing_is_shown() -> None:
 def test_content_comes_from_where_it_is_exported_to() -> None:
     fetch, _ = play(FACTIFY.content(ACCOUNT, DOC), EXPORT)
     assert (fetch.method, fetch.url, fetch.headers) == (
-        "GET", "https://files.factify.com/x?sig=%7e", {"X-Amz-Meta": "1"},
+        "GET", "https://export.factify.com/x?sig=%7e", {"X-Amz-Meta": "1"},
     )  # fmt: skip
     fetch, asked = play(FACTIFY.content(ACCOUNT, VER), reply(version()), EXPORT)
     assert (asked[1].path, asked[1].query) == (f"/v1beta/documents/{DOC}/export", {"version_id": VER})

@@ -39,6 +39,7 @@ from app.providers.base import (
     Steps,
     Unavailable,
     Verdict,
+    address,
 )
 from app.providers.operation import MIB, Field, Mode, Operation, Part
 from app.providers.outcomes import by_cause, by_status, in_doubt, in_words, unconfirmed, unlearnt
@@ -88,9 +89,7 @@ class Locker:
         return (CredentialField(name="key"),)
 
     def base_url(self, account: Account, sandbox_url: str | None) -> str:
-        if account.environment != "sandbox":
-            return BASE_URL
-        return sandbox_url + SANDBOX_PATH if sandbox_url else ""
+        return address(account, BASE_URL, sandbox=sandbox_url, path=SANDBOX_PATH)
 
     def headers(self, account: Account, credential: Mapping[str, SecretStr]) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {credential['key'].get_secret_value()}"}
