@@ -24,7 +24,7 @@ from app.delivery.http import Http
 from app.delivery.passing import Passing
 from app.errors import Refusal
 from app.intake import Arriving
-from app.intake.errors import ClientGone, TooSlow
+from app.intake.errors import ClientGone, TooSlow, Truncated
 from app.intake.pace import Deadlines as Patience
 from app.providers.base import Ending, Outcome
 from app.providers.wire import (
@@ -249,7 +249,10 @@ def count(sock: socket.socket, which: int) -> int:
 def test_a_client_that_leaves_while_the_provider_is_waited_for_is_noticed_at_once(
     engine: Make, leave: Callable[[Client], None]
 ) -> None:
-    """It sends until the gateway takes no more. (A FIN comes after all that was sent: some room has to be left.)"""
+    """It sends until the gateway takes no more. (A FIN comes after all that was sent: some room has to be left.)
+
+    Where the kernels had room for that much after all, it is the reading that comes upon the end, and as soon.
+    """
     done = threading.Event()
 
     def script(line: Line) -> None:
@@ -270,7 +273,7 @@ def test_a_client_that_leaves_while_the_provider_is_waited_for_is_noticed_at_onc
         assert file.body.connection
         client.pour(b"", partial(fill_and_leave, client, file.body.connection))
         began = time.monotonic()
-        with pytest.raises(ClientGone):
+        with pytest.raises((ClientGone, Truncated)):
             engine(other.url, deadlines={"answer": 60.0}).drive(upload(as_raw(passing(file))))
         assert time.monotonic() - began < SECONDS
         done.set()
