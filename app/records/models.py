@@ -6,14 +6,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, choice, utcnow
 from app.records.states import State
 from app.tenants import models as tenants  # its tables are referred to below
 
-__all__ = ["Attempt", "AuditEntry", "Process", "Slot", "Upload", "tenants"]
+__all__ = ["Attempt", "AuditEntry", "Copy", "Process", "Slot", "Upload", "tenants"]
 
 
 class Upload(Base):
@@ -27,6 +37,7 @@ class Upload(Base):
         ForeignKeyConstraint(["organization_id", "link_id"], ["links.organization_id", "links.id"]),
         Index("ix_uploads_organization_id_created_at", "organization_id", "created_at"),
         Index("ix_uploads_moving", "process_id", postgresql_where=text("state IN ('receiving', 'delivering')")),
+        Index("ix_uploads_waiting", "organization_id", "due_at", postgresql_where=text("state = 'waiting'")),
     )
 
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
@@ -57,8 +68,37 @@ class Upload(Base):
     locale: Mapped[str | None] = mapped_column(String(2), default=None)
     #: Of the token that the outcome page's address ends with.
     outcome_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True, default=None)
+    #: While it waits: when somebody may take it up again, how often in a row nothing came of that, and when it has
+    #: waited for long enough.
+    due_at: Mapped[datetime | None] = mapped_column(default=None)
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")
+    deadline_at: Mapped[datetime | None] = mapped_column(default=None)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class Copy(Base):
+    """The bytes of an upload in the spool: whole as soon as there is this row, and gone with it."""
+
+    __tablename__ = "copies"
+    __table_args__ = (
+        UniqueConstraint("upload_id"),
+        ForeignKeyConstraint(["organization_id", "upload_id"], ["uploads.organization_id", "uploads.id"]),
+        Index("ix_copies_keep_until", "keep_until"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    upload_id: Mapped[UUID]
+    #: Objects that it consists of, numbered from 0.
+    segments: Mapped[int] = mapped_column(default=1)
+    #: Bytes of the file, and bytes that its encrypted segments take up.
+    size: Mapped[int] = mapped_column(BigInteger)
+    stored: Mapped[int] = mapped_column(BigInteger)
+    #: What another attempt needs beside the bytes: fields and content type, as JSON under the organization's data key.
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    #: When it is deleted although it was not delivered, or although it was; without a date it is still needed.
+    keep_until: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class Attempt(Base):

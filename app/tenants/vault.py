@@ -118,6 +118,10 @@ class Vault:
                 f"The {credential.field} of connection {credential.connection_id} does not open."
             ) from None
 
+    def cipher(self, session: Session, organization_id: UUID) -> aead.Aead:
+        """What seals an organization's own things, each bound to its place; works without the session afterwards."""
+        return self._cipher(self._data_key(session, organization_id) or self._make_data_key(session, organization_id))
+
     def check(self, session: Session, organization_id: UUID | None) -> None:
         """Raise VaultError if there is a data key and the master keyset does not open it."""
         key = self._data_key(session, organization_id)

@@ -1,0 +1,1 @@
+"""The spool: where file bytes wait, encrypted, when they must."""
