@@ -27,6 +27,8 @@ class Refusal(Exception):  # noqa: N818 - what is refused is not an error of our
     status: ClassVar[int] = 400
     #: Of the record that was made of it, if one was.
     upload_id: UUID | None = None
+    #: Seconds after which it may be done, where that can be said.
+    retry_after: float | None = None
 
     def __init__(self, *, field: str | None = None, **params: object) -> None:
         """`field` is the part or form field that the fault lies in; `params` are the values of its sentence."""

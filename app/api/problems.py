@@ -63,6 +63,8 @@ def refused(refusal: Refusal) -> Response:
     response = problem(refusal.status, refusal.slug, detail, upload_id=refusal.upload_id, errors=errors)
     if isinstance(refusal, Unauthorized):
         response.headers["WWW-Authenticate"] = 'Bearer realm="ventanilla"'
+    if refusal.retry_after is not None:
+        response.headers["Retry-After"] = str(math.ceil(refusal.retry_after))
     return response
 
 
