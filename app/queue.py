@@ -27,7 +27,7 @@ from app.database import TIMEOUTS, Database, driver_url
 log = structlog.get_logger("ventanilla.queue")
 
 #: Modules of the layers above whose import registers handlers; named, for nothing is imported upwards.
-HANDLERS: Final = ("app.records.jobs", "app.delivery.following")
+HANDLERS: Final = ("app.records.jobs", "app.delivery.following", "app.delivery.jobs")
 #: Longest wait for running jobs when the worker is asked to stop.
 STOP_SECONDS: Final = 20.0
 #: From one look for a database that went away to the next.
@@ -52,18 +52,33 @@ def defer(
     task: procrastinate.tasks.Task[..., Any, ...],
     *,
     after: timedelta | None = None,
+    lock: str | None = None,
     **arguments: Any,
 ) -> int:
     """Put a job in, in the session's transaction, to be done at once or `after` a while; returns its number.
 
-    Raises NoTransaction.
+    `lock`: of jobs under the same one, only one may be waiting to begin. Raises NoTransaction.
     """
     driver = session.connection().connection.driver_connection if session.in_transaction() else None
     if not isinstance(driver, psycopg.Connection) or driver.info.transaction_status != TransactionStatus.INTRANS:
         raise NoTransaction(task.name)
     due = datetime.now(UTC) + after if after else None
-    job = task.configure(schedule_at=due).job
+    job = task.configure(schedule_at=due, queueing_lock=lock or task.queueing_lock).job
     return JobDeferrer(job_manager=DOOR, job=job, connection=driver).defer(**arguments)
+
+
+def defer_once(session: Session, task: procrastinate.tasks.Task[..., Any, ...], lock: str, **arguments: Any) -> bool:
+    """The same for a job of which one that has not begun is enough; False if there is one under that lock.
+
+    Let it be the last thing that a transaction does: another that does the same for the same lock waits for its end.
+    Raises NoTransaction.
+    """
+    try:
+        with session.begin_nested():
+            defer(session, task, lock=lock, **arguments)
+    except procrastinate.exceptions.AlreadyEnqueued:
+        return False
+    return True
 
 
 def database(context: procrastinate.JobContext) -> Database:

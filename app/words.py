@@ -173,6 +173,8 @@ DELIVERY: Final = {
         "do not send it again before checking."
     ),
     "interrupted": N_("The gateway was interrupted before anything was sent. Send it again."),
+    "gave-up": N_("It could not be delivered in time. Ask whoever gave you this address before you send it again."),
+    "copy-lost": N_("What was kept of it cannot be read any more. Send it again."),
     "internal": N_("Something failed on our side. Nothing was said to be done that was not."),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import structlog
@@ -61,7 +61,7 @@ def is_processing(upload: Upload) -> bool:
 
 def _put_in(session: Session, upload: Upload, looks: int) -> None:
     pause = min(FIRST_SECONDS << min(looks, 16), MOST_SECONDS)
-    told = {"organization": str(upload.organization_id), "upload": str(upload.id), "looks": looks}
+    told: dict[str, Any] = {"organization": str(upload.organization_id), "upload": str(upload.id), "looks": looks}
     queue.defer(session, follow, after=timedelta(seconds=pause), **told)
 
 

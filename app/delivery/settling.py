@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 from sqlalchemy.orm import Session
 
-from app.delivery import following
+from app.delivery import backoff, following
+from app.delivery.backoff import Chance
 from app.delivery.outcome import Consequence
+from app.providers import registry
 from app.providers.base import Ending, Outcome
-from app.records import attempts, audit, states, uploads
+from app.providers.operation import Mode
+from app.records import attempts, audit, copies, states, uploads
 from app.records.attempts import AttemptLost
 from app.records.models import Attempt, Upload
 from app.records.states import IllegalTransition, State
@@ -24,6 +27,11 @@ log = structlog.get_logger("ventanilla.delivery")
 REFUSED: Final = "credential-refused"
 #: Problems whose cause is the operator's to read, not the customer's.
 INTERNAL: Final = frozenset({"settings-wrong", "plan-not-allowed", "provider-error", "internal"})
+#: How long the copy of what could not be delivered is kept for a person who tries it again.
+KEPT: Final = timedelta(days=7)
+#: What an upload that has waited for long enough comes to, by whether an attempt may have arrived all the same.
+GAVE_UP: Final = Outcome(ending=Ending.FAILED, problem="gave-up")
+IN_DOUBT: Final = Outcome(ending=Ending.UNKNOWN, problem="unconfirmed")
 
 
 def settle(
@@ -35,10 +43,11 @@ def settle(
     *,
     actor: str,
     now: datetime,
+    kept: timedelta = KEPT,
 ) -> State:
     """End an upload's last attempt and move the upload on; what somebody else found out meanwhile stands.
 
-    `locked` is the upload as this transaction has locked it.
+    `locked` is the upload as this transaction has locked it. `kept`: how long its copy is, where that failed.
     """
     try:
         if locked.state is not effect.state:
@@ -47,10 +56,65 @@ def settle(
     except (AttemptLost, IllegalTransition) as exc:
         log.warning("outcome came too late", upload=str(locked.id), outcome=outcome.ending.value, cause=str(exc))
         return locked.state
+    if effect.state is State.WAITING:
+        return wait(session, locked, outcome, actor=actor, now=now, kept=kept)
     if locked.state is not effect.state:
         uploads.change(session, locked, effect.state, actor=actor, now=now, **told(outcome))
     follow_up(session, locked, effect)
+    settle_copy(session, locked, now=now, kept=kept)
     return effect.state
+
+
+def wait(
+    session: Session,
+    locked: Upload,
+    outcome: Outcome,
+    *,
+    actor: str,
+    now: datetime,
+    kept: timedelta = KEPT,
+    chance: Chance = backoff.ANY,
+) -> State:
+    """Let an upload wait to be tried again, after an attempt or a look that ended so; returns its state.
+
+    `locked` is the upload as this transaction has locked it, its attempt has ended. Past its deadline it has waited for
+    long enough: then it is `failed`, or `unknown` where an attempt may have arrived. A connection that pauses stops
+    that clock.
+    """
+    patience = registry.operation(locked.operation).patience
+    deadline, tries = locked.deadline_at or now + patience, locked.tries + 1
+    if now >= deadline and outcome.ending is not Ending.CREDENTIAL:
+        return give_up(session, locked, actor=actor, now=now, kept=kept)
+    if locked.state is not State.WAITING:
+        uploads.change(session, locked, State.WAITING, actor=actor, now=now, **told(outcome))
+    locked.due_at = backoff.due(now, tries, outcome.retry_after, chance=chance)
+    locked.tries, locked.deadline_at = tries, deadline
+    return State.WAITING
+
+
+def give_up(session: Session, locked: Upload, *, actor: str, now: datetime, kept: timedelta = KEPT) -> State:
+    """Leave an upload to a person: it was tried for long enough."""
+    last = attempts.last(session, locked.id)
+    doubt = last is not None and last.outcome == attempts.UNKNOWN
+    outcome, state = (IN_DOUBT, State.UNKNOWN) if doubt else (GAVE_UP, State.FAILED)
+    uploads.change(session, locked, state, actor=actor, now=now, **told(outcome))
+    follow_up(session, locked, Consequence(state=state, uses_link=doubt))
+    settle_copy(session, locked, now=now, kept=kept)
+    return state
+
+
+def settle_copy(session: Session, locked: Upload, *, now: datetime, kept: timedelta = KEPT) -> None:
+    """Say what becomes of a copy, by the state that its upload has come to.
+
+    A person may want what failed, or is unknown, to be sent again. The object of what is dropped is removed after the
+    commit.
+    """
+    if locked.mode != Mode.DURABLE:
+        return
+    if locked.state in {State.FAILED, State.UNKNOWN}:
+        copies.keep(session, locked.id, now + kept)
+    elif locked.state is not State.WAITING:
+        copies.drop(session, locked.id)
 
 
 def has_more_to_it(outcome: Outcome, effect: Consequence) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -67,6 +68,8 @@ class Operation:
     check: str = "document"
     #: Whether a new form for it is open at once; an e.firma's waits for an operator.
     open: bool = True
+    #: How long one that was accepted is tried again, before it is left to a person.
+    patience: timedelta = timedelta(days=1)
 
     @property
     def provider(self) -> str:
