@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, ClassVar, Protocol
+from typing import ClassVar, Protocol
 from uuid import UUID
 
 from app.errors import Refusal
@@ -17,6 +17,7 @@ class SpoolFull(Refusal):
 
     slug: ClassVar[str] = "spool-full"
     status: ClassVar[int] = 507
+    retry_after = 60.0
 
 
 class SpoolAway(Refusal):
@@ -24,6 +25,7 @@ class SpoolAway(Refusal):
 
     slug: ClassVar[str] = "spool-away"
     status: ClassVar[int] = 503
+    retry_after = 30.0
 
 
 class CopyLost(RuntimeError):  # noqa: N818 - says what happened
@@ -32,41 +34,61 @@ class CopyLost(RuntimeError):  # noqa: N818 - says what happened
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Object:
-    """A segment of an upload's copy, as its place lists it."""
+    """A segment of an upload's copy, as its place lists it; one that is only `begun` counts for nothing yet."""
 
     upload_id: UUID
     segment: int
     stored: int
     changed_at: datetime
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """How much is kept, and how much more can be; `free` is None where nobody can tell (a bucket)."""
+class Volume:
+    """The disk that a place is on, in bytes."""
 
-    used: int
-    free: int | None
+    total: int
+    free: int
+
+
+class Sink(Protocol):
+    """Takes ciphertext."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take all of it; raises SpoolAway or SpoolFull."""
+        ...
+
+
+class Source(Protocol):
+    """Gives ciphertext back."""
+
+    def read(self, size: int, /) -> bytes:
+        """Give at most so many bytes, none at the end; raises SpoolAway."""
+        ...
 
 
 class Place(Protocol):
     """Keeps ciphertext. Every method raises SpoolAway where it cannot, SpoolFull where the disk is full."""
 
-    def write(self, upload_id: UUID, segment: int) -> AbstractContextManager[BinaryIO]:
-        """A new object: there, for good, once the context has ended well; else nothing of it is left."""
+    def write(self, upload_id: UUID, segment: int, size: int) -> AbstractContextManager[Sink]:
+        """A new object: there, for good, once the context has ended well; else nothing of it is left.
+
+        `size` is what it is expected to come to, 0 where nobody knows. One that is there already is replaced.
+        """
         ...
 
-    def read(self, upload_id: UUID, segment: int) -> AbstractContextManager[BinaryIO]:
+    def read(self, upload_id: UUID, segment: int) -> AbstractContextManager[Source]:
         """An object from its beginning; raises CopyLost where there is none."""
         ...
 
-    def remove(self, upload_id: UUID) -> None:
-        """Remove every segment of an upload, begun ones too; does nothing where there is none."""
+    def remove(self, upload_id: UUID) -> int:
+        """Remove every segment of an upload, begun ones too, and say how many bytes those were."""
         ...
 
     def listing(self) -> Iterator[Object]:
-        """All objects, begun ones of this place too."""
+        """All objects, begun ones too where it can tell."""
         ...
 
-    def room(self) -> Room:
-        """How full it is."""
+    def volume(self) -> Volume | None:
+        """The disk it is on, None where nobody can tell (a bucket)."""
         ...

@@ -1,0 +1,116 @@
+"""The spool's one door: copies go in as blocks and come out as blocks, and lie encrypted in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Final, Self
+from uuid import UUID
+
+from tink import aead
+
+from app.config import Settings
+from app.intake.spool.base import Place, Sink
+from app.intake.spool.cipher import Feed, opening, sealing
+from app.intake.spool.local import Folder
+from app.intake.spool.room import Room, Share
+
+#: Uploads that are asked about at a time.
+BATCH: Final = 500
+
+
+class Spool:
+    """Keeps copies, each under its organization's data key, in a place that never sees what they are."""
+
+    def __init__(self, place: Place, *, quota: int | None = None, high_water: float = 1.0) -> None:
+        """`quota` is in bytes; `high_water` is the share of the place's disk that may be in use, by whomever."""
+        self.place = place
+        self._room = Room(place, quota=quota, high_water=high_water)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """The spool that the settings name."""
+        place = Folder(settings.instance_dir / "spool")
+        return cls(place)
+
+    def check_room(self, size: int) -> None:
+        """Raise SpoolFull if a file of so many bytes would be too much, or SpoolAway; before a byte of it is taken."""
+        self._room.check(size)
+
+    @contextmanager
+    def write(
+        self, cipher: aead.Aead, organization_id: UUID, upload_id: UUID, segment: int = 0, *, size: int = 0
+    ) -> Iterator[Writer]:
+        """Keep what is fed to the writer: there for good once the context has ended well, else nothing of it is left.
+
+        `size` is what is expected, 0 where nobody knows: the room for it is promised, or SpoolFull raised, at once.
+        """
+        place = _place(organization_id, upload_id, segment)
+        with self._room.share(size) as share, self.place.write(upload_id, segment, size) as sink:
+            counted = _Counted(sink, share)
+            with sealing(cipher, place, counted) as feed:
+                writer = Writer(feed, share)
+                yield writer
+
+    def read(self, cipher: aead.Aead, organization_id: UUID, upload_id: UUID, segments: int = 1) -> Iterator[bytes]:
+        """A copy from its beginning, in blocks of up to 1 MiB; raises CopyLost, if need be after others were given."""
+        for segment in range(segments):
+            with self.place.read(upload_id, segment) as source:
+                yield from opening(cipher, _place(organization_id, upload_id, segment), source)
+
+    def remove(self, upload_id: UUID) -> None:
+        """Remove a copy, whole or begun; does nothing where there is none."""
+        self._room.freed(self.place.remove(upload_id))
+
+    def sweep(self, known: Callable[[Collection[UUID]], Collection[UUID]], before: datetime) -> int:
+        """Remove what has not changed since `before` and is of uploads that `known` does not give back; count them.
+
+        `known` is asked about some uploads at a time, and answers for those whose bytes are still needed: that have
+        a copy, are arriving, or are being resumed.
+        """
+        swept = 0
+        batch: set[UUID] = set()
+        for found in self.place.listing():
+            if found.changed_at < before:
+                batch.add(found.upload_id)
+            if len(batch) == BATCH:
+                swept += self._sweep(batch, known)
+                batch = set()
+        return swept + self._sweep(batch, known)
+
+    def _sweep(self, batch: set[UUID], known: Callable[[Collection[UUID]], Collection[UUID]]) -> int:
+        orphans = batch.difference(known(batch)) if batch else batch
+        for upload_id in orphans:
+            self.remove(upload_id)
+        return len(orphans)
+
+
+class Writer:
+    """Takes a file, a block after the other."""
+
+    def __init__(self, feed: Feed, share: Share) -> None:
+        self.feed = feed
+        self._share = share
+
+    @property
+    def stored(self) -> int:
+        """Bytes that it takes up, encrypted; final once the context has ended."""
+        return self._share.written
+
+
+class _Counted:
+    """A sink that asks for room before it takes anything."""
+
+    def __init__(self, sink: Sink, share: Share) -> None:
+        self._sink = sink
+        self._share = share
+
+    def write(self, data: bytes, /) -> int:
+        self._share.take(len(data))
+        return self._sink.write(data)
+
+
+def _place(organization_id: UUID, upload_id: UUID, segment: int) -> str:
+    """What an object is bound to; ids and numbers have one spelling and no bar, so no two places are written alike."""
+    return f"{organization_id}|{upload_id}|{segment}"
