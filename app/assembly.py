@@ -16,6 +16,7 @@ from app import api, checks, cli, config, health, intake, logs, portal
 from app.config import Settings
 from app.database import Database, utcnow
 from app.delivery import Deliverer
+from app.intake.spool import Spool
 from app.records.processes import Heartbeat
 from app.services import Services
 from app.tenants.vault import Vault
@@ -52,6 +53,7 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
         settings=settings,
         database=database,
         vault=vault,
+        spool=Spool.from_settings(settings),
         deliverer=Deliverer(database, vault, settings, clock, process.id),
         clock=clock,
         process=process,

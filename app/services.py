@@ -12,6 +12,7 @@ from flask import current_app
 from app.config import Settings
 from app.database import Database
 from app.delivery import Deliverer
+from app.intake.spool import Spool
 from app.records.processes import Heartbeat
 from app.tenants.vault import Vault
 
@@ -23,6 +24,7 @@ class Services:
     settings: Settings
     database: Database
     vault: Vault
+    spool: Spool
     deliverer: Deliverer
     clock: Callable[[], datetime]
     #: Tells that this process is alive, so that what it works on has an owner.
