@@ -8,29 +8,29 @@ its address) goes through the doors: SQL functions of the owner that answer with
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 from uuid import UUID
 
 import psycopg
 from pydantic import SecretStr
 from sqlalchemy import (
-    Connection,
     DateTime,
     Engine,
     Enum,
     ExceptionContext,
     MetaData,
+    TextClause,
     create_engine,
     event,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -40,6 +40,8 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 from uuid_utils.compat import uuid7
+
+from app.grouping import Groups, Rows
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -52,6 +54,12 @@ MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
 #: Every wait on the server ends: for a lock, for a statement, for a transaction that somebody forgot.
 TIMEOUTS: Final = "-c statement_timeout=30s -c lock_timeout=15s -c idle_in_transaction_session_timeout=60s"
 CONNECT_SECONDS: Final = 5
+#: What every connection is made with.
+CONNECT: Final[dict[str, Any]] = {
+    "connect_timeout": CONNECT_SECONDS,
+    "options": TIMEOUTS,
+    "application_name": "ventanilla",
+}
 POOL_SECONDS: Final = 10
 #: A connection that rested for longer is tried before it is used again.
 REST_SECONDS: Final = 1.0
@@ -108,7 +116,7 @@ class Database:
         event.listen(self.engine, "checkin", _note_rest)
         event.listen(self.engine, "checkout", _try_after_rest)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._alone = Alone(self.engine, url)
 
     @contextmanager
     def transaction(self, organization: UUID | None) -> Iterator[Session]:
@@ -123,15 +131,47 @@ class Database:
         with self._sessions.begin() as session:
             yield session
 
-    @contextmanager
-    def alone(self) -> Iterator[Connection]:
-        """A connection on which each statement is a transaction of its own, and sees nobody's rows."""
-        with self._alone.connect() as connection:
-            yield connection
+    def alone(self) -> Alone:
+        """Where each statement is a transaction of its own, and sees nobody's rows."""
+        return self._alone
 
     def dispose(self) -> None:
         """Close every connection."""
+        self._alone.close()
         self.engine.dispose()
+
+
+class Alone:
+    """Runs statements that are transactions of their own: with those of other threads where it can."""
+
+    def __init__(self, engine: Engine, url: SecretStr) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._groups = Groups(lambda: psycopg.connect(driver_url(url), **CONNECT))
+        self._written: dict[TextClause, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def execute(self, statement: TextClause, values: Mapping[str, Any]) -> Rows:
+        """Run a statement and return its rows."""
+        sql = self._written.get(statement)
+        if sql is None:
+            sql = self._written[statement] = str(statement.compile(dialect=self._engine.dialect))
+        try:
+            rows = self._groups.run(sql, values)
+        except psycopg.OperationalError as exc:
+            raise OperationalError(None, None, exc, hide_parameters=True) from None
+        if rows is None:
+            with self._engine.connect() as connection:
+                rows = connection.execute(statement, values).all()
+        return rows
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._groups.close()
 
 
 def enter(session: Session, organization: UUID | None) -> None:
@@ -204,7 +244,7 @@ def _engine(url: SecretStr, **options: Any) -> Engine:
     engine = create_engine(
         driver_url(url).replace("postgresql://", "postgresql+psycopg://", 1),
         hide_parameters=True,
-        connect_args={"connect_timeout": CONNECT_SECONDS, "options": TIMEOUTS, "application_name": "ventanilla"},
+        connect_args=CONNECT,
         **options,
     )
     event.listen(engine, "handle_error", _keep_values_out)

@@ -12,14 +12,14 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session, make_transient_to_detached
 
-from app.database import Base
+from app.database import Alone, Base
 from app.records.models import Attempt, AuditEntry, Upload
 
-#: A transaction, or a connection on which each statement is one.
-On = Session | Connection
+#: A transaction, or where each statement is one.
+On = Session | Alone
 
 BEGIN: Final = text(
     "SELECT ventanilla_begin(:organization, CAST(:upload AS jsonb), CAST(:attempt AS jsonb), CAST(:entry AS jsonb))"
@@ -33,7 +33,7 @@ FINISH: Final = text(
 def begin(on: On, upload: Upload, attempt: Attempt | None, entry: AuditEntry) -> None:
     """Insert an upload, its first attempt where it has one already, and what the audit log says of it."""
     rows = {"upload": _row(upload), "attempt": _row(attempt) if attempt else None, "entry": _row(entry)}
-    on.execute(BEGIN, {"organization": str(upload.organization_id), **_json(rows)})
+    _ask(on, BEGIN, {"organization": str(upload.organization_id), **_json(rows)})
     for row in (upload, attempt, entry):
         if row is not None:
             make_transient_to_detached(row)
@@ -47,8 +47,14 @@ def finish(
     """Change both rows and add the entry; False, and nothing is changed, where the rows are not as they were left."""
     rows = {"upload": {"id": upload.id, **known}, "attempt": {"id": attempt.id, **ending}, "entry": _row(entry)}
     asked = {"organization": str(upload.organization_id), "before": upload.state, **_json(rows)}
-    done: bool = on.execute(FINISH, asked).scalar_one()
+    done: bool = _ask(on, FINISH, asked)
     return done
+
+
+def _ask(on: On, statement: TextClause, values: Mapping[str, Any]) -> Any:
+    return (
+        on.execute(statement, values).scalar_one() if isinstance(on, Session) else on.execute(statement, values)[0][0]
+    )
 
 
 def _row(row: Base) -> dict[str, Any]:

@@ -101,10 +101,10 @@ def admit(
         name: None if text and "\0" in text else text for name, text in (("slug", slug), ("connection", connection))
     }
     asking = {"hash": tokens.token_hash(token), "upload_id": upload_id, **named}
-    with db.alone() as questions:
-        row = questions.execute(ADMIT, asking).one_or_none()
-    if row is None:
+    rows = db.alone().execute(ADMIT, asking)
+    if not rows:
         return None
+    row = rows[0]
     return Admitted(
         id=row.id,
         owner=row.owner,
