@@ -23,7 +23,7 @@ from app.database import Base, choice, utcnow
 from app.records.states import State
 from app.tenants import models as tenants  # its tables are referred to below
 
-__all__ = ["Attempt", "AuditEntry", "Copy", "Process", "Slot", "Upload", "tenants"]
+__all__ = ["Attempt", "AuditEntry", "Breaker", "Copy", "Process", "Slot", "Upload", "tenants"]
 
 
 class Upload(Base):
@@ -170,3 +170,23 @@ class Slot(Base):
     key: Mapped[bytes] = mapped_column(LargeBinary)
     number: Mapped[int]
     free_at: Mapped[datetime]
+
+
+class Breaker(Base):
+    """Lets the provider of a connection be that fails; without a row, it does not."""
+
+    __tablename__ = "breakers"
+    __table_args__ = (
+        UniqueConstraint("connection_id"),
+        ForeignKeyConstraint(["organization_id", "connection_id"], ["connections.organization_id", "connections.id"]),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    connection_id: Mapped[UUID]
+    #: In a row.
+    failures: Mapped[int] = mapped_column(default=0)
+    #: How often it opened since the provider last answered well.
+    openings: Mapped[int] = mapped_column(default=0)
+    #: Nothing is sent before then; what is sent first after it is a probe, and alone.
+    open_until: Mapped[datetime | None] = mapped_column(default=None)
+    probing: Mapped[bool] = mapped_column(default=False)

@@ -55,6 +55,7 @@ APP = {
     "uploads": "INSERT SELECT UPDATE",
     "attempts": "INSERT SELECT UPDATE",
     "copies": "DELETE INSERT SELECT UPDATE",
+    "breakers": "INSERT SELECT UPDATE",
     "audit_entries": "INSERT SELECT",
     "processes": "DELETE INSERT SELECT UPDATE",
     "slots": "INSERT SELECT UPDATE",
@@ -70,6 +71,7 @@ WORKER = {
     "uploads": "SELECT UPDATE",
     "attempts": "INSERT SELECT UPDATE",
     "copies": "DELETE INSERT SELECT UPDATE",
+    "breakers": "INSERT SELECT UPDATE",
     "audit_entries": "INSERT SELECT",
     "processes": "DELETE INSERT SELECT UPDATE",
     "slots": "DELETE INSERT SELECT UPDATE",
@@ -117,7 +119,7 @@ def test_a_policy_that_asks_nothing_is_noticed(owner: Connection) -> None:
 
 def test_doors_have_one_search_path_and_no_public(owner: Connection) -> None:
     doors = owner.execute(DOORS).all()
-    assert len(doors) == 8
+    assert len(doors) == 9
     for name, settings, grants in doors:
         assert settings == ["search_path=pg_catalog, pg_temp"], name
         assert grants, f"{name} has never had its grants set: the public may execute it"
