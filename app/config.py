@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    IPvAnyNetwork,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 #: What the demo's secrets begin with, so that production can tell them.
 DEMO_PREFIX = "demo-"
 
+MAIL_SCHEMES: Final = frozenset({"smtp", "smtps", "file"})
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 Origins = Annotated[tuple[str, ...], NoDecode]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode]
+#: How gunicorn spells every address there is, and these as networks.
+ANYBODY: Final = "*"
+EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
 
 
 class ConfigurationError(SystemExit):
@@ -78,17 +93,57 @@ class Settings(BaseSettings):
         default=256 << 20, ge=32 << 20, description="Memory of a process for archives that are being looked into."
     )
 
+    uploads_in_flight: PositiveInt = Field(
+        default=540,
+        description="Uploads that a process has in hand at once; fewer than THREADS, so that pages and health checks "
+        "are answered. One more is `overloaded`, 503.",
+    )
+    uploads_in_flight_per_organization: PositiveInt = Field(
+        default=300, description="Of these, how many one organization's may be. One more is `too-many-at-once`, 429."
+    )
+    uploads_a_minute: PositiveInt = Field(
+        default=600,
+        description="Uploads that a process takes in a minute from one organization, one token and one address; an "
+        "address of version 6 stands for its /64. One more is `too-many-a-minute`, 429.",
+    )
+    queue_age_seconds: PositiveFloat = Field(
+        default=900.0,
+        description="How long an organization's uploads may be due in the queue without being taken, before more of "
+        "them are `queue-behind`, 503.",
+    )
+    mail_url: SecretStr | None = Field(
+        default=None,
+        description="What mail is sent by: `smtp://user:password@host:587` (STARTTLS where the server has it, and always "
+        "before a password), `smtps://…`, or `file:///folder`, which it is written to. Without it, no mail is offered.",
+    )
+    mail_from: str | None = Field(default=None, description="Whom mail comes from; needed with MAIL_URL.")
+    forwarded_allow_ips: Networks = Field(
+        default=(IPv4Network("127.0.0.1"), IPv6Network("::1")),
+        description="Proxies in front of the gateway, as addresses or networks separated by commas, or `*`: they are "
+        "believed where a client comes from. The server reads it too.",
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
 
-    @field_validator("trusted_hosts", "egress_allow", mode="before")
+    @field_validator("trusted_hosts", "egress_allow", "forwarded_allow_ips", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
+        if value == ANYBODY:
+            return EVERYWHERE
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("public_url", "sandbox_url")
     @classmethod
     def _is_origin(cls, value: str | None) -> str | None:
         return None if value is None else _origin(value)
+
+    @field_validator("mail_url")
+    @classmethod
+    def _is_mail(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(value.get_secret_value() if value else "smtp://localhost")
+        if parts.scheme not in MAIL_SCHEMES or not (parts.path if parts.scheme == "file" else parts.hostname):
+            raise ValueError("must begin with smtp://, smtps:// or file:///")
+        return value
 
     @field_validator("trusted_hosts", "egress_allow")
     @classmethod
@@ -114,6 +169,12 @@ class Settings(BaseSettings):
     def _no_demo_in_production(self) -> Self:
         if self.ventanilla_mode == "production" and self.secret_key.get_secret_value().startswith(DEMO_PREFIX):
             raise ValueError("SECRET_KEY is the demo's; make your own before going to production")
+        return self
+
+    @model_validator(mode="after")
+    def _mail_is_from_somebody(self) -> Self:
+        if self.mail_url is not None and not self.mail_from:
+            raise ValueError("MAIL_FROM is missing: mail comes from somebody")
         return self
 
     @property

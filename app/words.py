@@ -126,6 +126,16 @@ DOCUMENT: Final = {
     "busy": N_("Too many files are being looked into at the moment. Nothing was sent; try again in a few minutes."),
 }
 
+#: What is more than can be taken at the moment.
+LOAD: Final = {
+    "overloaded": N_("Too much is being handed in at the moment. Nothing was taken; try again in a few seconds."),
+    "queue-behind": N_("What was handed in before has not been sent on yet. Nothing was taken; try again in a minute."),
+    "too-many-at-once": N_(
+        "As many uploads are under way as can be taken from here at once (%(limit)s). Try again when one has ended."
+    ),
+    "too-many-a-minute": N_("More was sent from here in a minute than is taken (%(limit)s). Try again in a moment."),
+}
+
 #: Who may come in, and to what.
 ENTRANCE: Final = {
     "not-found": N_("There is nothing at this address."),
@@ -137,6 +147,8 @@ ENTRANCE: Final = {
     "passphrase": N_("That is not the passphrase. You got it from whoever sent you the link."),
     "too-many-tries": N_("Too many tries. Wait a few minutes and try again."),
     "already-handed-in": N_("This page was sent before. Open it again to hand something else in."),
+    "bad-email": N_("That is not an e-mail address. It looks like name@example.com."),
+    "mail-not-offered": N_("No e-mail can be sent for this upload. Keep the address of this page instead."),
     "organization-suspended": N_("Files are not being taken for this organization at the moment."),
 }
 
@@ -190,7 +202,7 @@ API: Final = {
     "durable-not-offered": N_("Files are not kept here to be tried again: leave “durable” out, or send durable=0."),
 }
 
-WORDS: Final = INTAKE | CERTIFICATE | POLICY | DOCUMENT | ENTRANCE | TENANTS | DELIVERY | API
+WORDS: Final = INTAKE | CERTIFICATE | POLICY | DOCUMENT | LOAD | ENTRANCE | TENANTS | DELIVERY | API
 
 #: What is said otherwise where the e.firma is asked for, which has no branches and stamps nothing.
 FIEL: Final = {

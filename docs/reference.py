@@ -21,6 +21,7 @@ BLOCKS: Final[Mapping[str, Mapping[str, str]]] = {
     "SAT certificates": words.CERTIFICATE,
     "Files of any kind": words.POLICY,
     "Documents": words.DOCUMENT,
+    "More than can be taken": words.LOAD,
     "Who may come in": words.ENTRANCE,
     "Setting tenants up": words.TENANTS,
     "The provider, and the way to it": words.DELIVERY,
@@ -30,8 +31,8 @@ BLOCKS: Final[Mapping[str, Mapping[str, str]]] = {
 
 #: What `gunicorn.conf.py` reads, which is no part of the gateway's own settings.
 SERVER: Final = (
-    "The server reads `HOST` and `PORT` (where it listens), `WEB_CONCURRENCY` (processes), `THREADS` (requests at once",
-    "in each) and `FORWARDED_ALLOW_IPS` (proxies in front of it) besides; `LOG_LEVEL` is the gateway's and its own.",
+    "The server reads `HOST` and `PORT` (where it listens), `WEB_CONCURRENCY` (processes) and `THREADS` (requests at once",
+    "in each) besides; `FORWARDED_ALLOW_IPS` and `LOG_LEVEL` are the gateway's and its own.",
 )
 
 
@@ -69,7 +70,8 @@ def _default(field: FieldInfo) -> str:
         return "(needed)"
     if field.default in (None, ()):
         return ""
-    return f"`{field.default}`"
+    default = field.default
+    return f"`{','.join(map(str, default)) if isinstance(default, tuple) else default}`"
 
 
 PAGES: Final = {"settings.md": settings, "problems.md": problems}

@@ -1,13 +1,16 @@
-"""Tables of what happened: uploads, their attempts, the audit log, the processes at work, and calls that count."""
+"""Tables of what happened: uploads, their attempts, the audit log, its receipts, who works, and calls that count."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
+    CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -15,15 +18,25 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, choice, utcnow
 from app.records.states import State
 from app.tenants import models as tenants  # its tables are referred to below
 
-__all__ = ["Attempt", "AuditEntry", "Breaker", "Copy", "Process", "Slot", "Upload", "tenants"]
+__all__ = ["Attempt", "AuditEntry", "Breaker", "Copy", "OutcomeMail", "Process", "Resumable", "Slot", "Upload", "tenants"]
+
+
+class ResumableKind(StrEnum):
+    """What a file that arrives in pieces is to become."""
+
+    WHOLE = "whole"
+    PART = "part"
+    JOINED = "joined"
 
 
 class Upload(Base):
@@ -38,6 +51,12 @@ class Upload(Base):
         Index("ix_uploads_organization_id_created_at", "organization_id", "created_at"),
         Index("ix_uploads_moving", "process_id", postgresql_where=text("state IN ('receiving', 'delivering')")),
         Index("ix_uploads_waiting", "organization_id", "due_at", postgresql_where=text("state = 'waiting'")),
+        Index(
+            "ix_uploads_certificates",
+            "organization_id",
+            "connection_id",
+            postgresql_where=text("facts ->> 'not_after' IS NOT NULL"),
+        ),
     )
 
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
@@ -101,6 +120,70 @@ class Copy(Base):
     keep_until: Mapped[datetime | None] = mapped_column(default=None)
 
 
+class OutcomeMail(Base):
+    """A mail that somebody wants once an upload has ended; gone with the address when it was sent."""
+
+    __tablename__ = "outcome_mails"
+    __table_args__ = (
+        UniqueConstraint("upload_id"),
+        ForeignKeyConstraint(["organization_id", "upload_id"], ["uploads.organization_id", "uploads.id"]),
+        Index("ix_outcome_mails_due_at", "due_at"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    upload_id: Mapped[UUID]
+    #: The address, under the organization's data key.
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    locale: Mapped[str] = mapped_column(String(2))
+    #: How often it was tried to send it, and when that may be done next.
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")
+    due_at: Mapped[datetime] = mapped_column(default=utcnow)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class Resumable(Base):
+    """A file that arrives in pieces, through whichever node, until it is whole and becomes an upload's copy."""
+
+    __tablename__ = "resumables"
+    __table_args__ = (
+        ForeignKeyConstraint(["organization_id", "connection_id"], ["connections.organization_id", "connections.id"]),
+        ForeignKeyConstraint(["organization_id", "form_id"], ["forms.organization_id", "forms.id"]),
+        ForeignKeyConstraint(["organization_id", "link_id"], ["links.organization_id", "links.id"]),
+        CheckConstraint("received BETWEEN 0 AND coalesce(length, received)", name="received"),
+        Index("ix_resumables_expires_at", "expires_at"),
+        Index("ix_resumables_objects", "objects", postgresql_using="gin"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    #: None for what is only a part of another.
+    connection_id: Mapped[UUID | None] = mapped_column(default=None)
+    form_id: Mapped[UUID | None] = mapped_column(default=None)
+    link_id: Mapped[UUID | None] = mapped_column(default=None)
+    api_token_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_tokens.id"), default=None)
+    kind: Mapped[ResumableKind] = mapped_column(choice(ResumableKind))
+    #: Of what its address ends with.
+    key_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    #: What it is for and what was said with it, as JSON under the organization's data key.
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    #: In bytes: in all, None as long as nobody said; and safe in the spool.
+    length: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    received: Mapped[int] = mapped_column(BigInteger, default=0)
+    #: Copies in the spool that it consists of, in order, and how much of each counts; `objects` are their ids.
+    parts: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    objects: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
+    #: Who writes at the moment; when somebody else asked for its place, and when it last said that it is still there.
+    lock: Mapped[UUID | None] = mapped_column(default=None, index=True)
+    wanted_at: Mapped[datetime | None] = mapped_column(default=None)
+    answered_at: Mapped[datetime | None] = mapped_column(default=None)
+    #: The upload that it became, and the whole that this part became a part of.
+    upload_id: Mapped[UUID | None] = mapped_column(default=None)
+    whole_id: Mapped[UUID | None] = mapped_column(default=None)
+    #: Why it became nothing: a problem's slug, status and values.
+    refused: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), default=None)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    expires_at: Mapped[datetime]
+
+
 class Attempt(Base):
     """One try to deliver an upload."""
 
@@ -136,6 +219,15 @@ class AuditEntry(Base):
     __table_args__ = (
         Index("ix_audit_entries_organization_id_at", "organization_id", "at"),
         Index("ix_audit_entries_subject", "subject_type", "subject_id"),
+        Index("ix_audit_entries_unsealed", "organization_id", postgresql_where=text("number IS NULL")),
+        Index(
+            "uq_audit_entries_number",
+            "organization_id",
+            "number",
+            unique=True,
+            postgresql_where=text("number IS NOT NULL"),
+            postgresql_nulls_not_distinct=True,
+        ),
     )
 
     organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
@@ -145,6 +237,64 @@ class AuditEntry(Base):
     subject_type: Mapped[str] = mapped_column(String(40))
     subject_id: Mapped[UUID]
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    #: Its place in the chain, the hash of the entry before, and the signature of all that; written by the sealing job
+    #: alone, and empty until then.
+    number: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    previous: Mapped[bytes | None] = mapped_column(LargeBinary, default=None)
+    signature: Mapped[bytes | None] = mapped_column(LargeBinary, default=None)
+    key_id: Mapped[UUID | None] = mapped_column(ForeignKey("signing_keys.id"), default=None)
+
+
+class Receipt(Base):
+    """The signed proof that an upload was delivered; never changed."""
+
+    __tablename__ = "receipts"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "number"),
+        UniqueConstraint("upload_id"),
+        ForeignKeyConstraint(["organization_id", "upload_id"], ["uploads.organization_id", "uploads.id"]),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    #: Its place in the organization's chain, from 1.
+    number: Mapped[int] = mapped_column(BigInteger)
+    upload_id: Mapped[UUID]
+    #: What is signed, to the letter: canonical JSON (RFC 8785). It holds the hash of the one before.
+    body: Mapped[str] = mapped_column(Text)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+    signature: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[UUID] = mapped_column(ForeignKey("signing_keys.id"))
+
+
+class ChainHead(Base):
+    """Where a chain ends, signed too: what is missing behind it is noticed."""
+
+    __tablename__ = "chain_heads"
+    __table_args__ = (UniqueConstraint("organization_id", "chain", postgresql_nulls_not_distinct=True),)
+
+    #: None: the house's.
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
+    #: `audit` or `receipts`.
+    chain: Mapped[str] = mapped_column(String(10))
+    number: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+    signature: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[UUID] = mapped_column(ForeignKey("signing_keys.id"))
+    sealed_at: Mapped[datetime]
+
+
+class SigningKey(Base):
+    """An Ed25519 key of the gateway. One signs at a time; what those before it signed stays good."""
+
+    __tablename__ = "signing_keys"
+
+    #: Its thumbprint (RFC 7638): a name that nobody can give another key.
+    kid: Mapped[str] = mapped_column(String(43), unique=True)
+    public: Mapped[bytes] = mapped_column(LargeBinary)
+    #: The private part under the vault's master keyset.
+    wrapped: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    retired_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class Process(Base):

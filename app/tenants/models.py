@@ -41,6 +41,7 @@ class Organization(Base):
     __table_args__ = (
         CheckConstraint("locale IN ('es', 'en')", name="locale"),
         CheckConstraint("accent ~ '^#[0-9a-f]{6}$'", name="accent"),
+        CheckConstraint("keep_delivered_days BETWEEN 0 AND 3650", name="keep_delivered_days"),
     )
 
     slug: Mapped[str] = mapped_column(String(63), unique=True)
@@ -54,6 +55,8 @@ class Organization(Base):
     #: The organization's privacy notice: where it is read and which version is in force.
     notice_url: Mapped[str | None] = mapped_column(String(500), default=None)
     notice_version: Mapped[str | None] = mapped_column(String(40), default=None)
+    #: How long copies of what was delivered are kept.
+    keep_delivered_days: Mapped[int] = mapped_column(default=0, server_default="0")
     suspended_at: Mapped[datetime | None] = mapped_column(default=None)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
@@ -92,6 +95,8 @@ class Connection(Base):
     verified_at: Mapped[datetime | None] = mapped_column(default=None)
     #: When the credential ends by itself and nothing renews it, as far as that is known.
     credential_ends_at: Mapped[datetime | None] = mapped_column(default=None)
+    #: When it is tried again by itself.
+    next_check_at: Mapped[datetime | None] = mapped_column(default=None)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 

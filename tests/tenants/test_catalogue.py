@@ -55,6 +55,7 @@ APP = {
     "uploads": "INSERT SELECT UPDATE",
     "attempts": "INSERT SELECT UPDATE",
     "copies": "DELETE INSERT SELECT UPDATE",
+    "outcome_mails": "INSERT SELECT UPDATE",
     "breakers": "INSERT SELECT UPDATE",
     "audit_entries": "INSERT SELECT",
     "processes": "DELETE INSERT SELECT UPDATE",
@@ -71,6 +72,7 @@ WORKER = {
     "uploads": "SELECT UPDATE",
     "attempts": "INSERT SELECT UPDATE",
     "copies": "DELETE INSERT SELECT UPDATE",
+    "outcome_mails": "DELETE SELECT UPDATE",
     "breakers": "INSERT SELECT UPDATE",
     "audit_entries": "INSERT SELECT",
     "processes": "DELETE INSERT SELECT UPDATE",
@@ -119,7 +121,7 @@ def test_a_policy_that_asks_nothing_is_noticed(owner: Connection) -> None:
 
 def test_doors_have_one_search_path_and_no_public(owner: Connection) -> None:
     doors = owner.execute(DOORS).all()
-    assert len(doors) == 9
+    assert len(doors) == 13
     for name, settings, grants in doors:
         assert settings == ["search_path=pg_catalog, pg_temp"], name
         assert grants, f"{name} has never had its grants set: the public may execute it"
@@ -138,7 +140,7 @@ def test_grants_on_columns(owner: Connection) -> None:
 
     assert columns("ventanilla_app") == {"procrastinate_jobs": "SELECT id queueing_lock"}
     assert columns("ventanilla_worker") == {
-        "connections": "UPDATE paused_at paused_because verified_at",
+        "connections": "UPDATE next_check_at paused_at paused_because verified_at",
         "credentials": "UPDATE ciphertext fingerprint last_four",
         "links": "UPDATE uses",
     }
