@@ -6,7 +6,7 @@ import atexit
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 
 import structlog
@@ -16,6 +16,7 @@ from app import api, checks, cli, config, health, intake, logs, portal
 from app.config import Settings
 from app.database import Database, utcnow
 from app.delivery import Deliverer
+from app.intake.shedding import QueueAge, Shedding
 from app.intake.spool import Spool
 from app.records.processes import Heartbeat
 from app.services import Services
@@ -47,14 +48,17 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
     database = Database(settings.database_url, pool=settings.database_pool)
     checks.INSPECTIONS.limit = settings.inspection_bytes
     process = Heartbeat(database, "web")
+    spool = Spool.from_settings(settings)
+    behind = QueueAge(database, timedelta(seconds=settings.queue_age_seconds), clock)
     app = Gateway("app", static_folder=None, template_folder=None)
     app.config["SECRET_KEY"] = settings.secret_key.get_secret_value()
     app.extensions["ventanilla"] = Services(
         settings=settings,
         database=database,
         vault=vault,
-        spool=Spool.from_settings(settings),
+        spool=spool,
         deliverer=Deliverer(database, vault, settings, clock, process.id),
+        shedding=Shedding.from_settings(settings, behind, spool.check_room),
         clock=clock,
         process=process,
     )

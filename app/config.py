@@ -113,8 +113,8 @@ class Settings(BaseSettings):
     )
     mail_url: SecretStr | None = Field(
         default=None,
-        description="What mail is sent by: `smtp://user:password@host:587` (STARTTLS where the server has it, and always "
-        "before a password), `smtps://…`, or `file:///folder`, which it is written to. Without it, no mail is offered.",
+        description="What mail is sent by: `smtp://user:password@host:587` (STARTTLS where the server has it, and "
+        "always before a password), `smtps://…`, or `file:///folder` to write it to. Without it, no mail is offered.",
     )
     mail_from: str | None = Field(default=None, description="Whom mail comes from; needed with MAIL_URL.")
     forwarded_allow_ips: Networks = Field(

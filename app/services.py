@@ -12,6 +12,7 @@ from flask import current_app
 from app.config import Settings
 from app.database import Database
 from app.delivery import Deliverer
+from app.intake.shedding import Shedding
 from app.intake.spool import Spool
 from app.records.processes import Heartbeat
 from app.tenants.vault import Vault
@@ -26,6 +27,7 @@ class Services:
     vault: Vault
     spool: Spool
     deliverer: Deliverer
+    shedding: Shedding
     clock: Callable[[], datetime]
     #: Tells that this process is alive, so that what it works on has an owner.
     process: Heartbeat

@@ -115,6 +115,9 @@ def gateway(folder: Path, to: Contestant) -> Iterator[Contestant]:
             "PORT": str(port),
             "WEB_CONCURRENCY": str(WORKERS),
             "THREADS": str(THREADS),
+            "UPLOADS_IN_FLIGHT": str(THREADS),
+            "UPLOADS_IN_FLIGHT_PER_ORGANIZATION": str(THREADS),
+            "UPLOADS_A_MINUTE": "1000000",
             "LOG_LEVEL": "warning",
         }
         command = processes.procfile(ROOT / "Procfile")["web"]

@@ -119,6 +119,9 @@ def settings(place: Path, postgres: Embedded, vault: Vault, sandbox: Sandbox) ->
         public_url="http://localhost",
         sandbox_url=sandbox.url,
         egress_allow=(sandbox.url, sandbox.store_url),
+        uploads_in_flight=1200,
+        uploads_in_flight_per_organization=1200,
+        uploads_a_minute=1_000_000,  # everything comes from this machine
         log_level="debug",
     )
 

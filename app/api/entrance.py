@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from app.api.errors import NothingHere, OutOfScope, Suspended, Unauthorized
 from app.delivery import Destination, Origin, Record, registry
+from app.intake.addresses import address
+from app.intake.shedding import Caller
 from app.providers.operation import Operation
 from app.records.models import Attempt, Upload
 from app.services import services
@@ -29,6 +31,12 @@ class Entrance:
     token_id: UUID
     destination: Destination
     operation: Operation
+
+    @property
+    def caller(self) -> Caller:
+        """Whom the limits at the door are about."""
+        seen = address(request.environ, services().settings.forwarded_allow_ips)
+        return Caller(organization_id=self.destination.organization.id, token_id=self.token_id, address=seen)
 
     def origin(self, *, external_id: str | None, metadata: dict[str, object]) -> Origin:
         """Tell delivery where a hand-in comes from."""

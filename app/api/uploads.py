@@ -36,7 +36,7 @@ def hand_in(slug: str, connection: str, operation: str) -> ResponseReturnValue:
     """Take a hand-in, pass it on, and say what became of it."""
     way = entrance.to_hand_in(slug, connection, operation)
     _check_durable()
-    with receive_hand_in(way.operation) as received:
+    with services().shedding.admit(way.caller), receive_hand_in(way.operation) as received:
         result = _deliver(way, received)
     status = TAKEN.get(result.state)
     if status and result.record:

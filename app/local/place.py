@@ -13,6 +13,12 @@ from typing import Final, Self
 ROOT: Final = Path(__file__).resolve().parents[2]
 HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8000
+#: What a machine of one's own may be asked to show.
+GENEROUS: Final = {
+    "UPLOADS_IN_FLIGHT": "1200",
+    "UPLOADS_IN_FLIGHT_PER_ORGANIZATION": "1200",
+    "UPLOADS_A_MINUTE": "3000",
+}
 
 
 class CannotStart(Exception):  # noqa: N818 - says what it means
@@ -88,6 +94,11 @@ class Place:
         """The sandbox's own folder, gone when it stops."""
         return self.instance / "sandbox"
 
+    @property
+    def mail(self) -> Path:
+        """Folder of the mail that would have been sent."""
+        return self.instance / "mail"
+
     def certificates(self, slug: str) -> Path:
         """Folder of the files that an organization of the demo hands in."""
         return self.instance / "demo" / slug
@@ -103,6 +114,9 @@ class Place:
             "TRUSTED_HOSTS": f"http://localhost:{self.port}",
             "SANDBOX_URL": self.sandbox_url,
             "EGRESS_ALLOW": f"{self.sandbox_url},{self.store_url}",
+            "MAIL_URL": f"file://{self.mail}",
+            "MAIL_FROM": "Ventanilla <ventanilla@localhost>",
+            **GENEROUS,
         }
 
 

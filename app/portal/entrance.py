@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from flask import g, session, url_for
+from flask import g, request, session, url_for
 from sqlalchemy.orm import Session
 
 from app.checks import Policy
 from app.delivery import Origin
+from app.intake.addresses import address
+from app.intake.shedding import Caller
 from app.portal import language
 from app.portal.accepting import Picker
 from app.portal.errors import FormClosed, LinkOnly, NothingHere, Suspended
@@ -83,6 +85,12 @@ class Entrance:
         """Remember, for this visitor and browser session, that the passphrase was right."""
         if self.link is not None:
             session[UNLOCKED] = [*session.get(UNLOCKED, ())[-9:], str(self.link.id)]
+
+    @property
+    def caller(self) -> Caller:
+        """Whom the limits at the door are about."""
+        seen = address(request.environ, services().settings.forwarded_allow_ips)
+        return Caller(organization_id=self.organization.id, address=seen)
 
     def origin(self, *, notice_version: str | None, outcome_token: str | None = None) -> Origin:
         """Tell delivery where a hand-in comes from."""

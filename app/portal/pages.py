@@ -12,7 +12,7 @@ from app.errors import Refusal
 from app.intake import Collected
 from app.portal import assets, entrance, forms, outcomes
 from app.portal.entrance import Entrance
-from app.portal.problems import shuts
+from app.portal.problems import come_again, shuts
 from app.records.states import State
 from app.records.uploads import AlreadyHandedIn
 from app.services import services
@@ -100,7 +100,7 @@ def _hand_in(way: Entrance) -> ResponseReturnValue:
     """Receive, check, deliver; then the outcome's own page, or the form again with what is wrong."""
     sent = None
     try:
-        with forms.receive_form(way) as sent:
+        with services().shedding.admit(way.caller), forms.receive_form(way) as sent:
             sent.check()
             token = sent.outcome_token
             if token and (former := entrance.found(token)):
@@ -113,7 +113,7 @@ def _hand_in(way: Entrance) -> ResponseReturnValue:
     except Refusal as refusal:
         if shuts(refusal):
             raise
-        return _form(way, refusal, sent)
+        return *_form(way, refusal, sent), come_again(refusal)
     return _to_outcome(result.outcome_token)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from flask import Flask, Response, make_response, render_template, request
@@ -55,10 +56,17 @@ def shuts(refusal: Refusal) -> bool:
     return isinstance(refusal, Closed | LinkClosed)
 
 
+def come_again(refusal: Refusal) -> dict[str, str]:
+    """The header that says when, where that can be said."""
+    return {} if refusal.retry_after is None else {"Retry-After": str(math.ceil(refusal.retry_after))}
+
+
 def refused(refusal: Refusal) -> ResponseReturnValue:
     """Show a refusal that no form can."""
     title = TITLES.get(refusal.slug, OTHERWISE[0])
-    return _page(refusal.status, gettext(title), say(refusal.slug, refusal.params))
+    response = _page(refusal.status, gettext(title), say(refusal.slug, refusal.params))
+    response.headers.update(come_again(refusal))
+    return response
 
 
 def failed(fault: HTTPException) -> ResponseReturnValue:
