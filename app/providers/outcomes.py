@@ -67,11 +67,6 @@ def by_cause(answer: NoAnswer) -> Outcome:
     return Outcome(ending=ending, problem=problem, code=answer.cause)
 
 
-def withdrawn(answer: Answer) -> bool:
-    """Whether the file was taken back while it was on its way."""
-    return isinstance(answer, NoAnswer) and answer.cause == "withdrawn"
-
-
 def in_doubt(answer: Answer) -> bool:
     """Whether only a look can tell if the file was taken: also after a 2xx that does not say so."""
     if isinstance(answer, NoAnswer):

@@ -17,7 +17,6 @@ from app.providers.outcomes import (
     retry_after,
     unconfirmed,
     unlearnt,
-    withdrawn,
 )
 from app.providers.wire import Answer, NoAnswer, Reply
 from app.words import WORDS
@@ -126,20 +125,20 @@ def test_when_its_count_begins_anew(said: str, seconds: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "taken_back", "doubt", "said_no"),
+    ("answer", "doubt", "said_no"),
     [
-        (NoAnswer(cause="withdrawn", released=False), True, False, False),
-        (NoAnswer(cause="reset", released=False), False, False, False),
-        (NoAnswer(cause="timeout", released=True), False, True, False),
-        (Reply(status=200, body=b""), False, True, False),
-        (Reply(status=503, body=b""), False, True, True),
-        (Reply(status=408, body=b""), False, True, True),
-        (Reply(status=429, body=b""), False, False, True),
-        (Reply(status=400, body=b""), False, False, True),
+        (NoAnswer(cause="withdrawn", released=False), False, False),
+        (NoAnswer(cause="reset", released=False), False, False),
+        (NoAnswer(cause="timeout", released=True), True, False),
+        (Reply(status=200, body=b""), True, False),
+        (Reply(status=503, body=b""), True, True),
+        (Reply(status=408, body=b""), True, True),
+        (Reply(status=429, body=b""), False, True),
+        (Reply(status=400, body=b""), False, True),
     ],
 )
-def test_what_an_answer_leaves_open(answer: Answer, taken_back: bool, doubt: bool, said_no: bool) -> None:
-    assert (withdrawn(answer), in_doubt(answer), erred(answer)) == (taken_back, doubt, said_no)
+def test_what_an_answer_leaves_open(answer: Answer, doubt: bool, said_no: bool) -> None:
+    assert (in_doubt(answer), erred(answer)) == (doubt, said_no)
 
 
 def test_a_look_that_is_refused_learns_nothing() -> None:
