@@ -26,6 +26,9 @@ DEMO_PREFIX = "demo-"
 MAIL_SCHEMES: Final = frozenset({"smtp", "smtps", "file"})
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
+#: Schemes of the buckets that the spool can be in.
+BUCKETS: Final = frozenset({"s3", "gs", "az"})
+
 Origins = Annotated[tuple[str, ...], NoDecode]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode]
 #: How gunicorn spells every address there is, and these as networks.
@@ -84,6 +87,14 @@ class Settings(BaseSettings):
         description="Longest passing of a streamed file in all, up to its last byte; at most a day. "
         "What takes longer is `took-too-long`: 408 or 502, by who was waited for more.",
     )
+    provider_minimum_rate: PositiveInt = Field(
+        default=65_536,
+        description="Bytes a second a provider has to take while more wait for it, where a copy of them is kept; one "
+        "that is slower is let go after a grace, and tried again from the copy.",
+    )
+    provider_grace_seconds: PositiveFloat = Field(
+        default=10.0, description="How long a provider may be slower than that, or keep a file waiting to be sent."
+    )
     idle_seconds: PositiveFloat = Field(default=20.0, description="Longest silence of a client while it sends.")
     minimum_rate: PositiveInt = Field(default=240, description="Bytes a second a client must keep up after a grace.")
     rate_grace_seconds: PositiveFloat = Field(default=5.0, description="How long a client may be slower than that.")
@@ -91,6 +102,27 @@ class Settings(BaseSettings):
     drain_seconds: PositiveFloat = Field(default=5.0, description="Longest time spent on them.")
     inspection_bytes: PositiveInt = Field(
         default=256 << 20, ge=32 << 20, description="Memory of a process for archives that are being looked into."
+    )
+
+    spool_url: str = Field(
+        default="",
+        description="Where copies of files wait, encrypted: a folder, or `s3://bucket/prefix`, `gs://…`, `az://…` with "
+        "the credentials that AWS_…, GOOGLE_… or AZURE_… variables name. Empty: `spool` in INSTANCE_DIR.",
+    )
+    spool_quota_bytes: PositiveInt | None = Field(
+        default=None, description="Most bytes that copies may take up. What would be more is `spool-full`, 507."
+    )
+    spool_high_water: float = Field(
+        default=0.9,
+        gt=0,
+        le=1,
+        description="Share of the spool folder's disk that may be in use, by whatever. Above it: `spool-full`, 507.",
+    )
+    spool_buffer_bytes: PositiveInt = Field(
+        default=512 << 20,
+        ge=16 << 20,
+        description="Memory of a process for files on their way to a bucket, 10 MiB each at most. Beyond: "
+        "`spool-busy`, 503.",
     )
 
     uploads_in_flight: PositiveInt = Field(
@@ -123,6 +155,28 @@ class Settings(BaseSettings):
         "believed where a client comes from. The server reads it too.",
     )
 
+    resumable_seconds: PositiveFloat = Field(
+        default=86_400.0,
+        le=30 * 86_400.0,
+        description="How long a file that arrives in pieces waits for its next one.",
+    )
+
+    worker_concurrency: PositiveInt = Field(default=16, description="Uploads that a worker delivers at once.")
+    deliveries_per_connection: PositiveInt = Field(
+        default=4, description="Uploads of one connection that all workers together deliver at once."
+    )
+    deliveries_per_organization: PositiveInt = Field(
+        default=8, description="Uploads of one organization that all workers together deliver at once."
+    )
+    settled_seconds: PositiveFloat = Field(
+        default=600.0,
+        description="How long after its last byte a request without an answer may still arrive at a provider: until "
+        "then, that it is not there is not for good.",
+    )
+    failed_days: PositiveFloat = Field(
+        default=7.0, description="How long the copy of what could not be delivered is kept for a person's retry."
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
 
     @field_validator("trusted_hosts", "egress_allow", "forwarded_allow_ips", mode="before")
@@ -149,6 +203,14 @@ class Settings(BaseSettings):
     @classmethod
     def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_origin(part) for part in value)
+
+    @field_validator("spool_url")
+    @classmethod
+    def _is_place(cls, value: str) -> str:
+        scheme, separator, rest = value.strip().partition("://")
+        if separator and (scheme not in BUCKETS or not rest.strip("/")):
+            raise ValueError("must be a folder or a bucket such as s3://bucket/prefix")
+        return value.strip()
 
     @field_validator("default_timezone")
     @classmethod

@@ -134,6 +134,13 @@ LOAD: Final = {
         "As many uploads are under way as can be taken from here at once (%(limit)s). Try again when one has ended."
     ),
     "too-many-a-minute": N_("More was sent from here in a minute than is taken (%(limit)s). Try again in a moment."),
+    "spool-full": N_(
+        "There is no room to keep more files at the moment. Nothing was sent; try again in a few minutes."
+    ),
+    "spool-away": N_("Files cannot be kept at the moment. Nothing was sent; try again in a few minutes."),
+    "spool-busy": N_(
+        "Too many large files are on their way at the moment. Nothing was sent; try again in a few minutes."
+    ),
 }
 
 #: Who may come in, and to what.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.intake.spool.base import CopyLost, SpoolAway, SpoolFull
+from app.intake.spool.base import CopyLost, SpoolAway, SpoolBusy, SpoolFull
 from app.intake.spool.spool import Spool, Writer
 
-__all__ = ["CopyLost", "Spool", "SpoolAway", "SpoolFull", "Writer"]
+__all__ = ["CopyLost", "Spool", "SpoolAway", "SpoolBusy", "SpoolFull", "Writer"]

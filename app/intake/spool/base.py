@@ -28,6 +28,12 @@ class SpoolAway(Refusal):
     retry_after = 30.0
 
 
+class SpoolBusy(SpoolAway):
+    """So many files are being written that there is no memory to hold more of them back."""
+
+    slug: ClassVar[str] = "spool-busy"
+
+
 class CopyLost(RuntimeError):  # noqa: N818 - says what happened
     """A copy is not there, was cut short, or was changed: it does not open."""
 

@@ -57,10 +57,12 @@ class Folder:
     @contextmanager
     def read(self, upload_id: UUID, segment: int) -> Iterator[Source]:
         try:
-            with _telling():
+            with _telling(reading=True):
                 file = _File(os.open(self._path(upload_id, segment), os.O_RDONLY | os.O_CLOEXEC))
-        except FileNotFoundError:
-            raise CopyLost("There is no copy.") from None
+        except CopyLost:
+            if self.root.is_dir():
+                raise
+            raise SpoolAway from None  # a disk that is not there has not lost anything
         try:
             yield file
         finally:
@@ -148,12 +150,12 @@ class _File:
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
-    """Say in our words what the disk says; that something is not there is its caller's to judge."""
+def _telling(*, reading: bool = False) -> Iterator[None]:
+    """Say in our words what the disk says."""
     try:
         yield
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as exc:
+        raise (CopyLost("There is no copy.") if reading else SpoolAway()) from exc
     except OSError as exc:
         raise (SpoolFull if exc.errno in FULL else SpoolAway) from exc
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Final, Self
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from tink import aead
 
 from app.config import Settings
 from app.intake.spool.base import Place, Sink
+from app.intake.spool.bucket import Bucket
 from app.intake.spool.cipher import Feed, opening, sealing
 from app.intake.spool.local import Folder
 from app.intake.spool.room import Room, Share
@@ -30,9 +32,13 @@ class Spool:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """The spool that the settings name."""
-        place = Folder(settings.instance_dir / "spool")
-        return cls(place)
+        """The spool that the settings name; asks it nothing yet."""
+        place: Place
+        if "://" in settings.spool_url:
+            place = Bucket.at(settings.spool_url, buffers=settings.spool_buffer_bytes)
+        else:
+            place = Folder(Path(settings.spool_url or settings.instance_dir / "spool"))
+        return cls(place, quota=settings.spool_quota_bytes, high_water=settings.spool_high_water)
 
     def check_room(self, size: int) -> None:
         """Raise SpoolFull if a file of so many bytes would be too much, or SpoolAway; before a byte of it is taken."""
