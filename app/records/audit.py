@@ -1,10 +1,13 @@
-"""The audit log: who did what to what, when. Entries are written in the transaction of what they tell of."""
+"""The audit log: who did what to what, when. Entries are written in the transaction of what they tell of.
+
+A moment later the sealing job gives each its place in a signed chain (`app.records.sealing`).
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,6 +16,8 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from app.database import Base
+from app.records import canonical
+from app.records.chain import Link
 from app.records.jsonable import jsonable
 from app.records.models import AuditEntry
 
@@ -20,6 +25,8 @@ from app.records.models import AuditEntry
 PAGE: Final = 100
 #: What the gateway does by itself.
 SYSTEM: Final = "system"
+#: What an entry says that it is, where it is signed.
+TYPE: Final = "ventanilla/audit/1"
 
 
 def write(
@@ -78,3 +85,34 @@ def listing(
 def subject_type(kind: type[Base]) -> str:
     """How a table's rows are called in the log: `api_token` for ApiToken."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
+
+
+def signed(entry: AuditEntry, *, number: int, previous: bytes | None, kid: str) -> bytes:
+    """What is signed of an entry at a place: all that it says, to the letter (RFC 8785)."""
+    said = {
+        "type": TYPE,
+        "number": number,
+        "previous": previous.hex() if previous else None,
+        "key": kid,
+        "id": str(entry.id),
+        "organization": str(entry.organization_id) if entry.organization_id else None,
+        "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject_type": entry.subject_type,
+        "subject_id": str(entry.subject_id),
+        "details": canonical.plain(entry.details),
+    }
+    return canonical.dumps(said)
+
+
+def link(entry: AuditEntry, kid: str) -> Link:
+    """A sealed entry as a link of its chain."""
+    return Link(
+        name=str(entry.id),
+        number=entry.number or 0,
+        previous=entry.previous,
+        kid=kid,
+        signature=entry.signature or b"",
+        body=lambda number: signed(entry, number=number, previous=entry.previous, kid=kid),
+    )

@@ -28,7 +28,21 @@ from app.database import Base, choice, utcnow
 from app.records.states import State
 from app.tenants import models as tenants  # its tables are referred to below
 
-__all__ = ["Attempt", "AuditEntry", "Breaker", "Copy", "OutcomeMail", "Process", "Resumable", "Slot", "Upload", "tenants"]
+__all__ = [
+    "Attempt",
+    "AuditEntry",
+    "Breaker",
+    "ChainHead",
+    "Copy",
+    "OutcomeMail",
+    "Process",
+    "Receipt",
+    "Resumable",
+    "SigningKey",
+    "Slot",
+    "Upload",
+    "tenants",
+]
 
 
 class ResumableKind(StrEnum):

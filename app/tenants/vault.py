@@ -122,6 +122,22 @@ class Vault:
         """What seals an organization's own things, each bound to its place; works without the session afterwards."""
         return self._cipher(self._data_key(session, organization_id) or self._make_data_key(session, organization_id))
 
+    def wrap_signing_key(self, key_id: UUID, private: bytes) -> bytes:
+        """Encrypt the private part of a signing key, for that key's row and no other."""
+        wrapped: bytes = self._master.encrypt(private, _signing_place(key_id))
+        return wrapped
+
+    def unwrap_signing_key(self, key_id: UUID, wrapped: bytes) -> bytes:
+        """Decrypt it; raises VaultError."""
+        try:
+            private: bytes = self._master.decrypt(wrapped, _signing_place(key_id))
+        except tink.TinkError:
+            raise VaultError(
+                f"VAULT_KEYSET does not open signing key {key_id}: "
+                "it is not the keyset that this database was used with, or the row was changed."
+            ) from None
+        return private
+
     def check(self, session: Session, organization_id: UUID | None) -> None:
         """Raise VaultError if there is a data key and the master keyset does not open it."""
         key = self._data_key(session, organization_id)
@@ -225,3 +241,7 @@ def _place(organization_id: UUID | None, connection_id: UUID, field: str) -> byt
 
 def _key_place(organization_id: UUID | None, use: str) -> bytes:
     return f"ventanilla/data-key/1|{organization_id or 'house'}|{use}".encode()
+
+
+def _signing_place(key_id: UUID) -> bytes:
+    return f"ventanilla/signing-key/1|{key_id}".encode()
