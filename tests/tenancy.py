@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pydantic import SecretStr
 
 from app.database import HOUSE, Database
 from app.records import attempts, uploads
-from app.records.models import Attempt, Breaker, Copy, OutcomeMail, Upload
+from app.records.models import Attempt, Breaker, Copy, OutcomeMail, Resumable, ResumableKind, Upload
 from app.records.states import State
 from app.tenants import connections, forms, links, organizations, tokens
 from app.tenants.models import Connection, Environment, Form, Link, Organization
@@ -87,6 +88,7 @@ def tenant(db: Database, vault: Vault, slug: str, *, passphrase: str | None = No
         session.add(Copy(organization_id=organization.id, upload_id=upload.id, size=1, stored=1, sealed=b"x"))
         session.add(Breaker(organization_id=organization.id, connection_id=connection.id))
         session.add(OutcomeMail(organization_id=organization.id, upload_id=upload.id, sealed=b"x", locale="es"))
+        session.add(_resumable(organization.id))
     return Tenant(
         organization=organization,
         connection=connection,
@@ -97,6 +99,16 @@ def tenant(db: Database, vault: Vault, slug: str, *, passphrase: str | None = No
         upload=upload,
         attempt=attempt,
         outcome_token=outcome_token,
+    )
+
+
+def _resumable(organization_id: UUID) -> Resumable:
+    return Resumable(
+        organization_id=organization_id,
+        kind=ResumableKind.PART,
+        key_hash=secrets.token_bytes(32),
+        sealed=b"x",
+        expires_at=NOW + timedelta(days=1),
     )
 
 

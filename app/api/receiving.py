@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from flask import request
@@ -40,23 +41,23 @@ class Received:
 
 
 @contextmanager
-def receive_hand_in(operation: Operation) -> Iterator[Received]:
+def receive_hand_in(operation: Operation, mode: Mode) -> Iterator[Received]:
     """Take the body of a hand-in. A file that streams has to be taken before this ends."""
     deadlines = Deadlines.from_settings(services().settings)
     if not operation.parts:
         given = receive_object(request.environ, operation.body_bytes + OWN_BYTES, deadlines)
-        yield _received(_from_object(operation, given))
+        yield taken_apart(_from_object(operation, given))
         return
     secrets = {field.name for field in operation.fields if field.kind == "password"}
     fields = {field.name for field in operation.fields} - secrets
     with receive(request.environ, Limits.of(operation, beside=OWN_BYTES), deadlines) as reception:
-        take = reception.stream if operation.modes[0] is Mode.RELAY else reception.collect
+        take = reception.collect if mode is Mode.DIRECT else partial(reception.stream, measured=mode is Mode.RELAY)
         files = [part.name for part in operation.parts]
-        yield _received(take(files=files, fields={*fields, *OWN_FIELDS}, secrets=secrets))
+        yield taken_apart(take(files=files, fields={*fields, *OWN_FIELDS}, secrets=secrets))
 
 
-def _received(body: Collected | Streamed) -> Received:
-    """Take out what is the API's own."""
+def taken_apart(body: Collected | Streamed) -> Received:
+    """The operation's own fields, and what the caller wants to find again; raises LongExternalId and BadMetadata."""
     own = body.fields
     external_id = own.get(EXTERNAL_ID) or None
     if external_id is not None and len(external_id) > LONGEST_EXTERNAL_ID:

@@ -62,6 +62,16 @@ class Watch:
         self._viruses = Viruses()
         self._contents: tuple[Content, ...] = ()
 
+    def foresee(self) -> None:
+        """Judge what can be before there is a byte: fields, size, name, and the type that the name says."""
+        policy.check_values(self._operation, self._text)
+        policy.check_required(self._operation, self._text)
+        policy.check_size(self._part, self._size)
+        with self._verdicts():
+            self.filename = names.clean(self._named)
+            if self._operation.check == "document":
+                self._named_type()
+
     def begin(self, head: bytes) -> None:
         """Judge all that is known before the first byte leaves; `head` is HEAD_BYTES of the file, or all of it."""
         policy.check_values(self._operation, self._text)
@@ -111,13 +121,18 @@ class Watch:
     def _begin_document(self, head: bytes) -> _Begun:
         """Name, declared type and content agree on a type that is taken."""
         content.refuse_never_taken(head)
+        type_ = self._named_type()
+        content.refuse_other_content(type_, head)
+        looking = contents.of_document(type_, size=self._size, head=head, allowed=self._allowed, budget=self._budget)
+        return _Begun(content_type=type_.media_type, facts={"type": type_.name}, contents=looking)
+
+    def _named_type(self) -> Type:
+        """The type that the name says, if it is taken and was declared."""
         type_ = self._type()
         names.refuse_second_endings(self.filename)
         if not types.agrees(type_, self._declared):
             raise Unfit("other-declared", declared=types.media_type(self._declared), kind=type_.words)
-        content.refuse_other_content(type_, head)
-        looking = contents.of_document(type_, size=self._size, head=head, allowed=self._allowed, budget=self._budget)
-        return _Begun(content_type=type_.media_type, facts={"type": type_.name}, contents=looking)
+        return type_
 
     def _type(self) -> Type:
         """The type that the name says, if it is taken."""
