@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
@@ -27,7 +28,13 @@ from app.database import TIMEOUTS, Database, driver_url
 log = structlog.get_logger("ventanilla.queue")
 
 #: Modules of the layers above whose import registers handlers; named, for nothing is imported upwards.
-HANDLERS: Final = ("app.records.jobs", "app.delivery.following", "app.delivery.jobs")
+HANDLERS: Final = (
+    "app.records.jobs",
+    "app.records.sealing",
+    "app.delivery.following",
+    "app.delivery.jobs",
+    "app.resumable.jobs",
+)
 #: Longest wait for running jobs when the worker is asked to stop.
 STOP_SECONDS: Final = 20.0
 #: From one look for a database that went away to the next.
@@ -36,6 +43,16 @@ AGAIN_SECONDS: Final = 2.0
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 #: What a worker passes its handlers, under this name.
 DATABASE: Final = "database"
+#: Deliveries have a queue and workers of their own: whatever they wait for, the chores go on.
+CHORES: Final = "default"
+DELIVERIES: Final = "deliveries"
+#: Chores that a worker does at once.
+CHORES_AT_ONCE: Final = 4
+#: How often a worker tells the library that it is alive, and after which silence its jobs are taken for abandoned.
+BEAT_SECONDS: Final = 2.0
+DEAD_SECONDS: Final = 10.0
+#: Longest wait for a job whose notice was lost.
+POLL_SECONDS: Final = 1.0
 
 #: Knows the handlers. Has no connections of its own here: a job goes in by the session that it belongs to.
 jobs: Final = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(), import_paths=HANDLERS)
@@ -86,34 +103,46 @@ def database(context: procrastinate.JobContext) -> Database:
     return cast("Database", context.additional_context[DATABASE])
 
 
-def run_worker(url: SecretStr, db: Database, **given: Any) -> None:
+def run_worker(
+    url: SecretStr, db: Database, *, concurrency: int = 4, stopping: Callable[[], None] = lambda: None, **given: Any
+) -> None:
     """Work until SIGTERM or SIGINT, which let running jobs end. `url` is the database's as `ventanilla_worker`.
 
-    Handlers find what is `given` under its name in their context.
+    `concurrency`: deliveries at once. `stopping` is called when the worker is told to stop. Handlers find what is
+    `given` under its name in their context.
     """
     told: list[int] = []
     for number in STOPPING:  # until there is a loop that can be told
         signal.signal(number, lambda number, _: told.append(number))
     with suppress(asyncio.CancelledError):
-        asyncio.run(_work_until_told(url, db, told, given))
+        asyncio.run(_work_until_told(lambda: work(url, db, concurrency=concurrency, **given), stopping, told))
 
 
-async def _work_until_told(url: SecretStr, db: Database, told: list[int], given: Mapping[str, Any]) -> None:
-    working = asyncio.ensure_future(work(url, db, **given))
-    for number in STOPPING:
-        asyncio.get_running_loop().add_signal_handler(number, working.cancel)
-    if told:
+async def _work_until_told(
+    begin: Callable[[], Coroutine[Any, Any, None]], stopping: Callable[[], None], told: list[int]
+) -> None:
+    working = asyncio.ensure_future(begin())
+
+    def stop() -> None:
+        stopping()
         working.cancel()
+
+    for number in STOPPING:
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    if told:
+        stop()
     await working
 
 
-async def work(url: SecretStr, db: Database, **given: Any) -> None:
+async def work(url: SecretStr, db: Database, *, concurrency: int = 4, **given: Any) -> None:
     """Work until cancelled, which lets running jobs end. A database that goes away is waited for."""
     task = asyncio.current_task()
+    threads = ThreadPoolExecutor(concurrency + CHORES_AT_ONCE, thread_name_prefix="job")
+    asyncio.get_running_loop().set_default_executor(threads)
     while True:
         cause = "stopped"  # which it does, without a word, when the connection that listens is cut
         try:
-            await _work(url, {**given, DATABASE: db})
+            await _work(url, concurrency, {**given, DATABASE: db})
         except procrastinate.exceptions.ConnectorException as exc:
             if not isinstance(exc.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
                 raise  # waiting changes nothing about a wrong role
@@ -124,15 +153,35 @@ async def work(url: SecretStr, db: Database, **given: Any) -> None:
         await asyncio.sleep(AGAIN_SECONDS)
 
 
-async def _work(url: SecretStr, given: dict[str, Any]) -> None:
+async def _work(url: SecretStr, concurrency: int, given: dict[str, Any]) -> None:
+    """Work until one of the workers ends, and then let the other end, too."""
     async with worker_app(url) as app:
-        await app.run_worker_async(
-            name="ventanilla",
-            additional_context=given,
-            delete_jobs="successful",
-            shutdown_graceful_timeout=STOP_SECONDS,
-            install_signal_handlers=False,
-        )
+        workers = [
+            asyncio.ensure_future(
+                app.run_worker_async(
+                    queues=[queue],
+                    name=f"ventanilla {queue}",
+                    concurrency=at_once,
+                    additional_context=given,
+                    delete_jobs="successful",
+                    fetch_job_polling_interval=POLL_SECONDS,
+                    update_heartbeat_interval=BEAT_SECONDS,
+                    stalled_worker_timeout=DEAD_SECONDS,
+                    shutdown_graceful_timeout=STOP_SECONDS,
+                    install_signal_handlers=False,
+                )
+            )
+            for queue, at_once in ((CHORES, CHORES_AT_ONCE), (DELIVERIES, concurrency))
+        ]
+        try:
+            await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            ended = await asyncio.gather(*workers, return_exceptions=True)
+    for failure in ended:
+        if isinstance(failure, Exception):
+            raise failure
 
 
 @asynccontextmanager
@@ -142,7 +191,7 @@ async def worker_app(url: SecretStr) -> AsyncIterator[procrastinate.App]:
         conninfo=driver_url(url),
         kwargs={"options": TIMEOUTS, "connect_timeout": 5, "application_name": "ventanilla worker"},
         min_size=1,
-        max_size=4,
+        max_size=6,
     )
     with jobs.replace_connector(connector) as app:
         async with app.open_async():

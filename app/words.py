@@ -194,6 +194,8 @@ DELIVERY: Final = {
     "interrupted": N_("The gateway was interrupted before anything was sent. Send it again."),
     "gave-up": N_("It could not be delivered in time. Ask whoever gave you this address before you send it again."),
     "copy-lost": N_("What was kept of it cannot be read any more. Send it again."),
+    "nothing-to-retry": N_("It has not failed: there is nothing to send again."),
+    "may-be-there": N_("Nobody knows whether it arrived: sent again, it may be there twice."),
     "internal": N_("Something failed on our side. Nothing was said to be done that was not."),
 }
 
@@ -209,7 +211,23 @@ API: Final = {
     "durable-not-offered": N_("Files are not kept here to be tried again: leave “durable” out, or send durable=0."),
 }
 
-WORDS: Final = INTAKE | CERTIFICATE | POLICY | DOCUMENT | LOAD | ENTRANCE | TENANTS | DELIVERY | API
+#: What a client is told that sends a file in pieces.
+RESUMABLE: Final = {
+    "tus-version": N_("Send Tus-Resumable: %(version)s, the version of tus that is spoken here."),
+    "bad-header": N_("“%(name)s” is missing, or is not what tus allows."),
+    "not-octets": N_("Send each piece of the file as %(type)s."),
+    "wrong-offset": N_("The piece does not begin where the last one ended. Ask for the offset and go on from there."),
+    "checksum-mismatch": N_("The piece did not arrive as it was sent, and nothing of it was kept. Send it again."),
+    "resumable-gone": N_("This file was given up. Begin it anew."),
+    "resumable-locked": N_("Another request is still sending this file. Try again in a moment."),
+    "resumable-joined": N_("This file is joined from others and takes no pieces of its own."),
+    "resumable-not-whole": N_("Files can be joined once, when each of them is a whole part of the same hand-in."),
+    "not-resumable": N_("“%(operation)s” does not take a file in pieces. Send it whole."),
+    "too-many-pieces": N_("The file came in more than %(limit)s pieces, the most that is taken. Send larger ones."),
+    "passphrase-needed": N_("Open the link and say its passphrase first."),
+}
+
+WORDS: Final = INTAKE | CERTIFICATE | POLICY | DOCUMENT | LOAD | ENTRANCE | TENANTS | DELIVERY | API | RESUMABLE
 
 #: What is said otherwise where the e.firma is asked for, which has no branches and stamps nothing.
 FIEL: Final = {

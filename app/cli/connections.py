@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from app.cli import choosing, finding
 from app.cli.asking import Pair, optional_secret, secret, shown, table
 from app.cli.finding import Commands, written
+from app.delivery import retrying
 from app.providers import registry
 from app.providers.base import Provider
 from app.services import services
@@ -149,9 +150,11 @@ def _verify(tried: Connection) -> None:
     if not verdict.ok:
         raise click.ClickException(f"The provider does not take it: {verdict.detail}")
     with services().database.transaction(tried.organization_id) as session:
-        connections.verified(session, tried, services().clock())
+        now = services().clock()
+        connections.verified(session, tried, now)
         session.get_one(Connection, tried.id).credential_ends_at = verdict.ends_at
-        if connections.resume(session, tried):
+        session.flush()
+        if retrying.resume(session, tried, now):
             written(session, tried.organization_id, "connection.resumed", tried)
     click.echo(f"It works: {verdict.detail}")
     if verdict.ends_at:

@@ -2,8 +2,10 @@
 
 Refusal
 ├── ConnectionPaused    503    the provider did not take the credential, and nobody repaired it yet
-└── TookTooLong         408    a file was on its way for too long in all; its sender was waited for most of the time
-    └── HeldUp          502    the same; the provider was
+├── TookTooLong         408    a file was on its way for too long in all; its sender was waited for most of the time
+│   └── HeldUp          502    the same; the provider was
+├── CopyGone            500    the copy that was to be sent again cannot be read any more
+└── HandedBack          503    its worker ends: somebody else takes it up
 """
 
 from __future__ import annotations
@@ -31,3 +33,17 @@ class HeldUp(TookTooLong):
     """The same, mostly because of the provider."""
 
     status: ClassVar[int] = 502
+
+
+class CopyGone(Refusal):
+    """What was kept of a file is not there, or does not open."""
+
+    slug: ClassVar[str] = "copy-lost"
+    status: ClassVar[int] = 500
+
+
+class HandedBack(Refusal):
+    """The worker is about to end, and the file was not all sent."""
+
+    slug: ClassVar[str] = "interrupted"
+    status: ClassVar[int] = 503

@@ -78,9 +78,9 @@ def recorded(upload: Upload, organization: Organization, baseline: Mapping[str, 
     )
 
 
-def believed(looked: Outcome, *, answered: bool, age: timedelta) -> Ending:
+def believed(looked: Outcome, *, answered: bool, age: timedelta, settled: timedelta = SETTLED) -> Ending:
     """What to make of a look: that it is not there settles nothing while the request may still be on its way."""
-    if looked.ending is Ending.FAILED and not answered and age < SETTLED:
+    if looked.ending is Ending.FAILED and not answered and age < settled:
         return Ending.UNKNOWN
     return looked.ending
 

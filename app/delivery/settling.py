@@ -103,6 +103,13 @@ def give_up(session: Session, locked: Upload, *, actor: str, now: datetime, kept
     return state
 
 
+def hand_back(session: Session, locked: Upload, attempt: Attempt, *, actor: str, now: datetime) -> None:
+    """Let somebody else take an upload up at once: its attempt was broken off before its mark. Raises AttemptLost."""
+    attempts.end(session, attempt, outcome=attempts.INTERRUPTED, problem=attempts.INTERRUPTED, now=now)
+    uploads.change(session, locked, State.WAITING, actor=actor, now=now)
+    locked.due_at = now
+
+
 def settle_copy(session: Session, locked: Upload, *, now: datetime, kept: timedelta = KEPT) -> None:
     """Say what becomes of a copy, by the state that its upload has come to.
 
@@ -113,6 +120,8 @@ def settle_copy(session: Session, locked: Upload, *, now: datetime, kept: timede
         return
     if locked.state in {State.FAILED, State.UNKNOWN}:
         copies.keep(session, locked.id, now + kept)
+    elif locked.state is State.DELIVERED:
+        copies.release(session, locked, now)
     elif locked.state is not State.WAITING:
         copies.drop(session, locked.id)
 

@@ -68,12 +68,24 @@ class Operation:
     check: str = "document"
     #: Whether a new form for it is open at once; an e.firma's waits for an operator.
     open: bool = True
+    #: The same upload sent again takes the place of what arrived: no second one can come of it.
+    repeatable: bool = False
     #: How long one that was accepted is tried again, before it is left to a person.
     patience: timedelta = timedelta(days=1)
 
     @property
     def provider(self) -> str:
         return self.slug.partition("/")[0]
+
+    @property
+    def durable(self) -> bool:
+        """Whether a copy may be kept of what is handed in."""
+        return Mode.DURABLE in self.modes
+
+    def mode(self, *, durable: bool | None = None) -> Mode:
+        """How it travels: its first mode, or whether a copy is to be kept, where it lets one choose."""
+        wanted = {None: self.modes[0], True: Mode.DURABLE, False: Mode.RELAY}[durable]
+        return wanted if wanted in self.modes else self.modes[0]
 
     @property
     def name(self) -> str:

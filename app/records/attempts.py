@@ -16,6 +16,10 @@ from app.records.models import Attempt, Upload
 
 #: Outcomes that are no knowledge: what is learnt later takes their place.
 UNKNOWN: Final = "unknown"
+#: How an attempt ends whose process ended: the provider has nothing.
+INTERRUPTED: Final = "interrupted"
+#: What becomes of an `unknown` that a person sends again all the same.
+OVERRULED: Final = "overruled"
 STILL_OPEN: Final = or_(Attempt.ended_at.is_(None), Attempt.outcome == UNKNOWN)
 
 

@@ -19,4 +19,4 @@ def sweep(context: JobContext, timestamp: int) -> None:
     del timestamp  # when it was due
     swept = sweeper.sweep(queue.database(context))
     if swept != sweeper.Swept():
-        log.warning("orphans ended", unknown=swept.unknown, failed=swept.failed)
+        log.warning("orphans ended", unknown=swept.unknown, failed=swept.failed, waiting=swept.waiting)

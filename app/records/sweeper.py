@@ -1,5 +1,8 @@
 """The sweeper ends what a dead process left: without the mark the provider has nothing, with it nobody knows.
 
+What there is a whole copy of does not end: it waits to be taken up, and is due at once. What of it may have arrived is
+looked for by whoever takes it up, for its last attempt is `unknown`.
+
 A living process can leave something too: it learnt how an attempt ended, and the database was away for so long that it
 could not be written down. By the mark's age that is found. One who was only slow can still tell the truth.
 """
@@ -15,7 +18,7 @@ from sqlalchemy import Select, delete, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from app.database import Database
-from app.records import attempts, audit, uploads
+from app.records import attempts, audit, copies, uploads
 from app.records.models import Attempt, Process, Slot, Upload
 from app.records.processes import DEAD_AFTER
 from app.records.states import MOVING, State
@@ -30,6 +33,8 @@ FORGOTTEN_AFTER: Final = timedelta(days=1)
 #: Orphans that one transaction takes up.
 BATCH: Final = 100
 
+#: The mode of what is kept, as an upload's row has it.
+DURABLE: Final = "durable"
 INTERRUPTED: Final = "interrupted"
 UNCONFIRMED: Final = "unconfirmed"
 
@@ -40,9 +45,18 @@ class Swept:
 
     unknown: int = 0
     failed: int = 0
+    waiting: int = 0
 
     def __add__(self, other: Swept) -> Swept:
-        return Swept(unknown=self.unknown + other.unknown, failed=self.failed + other.failed)
+        return Swept(
+            unknown=self.unknown + other.unknown,
+            failed=self.failed + other.failed,
+            waiting=self.waiting + other.waiting,
+        )
+
+    @property
+    def count(self) -> int:
+        return self.unknown + self.failed + self.waiting
 
 
 def sweep(db: Database, now: datetime | None = None) -> Swept:
@@ -69,25 +83,37 @@ def sweep(db: Database, now: datetime | None = None) -> Swept:
             with db.transaction(organization) as session:
                 done = _sweep_batch(session, _orphans(**since), now)
             swept += done
-            more = done.unknown + done.failed >= BATCH
+            more = done.count >= BATCH
     return swept
 
 
 def _sweep_batch(session: Session, orphans: Select[Upload], now: datetime) -> Swept:
     """End up to BATCH orphans; those that another sweeper has in hand are left to it."""
-    unknown = failed = 0
-    for upload in session.scalars(orphans).all():
+    swept = Swept()
+    found = session.scalars(orphans).all()
+    kept = copies.living(session, [upload.id for upload in found if upload.mode == DURABLE])
+    for upload in found:
         last = attempts.last(session, upload.id)
         marked = last is not None and last.completing_at is not None
-        problem = UNCONFIRMED if marked else INTERRUPTED
         if last is not None and last.ended_at is None:
-            attempts.end(session, last, outcome=attempts.UNKNOWN if marked else INTERRUPTED, problem=problem, now=now)
-        state = State.UNKNOWN if marked else State.FAILED
-        uploads.change(session, upload, state, actor=audit.SYSTEM, now=now, problem=problem)
-        if upload.link_id is not None and not marked:
-            links.release(session, upload.link_id)
-        unknown, failed = unknown + marked, failed + (not marked)
-    return Swept(unknown=unknown, failed=failed)
+            how = (attempts.UNKNOWN, UNCONFIRMED) if marked else (attempts.INTERRUPTED, INTERRUPTED)
+            attempts.end(session, last, outcome=how[0], problem=how[1], now=now)
+        swept += _sweep_kept(session, upload, now) if upload.id in kept else _end(session, upload, now, marked=marked)
+    return swept
+
+
+def _sweep_kept(session: Session, upload: Upload, now: datetime) -> Swept:
+    uploads.change(session, upload, State.WAITING, actor=audit.SYSTEM, now=now)
+    upload.due_at = now
+    return Swept(waiting=1)
+
+
+def _end(session: Session, upload: Upload, now: datetime, *, marked: bool) -> Swept:
+    state, problem = (State.UNKNOWN, UNCONFIRMED) if marked else (State.FAILED, INTERRUPTED)
+    uploads.change(session, upload, state, actor=audit.SYSTEM, now=now, problem=problem)
+    if upload.link_id is not None and not marked:
+        links.release(session, upload.link_id)
+    return Swept(unknown=int(marked), failed=int(not marked))
 
 
 def _orphans(silent_since: datetime, marked_before: datetime, begun_before: datetime) -> Select[Upload]:

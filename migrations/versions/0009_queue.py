@@ -1,4 +1,4 @@
-"""Breakers, and the door by which the queue finds who has something due."""
+"""Breakers, and the doors by which the queue finds who has something due, and the spool what is needed."""
 
 from __future__ import annotations
 
@@ -35,9 +35,22 @@ BEGIN ATOMIC
 END
 """
 
+#: Which of these have a copy, or are about to have one.
+FIND_KEPT = """
+CREATE FUNCTION ventanilla_find_kept(uploads uuid[]) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT c.upload_id FROM public.copies c WHERE c.upload_id = ANY (uploads)
+    UNION
+    SELECT u.id FROM public.uploads u WHERE u.id = ANY (uploads) AND u.state IN ('receiving', 'delivering');
+END
+"""
+
+DOORS = ("ventanilla_find_due", "ventanilla_find_kept")
+
 
 def upgrade() -> None:
-    """Make the table and the door."""
+    """Make the table and the doors."""
     op.create_table(
         "breakers",
         sa.Column("organization_id", sa.Uuid(), nullable=False),
@@ -59,11 +72,14 @@ def upgrade() -> None:
     for statement in SECURITY:
         op.execute(statement)
     op.execute(FIND_DUE)
-    op.execute("REVOKE EXECUTE ON FUNCTION ventanilla_find_due FROM PUBLIC")
-    op.execute("GRANT EXECUTE ON FUNCTION ventanilla_find_due TO ventanilla_worker")
+    op.execute(FIND_KEPT)
+    for door in DOORS:
+        op.execute(f"REVOKE EXECUTE ON FUNCTION {door} FROM PUBLIC")
+        op.execute(f"GRANT EXECUTE ON FUNCTION {door} TO ventanilla_worker")
 
 
 def downgrade() -> None:
     """Take them away."""
-    op.execute("DROP FUNCTION ventanilla_find_due")
+    for door in DOORS:
+        op.execute(f"DROP FUNCTION {door}")
     op.drop_table("breakers")
