@@ -56,6 +56,10 @@ mutants: setup ## Change intake, checks, delivery and the vault in small ways an
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
 
+.PHONY: faults
+faults: setup ## Kill, cut off and fill up all that can be, for 20 minutes; writes docs/reliability.md
+	FAULTS=long FAULTS_REPORT=docs/reliability.md timeout 1800 $(BIN)/pytest -q -n 0 tests/faults
+
 .PHONY: bench
 bench: setup tools ## Measure beside nginx and the tutorials' way; writes docs/benchmarks.md and its chart
 	$(BIN)/python -m bench --write docs/benchmarks.md
@@ -126,7 +130,7 @@ tests/vendors/%/.venv/.installed: tests/vendors/%/requirements.txt | .venv/.dev
 	@touch $@
 
 # On its own `.venv/.run` is enough for Node; where `.venv/.dev` is asked for too it must not be installed twice at once.
-NODE := $(if $(filter test check coverage mutants bench setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
+NODE := $(if $(filter test check coverage mutants faults bench setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
 
 %/.package-lock.json: | $(NODE)
 	$(BIN)/npm ci --prefer-offline --no-progress --silent --prefix $(dir $*)

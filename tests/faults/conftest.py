@@ -1,0 +1,66 @@
+"""A world for each process that runs tests, and the report that the long form writes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.faults.oracle import Oracle
+from tests.faults.report import Report
+from tests.faults.world import World
+
+#: `make faults` says so.
+LONG: Final = os.environ.get("FAULTS") == "long"
+REPORT: Final = Report(long=LONG)
+
+
+@pytest.fixture(scope="session")
+def long() -> bool:
+    """Whether there is time."""
+    return LONG
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """What all chance here begins with; FAULTS_SEED repeats a run's."""
+    return int(os.environ.get("FAULTS_SEED") or secrets.randbelow(1_000_000))
+
+
+@pytest.fixture(scope="session")
+def report(seed: int) -> Report:
+    """What was tried and seen."""
+    REPORT.seed = seed
+    return REPORT
+
+
+@pytest.fixture(scope="session")
+def world(long: bool) -> Iterator[World]:
+    """One that lasts."""
+    folder = Path(tempfile.mkdtemp(prefix="ventanilla-faults-"))
+    nodes, workers = (2, 3) if long else (1, 1)
+    with World.running(folder, nodes=nodes, workers=workers) as world:
+        yield world
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def oracle(world: World) -> Oracle:
+    """Sees that world; it forgets what went before."""
+    world.sandbox.clear()
+    return Oracle(database_url=world.owner_url, sandbox_url=world.sandbox.url, spool=world.spool)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was seen, and write the page where all of it was tried."""
+    if REPORT.rows:
+        terminalreporter.write_sep("-", f"faults, seed {REPORT.seed}")
+        terminalreporter.write_line(REPORT.text())
+        if path := os.environ.get("FAULTS_REPORT"):
+            Path(path).write_text(REPORT.page())
