@@ -12,7 +12,7 @@ from types import TracebackType
 import structlog
 from flask import Flask, Response, g, request
 
-from app import api, checks, cli, config, health, intake, logs, portal
+from app import api, checks, cli, config, health, intake, logs, mail, portal, resumable
 from app.config import Settings
 from app.database import Database, utcnow
 from app.delivery import Deliverer
@@ -57,8 +57,9 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
         database=database,
         vault=vault,
         spool=spool,
-        deliverer=Deliverer(database, vault, settings, clock, process.id),
+        deliverer=Deliverer(database, vault, spool, settings, clock, process.id),
         shedding=Shedding.from_settings(settings, behind, spool.check_room),
+        mailer=mail.mailer(settings),
         clock=clock,
         process=process,
     )
@@ -67,6 +68,7 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
     health.init_app(app)
     portal.init_app(app, settings)
     api.init_app(app)
+    resumable.init_app(app)
     cli.init_app(app)
     deadlines = intake.Deadlines.from_settings(settings)
     app.wsgi_app = intake.KnownEnd(app.wsgi_app, deadlines)  # type: ignore[method-assign] # how Flask has it wrapped

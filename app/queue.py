@@ -33,6 +33,8 @@ HANDLERS: Final = (
     "app.records.sealing",
     "app.delivery.following",
     "app.delivery.jobs",
+    "app.delivery.telling",
+    "app.delivery.chores",
     "app.resumable.jobs",
 )
 #: Longest wait for running jobs when the worker is asked to stop.

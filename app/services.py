@@ -14,6 +14,7 @@ from app.database import Database
 from app.delivery import Deliverer
 from app.intake.shedding import Shedding
 from app.intake.spool import Spool
+from app.mail import Mailer
 from app.records.processes import Heartbeat
 from app.tenants.vault import Vault
 
@@ -28,6 +29,8 @@ class Services:
     spool: Spool
     deliverer: Deliverer
     shedding: Shedding
+    #: None where no mail can be sent, and then none is offered.
+    mailer: Mailer | None
     clock: Callable[[], datetime]
     #: Tells that this process is alive, so that what it works on has an owner.
     process: Heartbeat

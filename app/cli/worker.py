@@ -1,4 +1,4 @@
-"""`flask worker`: takes jobs from the queue: ends what dead processes left, and follows what was delivered."""
+"""`flask worker`: delivers what waits, ends what dead processes left, follows what was delivered, and tidies up."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from flask.cli import with_appcontext
 from app import queue
 from app.database import Database
 from app.delivery import Deliverer
+from app.delivery.checking import Checker
+from app.delivery.chores import CHECKER
 from app.delivery.following import DELIVERER
+from app.delivery.jobs import REDELIVERER, SPOOL
+from app.delivery.redelivery import Redeliverer
+from app.delivery.telling import TELLER, Teller
 from app.records.processes import Heartbeat
+from app.records.sealing import VAULT
 from app.services import services
 
 
@@ -24,14 +30,27 @@ def worker() -> None:
     if url is None:
         raise click.ClickException("DATABASE_WORKER_URL is missing: PostgreSQL as the role ventanilla_worker.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the queue takes them, for an end in good order
-    database = Database(url, pool=4)
-    heartbeat = Heartbeat(database, "worker")
     parts = services()
-    deliverer = Deliverer(database, parts.vault, parts.settings, parts.clock, heartbeat.id)
+    at_once = parts.settings.worker_concurrency
+    database = Database(url, pool=max(4, at_once // 2))
+    heartbeat = Heartbeat(database, "worker")
+    deliverer = Deliverer(database, parts.vault, parts.spool, parts.settings, parts.clock, heartbeat.id)
+    redeliverer = Redeliverer(
+        database, parts.vault, parts.spool, parts.settings, clock=parts.clock, process_id=heartbeat.id
+    )
+    given = {
+        DELIVERER: deliverer,
+        REDELIVERER: redeliverer,
+        SPOOL: parts.spool,
+        CHECKER: Checker(database, deliverer, parts.clock),
+        TELLER: Teller(database, parts.vault, parts.mailer, parts.clock) if parts.mailer else None,
+        VAULT: parts.vault,
+    }
     heartbeat.start()
     try:
-        queue.run_worker(url, database, **{DELIVERER: deliverer})
+        queue.run_worker(url, database, concurrency=at_once, stopping=redeliverer.stop, **given)
     finally:
+        redeliverer.close()
         deliverer.close()
         heartbeat.stop()
         database.dispose()

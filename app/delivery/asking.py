@@ -99,7 +99,7 @@ class Asker:
             way = self._ways.open(session, session.get_one(Connection, connection_id))
         way = self._ways.fresh(way)
         if isinstance(way, NoWay):
-            return Verdict(ok=False, detail=str(way))
+            return Verdict(ok=False, detail=str(way), outcome=way.outcome)
         steps = way.provider.verify(way.account, way.credential, self.now())
         return Cleaner(way.secrets()).verdict(self._ways.look(way, steps))
 

@@ -53,7 +53,8 @@ class Cleaner:
 
     def verdict(self, verdict: Verdict) -> Verdict:
         """The same verdict, fit to be shown."""
-        return replace(verdict, detail=self.text(verdict.detail) or "")
+        outcome = self.outcome(verdict.outcome) if verdict.outcome else None
+        return replace(verdict, detail=self.text(verdict.detail) or "", outcome=outcome)
 
     def text(self, text: str | None, longest: int = LONGEST) -> str | None:
         """What is left of a text; None where nothing worth reading is."""

@@ -41,6 +41,8 @@ class HandIn:
     baseline: Mapping[str, Any] = field(default_factory=dict)
     #: What the provider called it, where it is known; for `follow`.
     reference: str | None = None
+    #: A copy is kept, so that what cannot be told at once may be told later.
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,8 @@ class Verdict:
     detail: str
     #: When the credential ends by itself and nothing renews it.
     ends_at: datetime | None = None
+    #: What the provider's refusal means, where it was one: the credential may be good and the provider away.
+    outcome: Outcome | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

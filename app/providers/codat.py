@@ -38,7 +38,7 @@ from app.providers.base import (
 )
 from app.providers.codat_archive import Search
 from app.providers.operation import Mode, Operation, Part
-from app.providers.outcomes import erred, in_doubt, in_words, unconfirmed, unlearnt
+from app.providers.outcomes import erred, in_doubt, not_verified, unconfirmed, unlearnt
 from app.providers.wire import Answer, Multipart, Outgoing, OutgoingPart, Reply
 
 BASE_URL: Final = "https://api.codat.io"
@@ -239,4 +239,4 @@ def _delivered(answer: Answer) -> Outcome:
 
 
 def _no(answer: Answer) -> Verdict:
-    return Verdict(ok=False, detail=in_words(replies.refusal(answer)))
+    return not_verified(replies.refusal(answer))

@@ -36,7 +36,7 @@ from app.providers.base import (
 )
 from app.providers.factify_search import ON_A_PAGE, ROOT, Finding, exported, search
 from app.providers.operation import GIB, Field, Mode, Operation, Part
-from app.providers.outcomes import in_words, unconfirmed, unlearnt
+from app.providers.outcomes import not_verified, unconfirmed, unlearnt
 from app.providers.wire import Answer, Json, Outgoing, Reply
 
 BASE_URL: Final = "https://api.factify.com"
@@ -185,7 +185,7 @@ class Factify:
         if answered or names:
             return Verdict(ok=True, detail="; ".join(filter(None, [*names, _left(quota) if answered else None])))
         refused = replies.refusal(quota if isinstance(answer, Reply) and answer.ok else answer)
-        return Verdict(ok=False, detail=in_words(refused))
+        return not_verified(refused)
 
     def list(self, account: Account, cursor: str | None = None) -> Look[Page]:  # noqa: ARG002
         query = {"page_size": str(ON_A_PAGE)} | ({"page_token": cursor} if cursor else {})

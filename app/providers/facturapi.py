@@ -34,7 +34,7 @@ from app.providers.base import (
 from app.providers.facturapi_kept import KEPT, delivered, path, settled
 from app.providers.facturapi_operations import CERTIFICATE, FIEL, LEGAL, LOGO
 from app.providers.operation import Operation
-from app.providers.outcomes import in_doubt, in_words, unconfirmed, unlearnt
+from app.providers.outcomes import in_doubt, not_verified, unconfirmed, unlearnt
 from app.providers.wire import Json, Outgoing, Reply
 
 __all__ = ["BASE_URL", "CERTIFICATE", "FIEL", "LEGAL", "LOGO", "Facturapi"]
@@ -131,7 +131,7 @@ class Facturapi:
                     reading.text(legal, "legal_name") or reading.text(legal, "name") or "an organization without a name"
                 )
                 return Verdict(ok=True, detail=f"{name}, RFC {reading.text(legal, 'tax_id') or 'not known there yet'}")
-        return Verdict(ok=False, detail=in_words(replies.refusal(answer)))
+        return not_verified(replies.refusal(answer))
 
     def list(self, account: Account, cursor: str | None = None) -> Look[Page]:  # noqa: ARG002 - there is one page
         """What the organization holds: its certificates by their number, its logo by its address."""

@@ -34,7 +34,7 @@ from app.providers.base import (
     address,
 )
 from app.providers.operation import GIB, Field, Mode, Operation, Part
-from app.providers.outcomes import erred, in_doubt, in_words, unconfirmed, unlearnt
+from app.providers.outcomes import erred, in_doubt, not_verified, unconfirmed, unlearnt
 from app.providers.wire import Answer, FilePart, Json, Multipart, Outgoing, OutgoingPart, Reply
 
 BASE_URL: Final = "https://api.x.flatfile.com/v1"
@@ -151,7 +151,7 @@ class Flatfile:
         if not account.settings:
             answer = yield Outgoing(method="GET", path=PLACES["environment_id"], query={"pageSize": "1"})
             if replies.page(answer) is None:
-                return Verdict(ok=False, detail=in_words(replies.refusal(answer)))
+                return not_verified(replies.refusal(answer))
             return Verdict(ok=True, detail="the key works; which spaces it is for shows with their connections")
         told = []
         for setting, path in PLACES.items():
@@ -159,8 +159,7 @@ class Flatfile:
             shown = replies.data(answer)
             found, what = replies.named(shown), path.strip("/").removesuffix("s")
             if shown is None or found is None:
-                said = in_words(replies.refusal(answer), f"{what} {account.settings[setting]}")
-                return Verdict(ok=False, detail=said)
+                return not_verified(replies.refusal(answer), f"{what} {account.settings[setting]}")
             told.append(f"{what} “{found.name}”")
             environment = reading.text(shown, "environmentId")
             if environment not in {None, account.settings["environment_id"]}:

@@ -38,13 +38,14 @@ from app.providers.base import (
     Verdict,
 )
 from app.providers.operation import GIB, Field, Mode, Operation, Part
-from app.providers.outcomes import in_words, unconfirmed, unlearnt
+from app.providers.outcomes import not_verified, unconfirmed, unlearnt
 from app.providers.wire import Answer, Outgoing, Reply
 
 DOCUMENT: Final = Operation(
     slug="formkiq/document",
     title=N_("A document"),
     intro=N_("It is put among the documents of those who asked you for it."),
+    repeatable=True,
     modes=(Mode.RELAY,),
     parts=(
         Part(
@@ -190,7 +191,7 @@ class Formkiq:
         answer = yield Outgoing(method="GET", path="/documents", query={"limit": "1", "siteId": site})
         if _documents(answer) is not None:
             return Verdict(ok=True, detail=f"site “{site}” can be read; {note}", ends_at=ends_at)
-        return Verdict(ok=False, detail=in_words(replies.refusal(answer)), ends_at=ends_at)
+        return not_verified(replies.refusal(answer), ends_at=ends_at)
 
     def due(self, credential: Mapping[str, SecretStr], now: datetime) -> bool:
         return tokens.due(credential, now)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from app.providers.base import Ending, Outcome
+from app.providers.base import Ending, Outcome, Verdict
 from app.providers.wire import Answer, Cause, NoAnswer, Reply
 
 #: Statuses after which only a look at what the provider holds can tell whether it took a file.
@@ -93,6 +93,11 @@ def in_words(outcome: Outcome, about: str = "") -> str:
     """Why something was refused, for an operator: our name of it, and whatever the provider said."""
     told = (about, outcome.message, outcome.code, str(outcome.http_status or ""))
     return f"{outcome.problem}: " + "; ".join(filter(None, told))
+
+
+def not_verified(outcome: Outcome, about: str = "", *, ends_at: datetime | None = None) -> Verdict:
+    """The verdict on a connection whose try ended so."""
+    return Verdict(ok=False, detail=in_words(outcome, about), ends_at=ends_at, outcome=outcome)
 
 
 def retry_after(reply: Reply, reset: str | None = None) -> float | None:

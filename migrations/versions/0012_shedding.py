@@ -12,12 +12,15 @@ depends_on = None
 
 SECURITY = (
     "ALTER TABLE outcome_mails ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
-    "CREATE POLICY organization ON outcome_mails TO ventanilla_app, ventanilla_worker "
-    "USING (organization_id = ventanilla_organization()) WITH CHECK (organization_id = ventanilla_organization())",
+    (
+        "CREATE POLICY organization ON outcome_mails TO ventanilla_app, ventanilla_worker "
+        "USING (organization_id = ventanilla_organization()) WITH CHECK (organization_id = ventanilla_organization())"
+    ),
     "CREATE POLICY owner ON outcome_mails TO CURRENT_USER USING (true) WITH CHECK (true)",
     "GRANT SELECT, INSERT, UPDATE ON outcome_mails TO ventanilla_app",
     "GRANT SELECT, UPDATE, DELETE ON outcome_mails TO ventanilla_worker",
     "GRANT UPDATE (next_check_at) ON connections TO ventanilla_worker",
+    "GRANT EXECUTE ON FUNCTION ventanilla_list_organizations TO ventanilla_worker",
 )
 
 #: Organizations with an upload that has been due since then and could have been taken: a paused connection waits for
@@ -116,6 +119,7 @@ def downgrade() -> None:
     for name in DOORS:
         op.execute(f"DROP FUNCTION {name}")
     op.drop_index("ix_uploads_certificates", "uploads")
+    op.execute("REVOKE EXECUTE ON FUNCTION ventanilla_list_organizations FROM ventanilla_worker")
     op.execute("REVOKE UPDATE (next_check_at) ON connections FROM ventanilla_worker")
     op.drop_column("connections", "next_check_at")
     op.drop_column("organizations", "keep_delivered_days")

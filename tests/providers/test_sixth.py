@@ -42,7 +42,7 @@ from app.providers.base import (
     address,
 )
 from app.providers.operation import MIB, Field, Mode, Operation, Part
-from app.providers.outcomes import by_cause, by_status, in_doubt, in_words, unconfirmed, unlearnt
+from app.providers.outcomes import by_cause, by_status, in_doubt, not_verified, unconfirmed, unlearnt
 from app.providers.wire import Answer, Multipart, NoAnswer, Outgoing, OutgoingPart, Reply
 from app.tenants import connections, forms, organizations, tokens
 from app.tenants.models import Environment
@@ -130,7 +130,7 @@ class Locker:
         answer = yield Outgoing(method="GET", path=_locker(account))
         if owner := reading.text(reading.body(answer), "owner"):
             return Verdict(ok=True, detail=f"the locker of {owner}")
-        return Verdict(ok=False, detail=in_words(_refusal(answer)))
+        return not_verified(_refusal(answer))
 
     def list(self, account: Account, cursor: str | None = None) -> Look[Page]:
         """Everything that is in the locker."""
