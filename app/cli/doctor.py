@@ -18,6 +18,7 @@ from app import config
 from app.config import ConfigurationError, Settings
 from app.database import HOUSE, Database, is_migrated, is_reachable
 from app.delivery.egress import PORTS, Egress, EgressRefused
+from app.intake.spool import CopyLost, Spool, SpoolAway, SpoolFull
 from app.providers import registry
 from app.providers.base import Account
 from app.tenants import connections, doors
@@ -77,7 +78,7 @@ def examine() -> Iterator[Finding]:
     yield Finding(about="settings", detail=f"{settings.ventanilla_mode}, {settings.public_url}")
     vault = _vault(settings)
     yield vault if isinstance(vault, Finding) else Finding(about="vault", detail=f"{settings.vault_keyset} is a keyset")
-    yield Finding(about="spool", state="n/a", detail="nothing is spooled: only direct operations are taken")
+    yield _spool(settings)
     database = Database(settings.database_url, pool=1)
     try:
         yield from _with_database(database, settings, None if isinstance(vault, Finding) else vault)
@@ -132,6 +133,26 @@ def _data_keys(database: Database, vault: Vault) -> Finding:
             except VaultError as exc:
                 return Finding(about="vault keys", state="FAIL", detail=str(exc), cure="bring the right keyset back")
     return Finding(about="vault keys", detail="open")
+
+
+def _spool(settings: Settings) -> Finding:
+    """Whether copies can be kept where they are meant to be, and how many more."""
+    where = settings.spool_url or str(settings.instance_dir / "spool")
+    try:
+        volume = Spool.from_settings(settings).probe()
+    except ConfigurationError as exc:
+        return Finding(about="spool", state="FAIL", detail=exc.lines[0], cure="set it, and what the bucket needs")
+    except SpoolFull:
+        cure = "make room, or raise SPOOL_QUOTA_BYTES or SPOOL_HIGH_WATER"
+        return Finding(about="spool", state="FAIL", detail=f"{where} is full", cure=cure)
+    except SpoolAway as exc:
+        cure = "let SPOOL_URL name a folder or bucket that the gateway may write to, list and delete from"
+        why = str(exc.__cause__).partition("\n")[0]
+        return Finding(about="spool", state="FAIL", detail=f"{where} takes nothing: {why}", cure=cure)
+    except CopyLost as exc:
+        return Finding(about="spool", state="FAIL", detail=f"{where}: {exc}", cure="use another place")
+    room = "" if volume is None else f", {volume.free / 1e9:.1f} GB free"
+    return Finding(about="spool", detail=f"{where} takes files, encrypted{room}")
 
 
 def _role(database: Database, wanted: str, variable: str, about: str) -> Finding:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from sqlalchemy import Engine, text
 
 from app.cli import doctor
 from app.config import Settings
+from app.intake.spool import spool
 from app.local.postgres import Embedded
 from app.tenants.vault import create_keyset
 from tests.cli.conftest import Run
@@ -46,8 +48,29 @@ def test_all_is_well(examine: Examine, run: Run, acme: str) -> None:
         *("settings", "vault", "spool", "database", "role", "clock", "migrations", "row security", "vault keys"),
         *("facturapi", "worker role"),
     ]
-    assert {name for name, line in lines.items() if not line.startswith("ok")} == {"spool"}
+    assert {name for name, line in lines.items() if not line.startswith("ok")} == set()
+    assert re.search(r"spool takes files, encrypted, [\d.]+ GB free$", lines["spool"])
     assert "ventanilla_app" in lines["role"]
+
+
+def test_a_spool_that_takes_nothing_or_nothing_more(examine: Examine, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, lines = examine(SPOOL_URL=str(tmp_path / "file"))
+    assert code == 1
+    assert "takes nothing: [Errno 20]" in lines["spool"]
+    code, lines = examine(SPOOL_HIGH_WATER="0.000001")
+    assert code == 1
+    assert "is full → make room" in lines["spool"]
+    code, lines = examine(SPOOL_URL="az://bucket")
+    assert code == 1
+    assert "SPOOL_URL: az://bucket cannot be used" in lines["spool"]
+
+
+def test_a_spool_that_does_not_give_back_what_it_was_given(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "PROBE", b"")  # is in anything
+    code, lines = examine()
+    assert code == 1
+    assert "is not encrypted" in lines["spool"]
 
 
 def test_before_there_is_a_connection_no_provider_is_looked_for(examine: Examine) -> None:

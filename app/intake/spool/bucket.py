@@ -18,12 +18,15 @@ import obstore
 from obstore import exceptions
 from obstore.store import AzureStore, GCSStore, S3Store, from_url
 
+from app.config import ConfigurationError
 from app.intake.spool.base import CopyLost, Object, Sink, Source, SpoolAway, SpoolBusy
 
 if TYPE_CHECKING:
     from obstore import ReadableFile, WritableFile
     from obstore.store import ClientConfig, RetryConfig
 
+#: What the variables of a kind of bucket begin with.
+VARIABLES: Final = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
 #: What S3 takes as a part at least; of the 10,000 that it takes at most 50 GB can be made.
 PART_BYTES: Final = 5 << 20
 #: One that is being filled and one that is on its way.
@@ -60,14 +63,21 @@ class Bucket:
         request_seconds: float = REQUEST_SECONDS,
         tries_seconds: float = TRIES_SECONDS,
     ) -> Self:
-        """`s3://bucket/prefix`, `gs://…`, `az://…`; credentials, region and endpoint as their own variables say."""
+        """`s3://bucket/prefix`, `gs://…`, `az://…`; credentials, region and endpoint as their own variables say.
+
+        Raises ConfigurationError.
+        """
+        variable = f"{VARIABLES[url.partition('://')[0]]}_ALLOW_HTTP"
         client: ClientConfig = {
             "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
             "timeout": timedelta(seconds=request_seconds),
-            "allow_http": os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true",
+            "allow_http": os.environ.get(variable, "").lower() == "true",
         }
         retry: RetryConfig = {"max_retries": MOST_RETRIES, "retry_timeout": timedelta(seconds=tries_seconds)}
-        store = from_url(url, client_options=client, retry_config=retry)
+        try:
+            store = from_url(url, client_options=client, retry_config=retry)
+        except (exceptions.BaseError, ValueError) as exc:
+            raise ConfigurationError([f"SPOOL_URL: {url} cannot be used: {str(exc).partition(chr(10))[0]}"]) from None
         return cls(cast("Store", store), buffers=buffers)
 
     @contextmanager

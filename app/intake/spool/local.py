@@ -102,6 +102,8 @@ class Folder:
         except FileExistsError:
             if folder in self._settled:
                 return
+        if folder.stat().st_uid != os.geteuid():  # what a command of another user makes would be closed to the gateway
+            raise PermissionError(errno.EPERM, "It belongs to another user", str(folder))
         _sync(folder.parent)
         self._settled.add(folder)
 

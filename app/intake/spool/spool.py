@@ -7,19 +7,21 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import tink
 from tink import aead
 
 from app.config import Settings
-from app.intake.spool.base import Place, Sink
+from app.intake.spool.base import CopyLost, Place, Sink, Volume
 from app.intake.spool.bucket import Bucket
-from app.intake.spool.cipher import Feed, opening, sealing
+from app.intake.spool.cipher import BLOCK_BYTES, Feed, opening, sealing
 from app.intake.spool.local import Folder
 from app.intake.spool.room import Room, Share
 
 #: Uploads that are asked about at a time.
 BATCH: Final = 500
+PROBE: Final = b"Can this be read?" * 64
 
 
 class Spool:
@@ -64,6 +66,22 @@ class Spool:
         for segment in range(segments):
             with self.place.read(upload_id, segment) as source:
                 yield from opening(cipher, _place(organization_id, upload_id, segment), source)
+
+    def probe(self) -> Volume | None:
+        """Keep something, look at it, remove it; raises SpoolFull, SpoolAway, CopyLost where it is not as it was."""
+        self.check_room(len(PROBE))
+        cipher = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM).primitive(aead.Aead)
+        organization_id, upload_id = uuid4(), uuid4()
+        try:
+            with self.write(cipher, organization_id, upload_id, size=len(PROBE)) as writer:
+                writer.feed(PROBE)
+            with self.place.read(upload_id, 0) as source:
+                bare = PROBE in source.read(2 * BLOCK_BYTES)
+            if bare or b"".join(self.read(cipher, organization_id, upload_id)) != PROBE:
+                raise CopyLost("What was kept is not encrypted, or not what it was.")
+        finally:
+            self.remove(upload_id)
+        return self.place.volume()
 
     def remove(self, upload_id: UUID) -> None:
         """Remove a copy, whole or begun; does nothing where there is none."""
