@@ -73,7 +73,6 @@ def to_hand_in(slug: str, connection: str, operation: str) -> Entrance:
         raise NothingHere
     if found.organization.suspended_at is not None:
         raise Suspended
-    found.check_open()
     g.check = wanted.check  # some problems read differently by what looked at the files
     return Entrance(token_id=admitted.id, destination=found, operation=wanted)
 

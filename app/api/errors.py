@@ -7,7 +7,7 @@ Refusal
 ├── NothingHere        404    no such thing, or none of the token's
 ├── BadMetadata        422    the caller's own values cannot be kept
 ├── LongExternalId     422    the same
-├── DurableNotOffered  501    asked for a way that there is not yet
+├── DurableNotOffered  501    asked for a way that this operation does not go
 └── BadDurable         400    asked for a way that there never is
 """
 
@@ -61,7 +61,7 @@ class LongExternalId(Refusal):
 
 
 class DurableNotOffered(Refusal):
-    """Files are passed on while the caller waits, and are not kept to be tried again."""
+    """This is passed on while the caller waits, and not kept to be tried again."""
 
     slug: ClassVar[str] = "durable-not-offered"
     status: ClassVar[int] = 501

@@ -18,6 +18,7 @@ from app.checks import Policy
 from app.delivery import Result
 from app.errors import Refusal
 from app.intake import Collected
+from app.providers.operation import Mode, Operation
 from app.records.models import Attempt
 from app.records.states import State
 from app.services import services
@@ -25,6 +26,8 @@ from app.words import WORDS
 
 #: What is answered to what arrived, or is sure to.
 TAKEN: Final = {State.DELIVERED: 201, State.WAITING: 202}
+#: What `?durable` may say, and what that means.
+DURABLE: Final = {None: None, "0": False, "1": True}
 
 api = Blueprint("api", __name__)
 api.register_error_handler(Refusal, problems.refused)
@@ -35,9 +38,12 @@ api.register_error_handler(HTTPException, problems.failed)
 def hand_in(slug: str, connection: str, operation: str) -> ResponseReturnValue:
     """Take a hand-in, pass it on, and say what became of it."""
     way = entrance.to_hand_in(slug, connection, operation)
-    _check_durable()
-    with services().shedding.admit(way.caller), receive_hand_in(way.operation) as received:
-        result = _deliver(way, received)
+    mode = _mode(way.operation)
+    if mode is not Mode.DURABLE:
+        way.destination.check_open()
+    keeps = (request.content_length or 0) if mode is Mode.DURABLE else None
+    with services().shedding.admit(way.caller, keeps=keeps), receive_hand_in(way.operation, mode) as received:
+        result = _deliver(way, mode, received)
     status = TAKEN.get(result.state)
     if status and result.record:
         return _shown(entrance.handed_in(way, result.record), status)
@@ -56,23 +62,25 @@ def problem_page() -> ResponseReturnValue:
     return render_template("api/problems.html", problems={slug: gettext(told) for slug, told in WORDS.items()})
 
 
-def _check_durable() -> None:
-    """Files are passed on while the caller waits; who asks for more is told that there is no more."""
-    asked = request.args.get("durable", "0")
-    if asked == "1":
+def _mode(operation: Operation) -> Mode:
+    """How the caller wants it to travel; who asks for a copy where none may be kept is told so."""
+    asked = request.args.get("durable")
+    if asked not in DURABLE:
+        raise BadDurable(field="durable", name="durable", value=str(asked)[:40])
+    durable = DURABLE[asked]
+    if durable and not operation.durable:
         raise DurableNotOffered(field="durable")
-    if asked != "0":
-        raise BadDurable(field="durable", name="durable", value=asked[:40])
+    return operation.mode(durable=durable)
 
 
-def _deliver(way: Entrance, received: Received) -> Result:
+def _deliver(way: Entrance, mode: Mode, received: Received) -> Result:
     deliverer = services().deliverer
     origin = way.origin(external_id=received.external_id, metadata=received.metadata)
     if isinstance(received.body, Collected):
         return deliverer.hand_in(
             origin, way.operation, received.body, replace=received.replace, way=way.destination.way
         )
-    return deliverer.stream(origin, way.operation, received.body, policy=Policy(), way=way.destination.way)
+    return deliverer.stream(origin, way.operation, received.body, policy=Policy(), mode=mode, way=way.destination.way)
 
 
 def _shown(found: Found, status: int) -> Response:

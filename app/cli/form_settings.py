@@ -19,6 +19,11 @@ def settings_options(command: F) -> F:
     """Let a command take them."""
     for option in (
         click.option("--protected/--no-protected", default=None, help="Take PDFs that have a password."),
+        click.option(
+            "--durable/--no-durable",
+            default=None,
+            help="Keep a copy until it is delivered; without one, a customer waits for the provider and is told.",
+        ),
         click.option("--uninspected/--no-uninspected", default=None, help="Take archives too large to look into."),
         click.option("--all-types", is_flag=True, help="Take all types that the operation does."),
         click.option(
@@ -46,6 +51,7 @@ def changed(
     all_types: bool,
     uninspected: bool | None,
     protected: bool | None,
+    durable: bool | None,
 ) -> dict[str, Any]:
     """The settings with what was said of them, judged by the operation."""
     given = {**settings.get("presets", {}), **dict(presets)}
@@ -60,7 +66,11 @@ def changed(
         raise click.UsageError(f"{exc}.") from None
     _judge_types(operation, policy)
     _judge_presets(operation, given)
+    if durable and not operation.durable:
+        raise click.UsageError(f"{operation.slug} is never kept.")
+    durable = settings.get("durable") if durable is None else durable
     kept = {name: value for name, value in policy.dump().items() if value}
+    kept |= {} if durable in {None, operation.durable} else {"durable": durable}
     return {**kept, "presets": given} if given else kept
 
 
@@ -69,6 +79,7 @@ def described(settings: Mapping[str, Any]) -> str:
     words = [f"{name}={value}" for name, value in settings.get("presets", {}).items()]
     words += ["types: " + " ".join(types)] if (types := settings.get("types")) else []
     words += [name for name in ("uninspected", "protected") if settings.get(name)]
+    words += ["no copy is kept"] if settings.get("durable") is False else []
     return "; ".join(words) or "As the operation is."
 
 

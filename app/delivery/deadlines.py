@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from app.config import Settings
@@ -29,10 +29,19 @@ class Deadlines:
     answer: float = 30.0
     #: All requests of one delivery together.
     total: float = 60.0
+    #: How long a provider may be slower than `rate` bytes a second while bytes wait for it: then it is let go, for a
+    #: copy is kept of them. Without a grace there is no copy, and it may take its time.
+    grace: float | None = None
+    rate: int = 1
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Deadlines:
         return cls(connect=settings.connect_seconds, answer=settings.answer_seconds, total=settings.total_seconds)
+
+    @property
+    def hurried(self) -> Deadlines:
+        """The same for a request that a file is waiting behind."""
+        return self if self.grace is None else replace(self, answer=min(self.answer, self.grace))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,9 +72,13 @@ class Exchange:
     _began: float = field(default=0.0, init=False)
     #: Seconds for which the provider was waited for.
     _waited: float = field(default=0.0, init=False)
+    #: Seconds for which it may still be waited for before it is let go: its time account, as `intake.pace` keeps one of
+    #: a client. None where it is not let go.
+    _credit: float | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._began = self.clock()
+        self._credit = self.deadlines.grace
 
     def answering(self) -> None:
         """Nothing more is sent: the answer's time begins."""
@@ -73,19 +86,36 @@ class Exchange:
         if self.streams:
             self.until = max(self.until, self._answered)
 
+    def took(self, count: int) -> None:
+        """Say that the provider took so many bytes, which pay for a while; it saves up no more than the grace."""
+        if self._credit is not None:
+            self._credit = min(self._credit + count / self.deadlines.rate, self.deadlines.grace or 0.0)
+
     def go_on(self) -> None:
-        """Raise TookTooLong or HeldUp where a file was on its way for all of its time, by who was waited for more."""
+        """Raise TookTooLong or HeldUp where a file was on its way for all of its time, by who was waited for more.
+
+        A provider that is let go is not worth a refusal: that raises TimeoutError.
+        """
         now = self.clock()
         if self.streams and self._answered is None and now >= self.until:
-            raise HeldUp if 2 * self._waited > now - self._began else TookTooLong
+            if 2 * self._waited <= now - self._began:
+                raise TookTooLong
+            if self._credit is None:
+                raise HeldUp
+            self.late = True
+            raise TimeoutError
 
     def patience(self) -> float:
         """Seconds that the next step may take from now on; raises TimeoutError where there are none left."""
         now = self.clock()
         if not self.connected:
             end = self._began + self.deadlines.connect
+        elif self._answered is not None:
+            end = self._answered
+        elif self.streams and self._credit is not None:
+            end = now + min(self.deadlines.answer, self._credit)
         else:
-            end = now + self.deadlines.answer if self._answered is None else self._answered
+            end = now + self.deadlines.answer
         left = min(end, self.until) - now
         if left <= 0:
             raise TimeoutError
@@ -103,4 +133,7 @@ class Exchange:
             if self.connected:
                 self.go_on()
             raise
-        self._waited += self.clock() - began
+        waited = self.clock() - began
+        self._waited += waited
+        if self._credit is not None and self.connected:
+            self._credit -= waited

@@ -9,9 +9,8 @@ from typing import TypeVar
 from app.delivery.deadlines import Clock, Deadlines, Exchange
 from app.delivery.encoder import encode
 from app.delivery.http import Http
-from app.delivery.passing import Passing
+from app.delivery.passing import Coming, Passing
 from app.errors import Refusal
-from app.intake import Arriving
 from app.providers.base import Outcome
 from app.providers.wire import Answer, NoAnswer, Outgoing, Reply
 
@@ -40,7 +39,8 @@ class Engine:
     """Sends the requests of one delivery (or one look) to one connection's provider.
 
     `before` is called ahead of the request that hands in, unless its files are in memory already: then the mark alone
-    is set. `mark` is called before the last bytes of its file may leave, or ahead of it where it has none.
+    is set. `mark` is called before the last bytes of its file may leave, or ahead of it where it has none; `after` once
+    that request has ended, however it did, and before the generator hears of it.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Engine:
         *,
         mark: Mark = refuse_files,
         before: Mark = _nothing,
+        after: Mark = _nothing,
         admit: Admit = _nothing,
         stores: Collection[str] = (),
         clock: Clock,
@@ -63,6 +64,7 @@ class Engine:
         self._deadlines = deadlines
         self._mark = mark
         self._before = before
+        self._after = after
         self._admit = admit
         self._stores = stores
         self._clock = clock
@@ -109,7 +111,9 @@ class Engine:
             self._wait(outgoing.after)
         if outgoing.url is None and (ours := self._admit(outgoing)):
             return ours
-        exchange = Exchange(deadlines=self._deadlines, until=self._until, clock=self._clock)
+        waited_for = outgoing.hands_in or self._handing_in is not None
+        deadlines = self._deadlines if waited_for else self._deadlines.hurried
+        exchange = Exchange(deadlines=deadlines, until=self._until, clock=self._clock)
         if outgoing.hands_in:
             self._begin(outgoing, exchange)
         body, content_type = encode(outgoing.body, self._once(outgoing))
@@ -127,6 +131,8 @@ class Engine:
             sink=outgoing.sink,
             stores=None if outgoing.url is None else self._stores,
         )
+        if outgoing.hands_in:
+            self._after(outgoing)
         if exchange.streams:
             self._spare()
         return answer
@@ -159,7 +165,7 @@ class Engine:
         return release
 
 
-def _arriving(outgoing: Outgoing) -> list[Arriving]:
+def _arriving(outgoing: Outgoing) -> list[Coming]:
     """The files of a request that their client may still be sending."""
     files = outgoing.body.files if outgoing.body else ()
     return [file.source.arriving for file in files if isinstance(file.source, Passing)]

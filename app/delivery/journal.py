@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -16,26 +15,31 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from app.database import Database, copied
+from app.delivery import breaker
+from app.delivery.contents import Contents
+from app.delivery.jobs import wake
 from app.delivery.origin import Origin, Record
-from app.delivery.outcome import Consequence
+from app.delivery.outcome import HELD, Consequence
 from app.delivery.settling import (
     ended,
     follow_up,
     has_more_to_it,
     pause,
     settle,
+    settle_copy,
     shown_message,
     tell_of_empty_record,
     told,
+    wait,
 )
 from app.errors import Refusal
-from app.intake import Arriving, CollectedFile
 from app.providers.base import Ending, Outcome
 from app.providers.operation import Mode, Operation
-from app.providers.wire import FilePart
-from app.records import attempts, uploads
+from app.records import attempts, copies, uploads
+from app.records.copies import Whole
+from app.records.jsonable import jsonable
 from app.records.models import Attempt, Upload
-from app.records.states import State
+from app.records.states import MOVING, State
 from app.records.uploads import Overtaken
 from app.records.writing import On
 from app.tenants import links
@@ -48,24 +52,12 @@ AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)
 PATIENCE: Final = (0.2, 1.0, 3.0, 6.0)
 
 
-@dataclass(slots=True, kw_only=True)
-class Contents:
-    """What is known of the files of a hand-in; of one that is on its way, more and more."""
-
-    parts: Sequence[Mapping[str, Any]] = ()
-    #: What the checks read.
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, parts: Iterable[FilePart | CollectedFile | Arriving], facts: Mapping[str, Any] | None = None) -> Self:
-        return cls(parts=[_part(one) for one in parts], facts=facts or {})
-
-
 class Journal:
     """The record of one hand-in. Nothing is in the database before `begin` or `mark`, or its end where it has neither.
 
     What is whole before its first byte leaves is only marked, which writes all that there is in one transaction; what
-    is not, begins before that byte.
+    is not, begins before that byte. What is durable begins before a byte of it is kept, and its copy's row is written
+    with the mark or, where it came to none, with the end.
     """
 
     def __init__(
@@ -77,16 +69,23 @@ class Journal:
         origin: Origin,
         operation: Operation,
         mode: Mode,
+        id: UUID | None = None,  # noqa: A002 - the column's name
     ) -> None:
-        self.id = uuid7()
+        self.id = id or uuid7()
         self.token, self._token_hash = uploads.new_outcome_token(origin.outcome_token)
         self.contents = Contents()
+        #: The copy in the spool, once it is whole; and whether its bytes are needed, as far as is known.
+        self.copy: Whole | None = None
+        self.keeps_copy = True
+        #: What became of what was begun at the provider for a file that was then withdrawn.
+        self.taken_back: Outcome | None = None
         self._database = database
         self._clock = clock
         self._process_id = process_id
         self._origin = origin
         self._operation = operation
-        self._mode = mode
+        #: How it travels.
+        self.mode: Final = mode
         self._upload: Upload | None = None
         self._attempt: Attempt | None = None
         #: What the mark remembered.
@@ -97,25 +96,44 @@ class Journal:
     @property
     def begun(self) -> bool:
         """Whether there is a record that somebody could find in the middle."""
-        return self._attempt is not None
+        return self._upload is not None
 
-    def begin(self) -> None:
-        """Commit row and attempt, and count the link's use; raises LinkClosed, and then nothing may leave."""
-        self._upload, self._attempt = self._start(self._clock())
+    def begin(self, state: State = State.DELIVERING) -> None:
+        """Commit row and attempt, and count the link's use; raises LinkClosed, and then nothing may leave.
+
+        `receiving` has no attempt yet: nothing is going to leave.
+        """
+        now = self._clock()
+        attempt = self._first(now) if state is State.DELIVERING else None
+        self._upload, self._attempt = self._start(now, state, attempt), attempt
 
     def mark(self, baseline: Mapping[str, Any]) -> None:
         """Commit the mark, with what is known of the files now; of what has not begun, all that `begin` does too."""
         now = self._clock()
         if self._upload is None or self._attempt is None:
-            upload, attempt = self._start(now, marked=True, baseline=baseline)
+            attempt = self._first(now, marked=True, baseline=baseline)
+            upload = self._start(now, State.DELIVERING, attempt)
         else:
             with self._database.transaction(self._organization_id) as session:
                 attempt = attempts.mark(session, self._attempt, baseline=baseline, now=now)
                 upload = uploads.learn(session, self._upload, parts=self.contents.parts, facts=self.contents.facts)
+                if self.copy:
+                    copies.add(session, upload, self.copy, now)
         self._upload, self._attempt, self.baseline = upload, attempt, baseline
 
-    def refuse(self, refusal: Refusal, effect: Consequence, taken_back: Outcome | None = None) -> None:
+    def hold(self, outcome: Outcome) -> State:
+        """Commit, at once, all that there is of an upload whose copy is whole before it has a record: it waits."""
+        now = self._clock()
+        with self._database.transaction(self._organization_id) as session:
+            if self._origin.link is not None:
+                links.reserve(session, self._origin.link, now)
+            upload = self._row(session, State.RECEIVING, now)
+            self.record = self._settle(session, upload, outcome, HELD, now)
+        return self.record.upload.state
+
+    def refuse(self, refusal: Refusal, effect: Consequence) -> None:
         """Write down what was refused, here or on its way, and give its record's id to the refusal."""
+        taken_back = self.taken_back
         outcome = Outcome(
             ending=Ending.REJECTED if effect.ours else Ending.RETRY,
             problem=refusal.slug,
@@ -131,11 +149,11 @@ class Journal:
         One that was begun and that the database does not take is left as it is: the sweeper finds it, and its page
         tells.
         """
-        for wait in PATIENCE:
+        for seconds in PATIENCE:
             try:
                 return self._end(outcome, effect)
             except AWAY:
-                time.sleep(wait)
+                time.sleep(seconds)
         try:
             return self._end(outcome, effect)
         except AWAY as exc:
@@ -147,12 +165,18 @@ class Journal:
 
     def _end(self, outcome: Outcome, effect: Consequence) -> State:
         now = self._clock()
-        try:
-            self.record = self._write_end(outcome, effect, now)
-        except Overtaken:
-            with self._database.transaction(self._organization_id) as session:
-                self.record = self._settle(session, outcome, effect, now)
+        if self.begun and self.mode is Mode.DURABLE:  # there is more to it than two rows
+            self.record = self._write_settled(outcome, effect, now)
+        else:
+            try:
+                self.record = self._write_end(outcome, effect, now)
+            except Overtaken:
+                self.record = self._write_settled(outcome, effect, now)
         return self.record.upload.state
+
+    def _write_settled(self, outcome: Outcome, effect: Consequence, now: datetime) -> Record:
+        with self._database.transaction(self._organization_id) as session:
+            return self._settle(session, uploads.lock(session, self.id), outcome, effect, now)
 
     def _write_end(self, outcome: Outcome, effect: Consequence, now: datetime) -> Record:
         """As the rows were left here; raises Overtaken where they are not so any more."""
@@ -177,13 +201,35 @@ class Journal:
             self._tell(session, record.upload, outcome, effect, now)
         return record
 
-    def _settle(self, session: Session, outcome: Outcome, effect: Consequence, now: datetime) -> Record:
+    def _settle(self, session: Session, upload: Upload, outcome: Outcome, effect: Consequence, now: datetime) -> Record:
         """By what the rows have become meanwhile."""
-        upload = uploads.lock(session, self.id)
-        attempt = attempts.listing(session, self.id)[-1]
-        settle(session, upload, attempt, outcome, effect, actor=self._origin.actor, now=now)
+        if self.copy and upload.state in MOVING and upload.process_id == self._process_id:
+            upload.parts, upload.facts = jsonable(self.contents.parts), jsonable(self.contents.facts)
+            copies.add(session, upload, self.copy, now)
+        last = attempts.last(session, self.id)
+        if last is not None and (self._attempt is None or last.id == self._attempt.id):
+            settle(session, upload, last, outcome, effect, actor=self._origin.actor, now=now)
+            if self.mode is Mode.DURABLE:
+                breaker.note(session, upload.connection_id, breaker.health(outcome), now)
+        elif last is None and upload.state is State.RECEIVING:
+            self._settle_untried(session, upload, outcome, effect, now)
         self._tell(session, upload, outcome, effect, now)
-        return Record(upload=upload, attempts=tuple(attempts.listing(session, self.id)))
+        self.keeps_copy = copies.find(session, self.id) is not None
+        record = Record(upload=upload, attempts=tuple(attempts.listing(session, self.id)))
+        if upload.state is State.WAITING:
+            wake(session, upload.organization_id, upload.due_at, now)
+        return record
+
+    def _settle_untried(
+        self, session: Session, upload: Upload, outcome: Outcome, effect: Consequence, now: datetime
+    ) -> None:
+        if effect.state is State.WAITING:
+            wait(session, upload, outcome, actor=self._origin.actor, now=now)
+            upload.due_at, upload.tries = now, 0
+            return
+        uploads.change(session, upload, effect.state, actor=self._origin.actor, now=now, **told(outcome))
+        follow_up(session, upload, effect)
+        settle_copy(session, upload, now=now)
 
     def _tell(self, session: Session, upload: Upload, outcome: Outcome, effect: Consequence, now: datetime) -> None:
         tell_of_empty_record(session, upload, outcome, now)
@@ -201,6 +247,7 @@ class Journal:
         """
         if uploads.find(session, self.id) is not None:
             raise Overtaken(str(self.id))
+        self.keeps_copy = False
         attempt = None if effect.ours else self._first(now, **attempts.ending(**ended(outcome, now)))
         upload = self._row(
             session,
@@ -213,15 +260,13 @@ class Journal:
         )
         return Record(upload=upload, attempts=(attempt,) if attempt else ())
 
-    def _start(self, now: datetime, **mark: Any) -> tuple[Upload, Attempt]:
-        attempt = self._first(now, **mark)
+    def _start(self, now: datetime, state: State, attempt: Attempt | None) -> Upload:
         if self._origin.link is None:
             with self._database.alone() as connection:
-                return self._row(connection, State.DELIVERING, now, attempt=attempt), attempt
+                return self._row(connection, state, now, attempt=attempt)
         with self._database.transaction(self._organization_id) as session:
             links.reserve(session, self._origin.link, now)
-            upload = self._row(session, State.DELIVERING, now, attempt=attempt)
-        return upload, attempt
+            return self._row(session, state, now, attempt=attempt)
 
     def _first(self, now: datetime, **known: Any) -> Attempt:
         return attempts.first(
@@ -240,7 +285,7 @@ class Journal:
             organization_id=origin.organization.id,
             connection_id=origin.connection.id,
             operation=self._operation.slug,
-            mode=self._mode.value,
+            mode=self.mode.value,
             state=state,
             process_id=self._process_id,
             actor=origin.actor,
@@ -257,17 +302,3 @@ class Journal:
             outcome_hash=self._token_hash,
             **told,
         )
-
-
-def _part(file: FilePart | CollectedFile | Arriving) -> dict[str, Any]:
-    return {
-        "name": file.name,
-        "filename": _printable(file.filename),
-        "size": file.size if not isinstance(file, CollectedFile) else len(file.content),
-        "sha256": None if isinstance(file, Arriving) else file.sha256,
-    }
-
-
-def _printable(filename: str) -> str:
-    """A file's name as it can be kept, also where it is what the file was refused for."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in filename)[:255]

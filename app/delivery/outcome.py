@@ -33,6 +33,11 @@ CANCELLED: Final = Consequence(state=State.CANCELLED, ours=True)
 #: The provider took it too slowly to be waited for any longer.
 GIVEN_UP: Final = Consequence(state=State.FAILED)
 
+#: It is whole in the spool, and was not tried yet.
+HELD: Final = Consequence(state=State.WAITING, uses_link=True, ours=True)
+#: The spool could not take it.
+NO_ROOM: Final = Consequence(state=State.FAILED, ours=True)
+
 #: Without a spool: one attempt, and the caller waits for it.
 AT_ONCE: Final[Mapping[Ending, Consequence]] = {
     Ending.DELIVERED: Consequence(state=State.DELIVERED, uses_link=True),
@@ -42,11 +47,12 @@ AT_ONCE: Final[Mapping[Ending, Consequence]] = {
     Ending.RETRY: Consequence(state=State.FAILED),
     Ending.UNKNOWN: Consequence(state=State.UNKNOWN, uses_link=True),
 }
-#: With one: what may get better by itself waits.
+#: With one: what may get better by itself waits, and so does what nobody knows yet: it is looked for again.
 SPOOLED: Final[Mapping[Ending, Consequence]] = {
     **AT_ONCE,
     Ending.CREDENTIAL: Consequence(state=State.WAITING, uses_link=True, pauses=True),
     Ending.RETRY: Consequence(state=State.WAITING, uses_link=True),
+    Ending.UNKNOWN: Consequence(state=State.WAITING, uses_link=True),
 }
 #: A later look at an upload that is `unknown`; what it did not learn leaves it as it is.
 LOOKED: Final[Mapping[Ending, Consequence]] = {

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Final, Protocol
 
-from app.intake import Arriving
+from app.intake.body import Body
 
-#: A smaller block is hashed sooner than another thread has taken it up.
+#: A smaller block is seen to sooner than another thread has taken it up.
 HAND_OVER: Final = 1 << 15
 
 #: As many as can work at once: they never wait for anything.
 _JUDGES: Final = ThreadPoolExecutor(max(2, os.cpu_count() or 1), thread_name_prefix="judge")
+
+#: Sees a block, and the threads that it does so in while the block is sent.
+Taker = tuple[Callable[[bytes], object], ThreadPoolExecutor]
 
 
 class Watch(Protocol):
@@ -29,6 +32,24 @@ class Watch(Protocol):
         ...
 
 
+class Coming(Protocol):
+    """Where a file comes from: a client that is still sending it, or where it was put by."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether nobody has to be waited for until its end."""
+        ...
+
+    @property
+    def body(self) -> Body | None:
+        """Of the client that is still there, or may leave."""
+        ...
+
+    def blocks(self) -> Iterator[bytes]:
+        """All of it, once; ends only where all of it was seen."""
+        ...
+
+
 class Passing:
     """The source of a file that is still arriving. Each block is judged in a second thread while it is sent.
 
@@ -36,7 +57,7 @@ class Passing:
     fed and the watch's `finish` said yes. Memory: the block that is sent or awaited, and the one that is judged.
     """
 
-    def __init__(self, arriving: Arriving, watch: Watch) -> None:
+    def __init__(self, arriving: Coming, watch: Watch) -> None:
         self.arriving: Final = arriving
         self._watch = watch
         self._hash = hashlib.sha256()
@@ -55,22 +76,34 @@ class Passing:
 
     def blocks(self) -> Iterator[bytes]:
         """The client's own blocks; to be taken once."""
-        judged: Future[None] = Future()
-        judged.set_result(None)
+        return self._passed()
+
+    def _passed(self, *others: Taker) -> Iterator[bytes]:
+        """Hand each block to the judge and to the others, while whoever asks for it does something with it."""
+        takers = ((self._judge, _JUDGES), *others)
+        taken: list[Future[object]] = []
         try:
             for block in self.arriving.blocks():
-                judged.result()
+                _settle(taken)
                 if len(block) < HAND_OVER:
-                    self._judge(block)
+                    taken = []
+                    for take, _ in takers:
+                        take(block)
                 else:
-                    judged = _JUDGES.submit(self._judge, block)
+                    taken = [threads.submit(take, block) for take, threads in takers]
                 yield block
         finally:
-            wait((judged,))  # nobody feeds a watch that was given up
-        judged.result()
+            wait(taken)  # nobody feeds what was given up
+        _settle(taken)
         self._facts = self._watch.finish()
         self._sha256 = self._hash.hexdigest()
 
     def _judge(self, block: bytes) -> None:
         self._hash.update(block)
         self._watch.feed(block)
+
+
+def _settle(taken: list[Future[object]]) -> None:
+    """Wait until a block was seen by all; raises what the first of them found."""
+    for one in taken:
+        one.result()

@@ -63,7 +63,9 @@ class _Patient(socket.socket):
         self.settimeout(0)
         while view:
             try:
-                view = view[self.send(view, flags) :]
+                count = self.send(view, flags)
+                exchange.took(count)
+                view = view[count:]
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError) as exc:
                 event = select.POLLIN if isinstance(exc, ssl.SSLWantReadError) else select.POLLOUT
                 _wait(self, event, exchange)

@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from app.intake.body import Body
-from app.intake.errors import FieldsAfterFile, Truncated
+from app.intake.errors import FieldsAfterFile, FileTooLarge, Truncated
 from app.intake.multipart import Event, PartEnd, PartStart
 from app.intake.part_header import PartHeader
 
@@ -81,6 +81,22 @@ class Arriving:
             if not isinstance(event, PartEnd):
                 return event
         return b""
+
+
+class Unmeasured(Arriving):
+    """The same of a body that has no length: how large the file is shows at its end.
+
+    `size` is the most that is taken; a larger one is FileTooLarge, raised before the byte that is one too many.
+    """
+
+    def blocks(self) -> Iterator[bytes]:
+        """All of it, once; ends only after the closing delimiter and the body's end were seen, and raises otherwise."""
+        left = self._size
+        while block := self._read():
+            left -= len(block)
+            if left < 0:
+                raise FileTooLarge(self._size, field=self.name, name=self.name)
+            yield block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from app.errors import Refusal
 from app.intake import multipart
-from app.intake.arriving import Arriving, Streamed
+from app.intake.arriving import Arriving, Streamed, Unmeasured
 from app.intake.body import Body
 from app.intake.errors import (
     BadFileName,
@@ -111,13 +111,15 @@ class Reception:
             files={name: _file(*kept[name]) for name in files if name in kept and not _is_empty_input(*kept[name])},
         )
 
-    def stream(self, *, files: Collection[str], fields: Collection[str], secrets: Collection[str]) -> Streamed:
+    def stream(
+        self, *, files: Collection[str], fields: Collection[str], secrets: Collection[str], measured: bool = True
+    ) -> Streamed:
         """Take the parts before the first file, which is left to arrive; an input that was left empty is no file.
 
-        A file that is too large is refused by what is left of the body. Raises LengthRequired where nothing says how
-        much that is.
+        A file that is too large is refused by what is left of the body. Where nothing says how much that is, raises
+        LengthRequired if it has to be `measured`; else it is refused when it is too large.
         """
-        if self._length is None:
+        if self._length is None and measured:
             raise LengthRequired
         kept: dict[str, tuple[PartHeader, bytearray]] = {}
         content = bytearray()
@@ -127,7 +129,7 @@ class Reception:
                 header = event.header
                 _admit(header, files=files, fields={*fields, *secrets})
                 if header.filename:
-                    file = self._arriving(event, self._length - event.offset - self._closing_bytes)
+                    file = self._arriving(event)
                     break
                 content = bytearray()
                 kept[header.name] = header, content
@@ -141,8 +143,11 @@ class Reception:
             file=file,
         )
 
-    def _arriving(self, start: PartStart, size: int) -> Arriving:
+    def _arriving(self, start: PartStart) -> Arriving:
         limit, name = self._limits.file_bytes, start.header.name
+        if self._length is None:
+            return Unmeasured(start.header, self._events, self._body, limit)
+        size = self._length - start.offset - self._closing_bytes
         if size > limit:
             raise FileTooLarge(limit, field=name, name=name)
         return Arriving(start.header, self._events, self._body, size)

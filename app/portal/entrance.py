@@ -49,7 +49,12 @@ class Entrance:
     @property
     def streams(self) -> bool:
         """Whether a file is sent on while it arrives, so that all else has to come before it."""
-        return bool(self.operation.parts) and self.operation.modes[0] is not Mode.DIRECT
+        return bool(self.operation.parts) and self.mode is not Mode.DIRECT
+
+    @property
+    def mode(self) -> Mode:
+        """How what is handed in travels; a form may say that no copy is kept."""
+        return self.operation.mode(durable=(self.form.settings or {}).get("durable"))
 
     @property
     def presets(self) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
@@ -31,6 +32,7 @@ from wtforms import (
 from app.intake import Collected, Deadlines, Limits, Reception, check_origin, receive
 from app.portal.errors import NoticeNotAccepted, StalePage
 from app.portal.language import say
+from app.providers.operation import Mode
 from app.records import uploads
 from app.services import services
 
@@ -128,7 +130,7 @@ def receive_form(way: Entrance) -> Iterator[Sent]:
     secrets = {field.name for field in way.fields if field.kind == "password"}
     declared = {field.name for field in way.fields} - secrets
     with _receive(Limits.of(operation)) as reception:
-        take = reception.stream if way.streams else reception.collect
+        take = partial(reception.stream, measured=way.mode is Mode.RELAY) if way.streams else reception.collect
         body = take(files=[part.name for part in operation.parts], fields={*declared, *OWN_FIELDS}, secrets=secrets)
         form = build(way, body.fields)
         said = {name: value for name, value in body.fields.items() if name in declared and value}

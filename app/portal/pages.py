@@ -13,6 +13,7 @@ from app.intake import Collected
 from app.portal import assets, entrance, forms, outcomes
 from app.portal.entrance import Entrance
 from app.portal.problems import come_again, shuts
+from app.providers.operation import Mode
 from app.records.states import State
 from app.records.uploads import AlreadyHandedIn
 from app.services import services
@@ -100,7 +101,8 @@ def _hand_in(way: Entrance) -> ResponseReturnValue:
     """Receive, check, deliver; then the outcome's own page, or the form again with what is wrong."""
     sent = None
     try:
-        with services().shedding.admit(way.caller), forms.receive_form(way) as sent:
+        keeps = (request.content_length or 0) if way.mode is Mode.DURABLE else None
+        with services().shedding.admit(way.caller, keeps=keeps), forms.receive_form(way) as sent:
             sent.check()
             token = sent.outcome_token
             if token and (former := entrance.found(token)):
@@ -122,7 +124,7 @@ def _deliver(way: Entrance, sent: forms.Sent, token: str | None) -> Result:
     origin = way.origin(notice_version=way.organization.notice_version, outcome_token=token)
     if isinstance(sent.body, Collected):
         return deliverer.hand_in(origin, way.operation, sent.body, replace=sent.replace)
-    return deliverer.stream(origin, way.operation, sent.body, policy=way.policy)
+    return deliverer.stream(origin, way.operation, sent.body, policy=way.policy, mode=way.mode)
 
 
 def _to_outcome(token: str | None) -> ResponseReturnValue:

@@ -151,7 +151,8 @@ def _read_back(handin: HandIn, account: Account, file: FilePart) -> Steps:
         return delivered(handin, answer)
     if replies.is_missing(answer, handin.id) or (shown is not None and replies.has_content(shown)):
         return unconfirmed(replies.refusal(answer))
-    return delivered(handin, answer, "processing")
+    found = delivered(handin, answer, "processing")
+    return unconfirmed(found) if handin.kept else found
 
 
 def _settled(handin: HandIn, account: Account, file: FilePart, answer: Answer, outcome: Outcome) -> Steps:

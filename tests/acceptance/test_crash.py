@@ -15,6 +15,7 @@ import requests
 from app.config import Settings
 from app.database import utcnow
 from app.delivery import Deliverer
+from app.intake.spool import Spool
 from app.local import processes
 from app.local.place import ROOT
 from app.records.models import Attempt, Upload
@@ -109,7 +110,7 @@ def test_killed_after_the_mark_it_is_unknown_and_a_look_tells(
     assert [attempt.outcome for attempt in counter.attempts] == ["unknown"]
     assert becomes(lambda: mortal.answers("/readyz")), "gunicorn started another"
 
-    deliverer = Deliverer(world.database, world.vault, settings, utcnow, uuid4())
+    deliverer = Deliverer(world.database, world.vault, Spool.from_settings(settings), settings, utcnow, uuid4())
     result = deliverer.check_again(counter.organization.id, counter.upload.id, actor="operator")
     deliverer.close()
     assert (result.state, counter.upload.state) == ("delivered", "delivered")

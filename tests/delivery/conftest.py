@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from app.config import Settings
 from app.database import HOUSE, Database
+from app.intake.spool import Spool
+from app.intake.spool.local import Folder
 from app.tenants import connections, organizations
 from app.tenants.models import Connection, Environment
 from app.tenants.vault import Vault
@@ -18,7 +21,7 @@ from tests.servers import Sandbox
 
 
 @pytest.fixture
-def tenant(database: Database, vault: Vault, settings: Settings, sandbox: Sandbox) -> Iterator[Tenant]:
+def tenant(database: Database, vault: Vault, settings: Settings, sandbox: Sandbox, tmp_path: Path) -> Iterator[Tenant]:
     sandbox.clear()
     account, key = secrets.token_hex(12), f"sk_live_{secrets.token_hex(16)}"
     sandbox.seed(facturapi={"organizations": [{"id": account, "name": "Kemper", "live_keys": [key]}]})
@@ -38,6 +41,7 @@ def tenant(database: Database, vault: Vault, settings: Settings, sandbox: Sandbo
     made = Tenant(
         database=database,
         vault=vault,
+        spool=Spool(Folder(tmp_path / "spool")),
         sandbox=sandbox,
         settings=settings,
         organization=organization,

@@ -17,6 +17,7 @@ from app.database import Database
 from app.delivery import Deliverer, Origin, Result
 from app.intake import Collected
 from app.intake.reception import CollectedFile
+from app.intake.spool import Spool
 from app.providers.facturapi import CERTIFICATE
 from app.records import attempts, audit, uploads
 from app.records.models import Attempt, AuditEntry, Upload
@@ -61,6 +62,7 @@ class Tenant:
 
     database: Database
     vault: Vault
+    spool: Spool
     sandbox: Sandbox
     settings: Settings
     organization: Organization
@@ -76,7 +78,8 @@ class Tenant:
 
     def deliverer(self, **changes: Any) -> Deliverer:
         """A gateway's deliverer, under other settings if told."""
-        made = Deliverer(self.database, self.vault, self.settings.model_copy(update=changes), self.clock, uuid7())
+        settings = self.settings.model_copy(update=changes)
+        made = Deliverer(self.database, self.vault, self.spool, settings, self.clock, uuid7())
         self.deliverers.append(made)
         return made
 

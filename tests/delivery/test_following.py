@@ -90,7 +90,7 @@ class Follower:
 @pytest.fixture
 def follower(tenant: Tenant, played: Played, worker: Database, owner_engine: Engine) -> Iterator[Follower]:
     upload_id = stream(tenant).upload_id
-    deliverer = Deliverer(worker, tenant.vault, tenant.settings, tenant.clock, tenant.organization.id)
+    deliverer = Deliverer(worker, tenant.vault, tenant.spool, tenant.settings, tenant.clock, tenant.organization.id)
     yield Follower(tenant=tenant, worker=worker, engine=owner_engine, upload_id=upload_id, deliverer=deliverer)
     deliverer.close()
 

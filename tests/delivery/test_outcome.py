@@ -31,7 +31,7 @@ def test_without_a_spool(
 @pytest.mark.parametrize("ending", Ending)
 def test_with_one_only_what_may_get_better_waits(ending: Ending) -> None:
     waits = consequence(ending, Mode.DURABLE).state is State.WAITING
-    assert waits == (ending in {Ending.RETRY, Ending.CREDENTIAL})
+    assert waits == (ending in {Ending.RETRY, Ending.CREDENTIAL, Ending.UNKNOWN})
     assert consequence(ending, Mode.DURABLE).pauses == consequence(ending, Mode.RELAY).pauses
 
 

@@ -20,7 +20,7 @@ from app.checks import Policy, Rejected
 from app.errors import Refusal
 from app.portal.headers import PAGE_LIFE
 from app.providers import registry
-from app.providers.operation import Operation
+from app.providers.operation import Mode, Operation
 from app.records.states import State
 from app.records.uploads import AlreadyHandedIn
 from app.tenants import links, organizations
@@ -49,8 +49,9 @@ class Deliverer:
             raise self.refusal
         return SimpleNamespace(upload_id=uuid7(), state=State.DELIVERED, outcome=None, outcome_token="tok")
 
-    def stream(self, origin: Any, operation: Operation, streamed: Any, *, policy: Policy) -> Any:
-        self.given.append(SimpleNamespace(origin=origin, operation=operation, streamed=streamed, policy=policy))
+    def stream(self, origin: Any, operation: Operation, streamed: Any, *, policy: Policy, mode: Mode) -> Any:
+        given = {"origin": origin, "operation": operation, "streamed": streamed, "policy": policy, "mode": mode}
+        self.given.append(SimpleNamespace(**given))
         if self.refusal:
             raise self.refusal
         self.content = b"".join(bytes(block) for block in streamed.file.blocks()) if streamed.file else None

@@ -1,0 +1,40 @@
+"""What a record says of the files of a hand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from app.delivery.spooling import Reread
+from app.intake import Arriving, CollectedFile
+from app.providers.wire import FilePart
+
+
+@dataclass(slots=True, kw_only=True)
+class Contents:
+    """What is known of the files of a hand-in; of one that is on its way, more and more."""
+
+    parts: Sequence[Mapping[str, Any]] = ()
+    #: What the checks read.
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, parts: Iterable[FilePart | CollectedFile | Arriving | Reread], facts: Mapping[str, Any] | None = None
+    ) -> Self:
+        return cls(parts=[_part(one) for one in parts], facts=facts or {})
+
+
+def _part(file: FilePart | CollectedFile | Arriving | Reread) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "filename": _printable(file.filename),
+        "size": file.size if not isinstance(file, CollectedFile) else len(file.content),
+        "sha256": None if isinstance(file, Arriving | Reread) else file.sha256,
+    }
+
+
+def _printable(filename: str) -> str:
+    """A file's name as it can be kept, also where it is what the file was refused for."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in filename)[:255]
