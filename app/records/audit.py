@@ -91,7 +91,7 @@ def signed(entry: AuditEntry, *, number: int, previous: bytes | None, kid: str) 
     """What is signed of an entry at a place: all that it says, to the letter (RFC 8785)."""
     said = {
         "type": TYPE,
-        "number": number,
+        "number": canonical.plain(number),
         "previous": previous.hex() if previous else None,
         "key": kid,
         "id": str(entry.id),

@@ -68,7 +68,7 @@ class Head:
                 "key": kid,
                 "organization": str(self.owner) if self.owner else None,
                 "chain": self.chain.value,
-                "number": self.number,
+                "number": canonical.plain(self.number),
                 "hash": self.hash.hex() if self.hash else None,
                 "sealed_at": receipts.moment(self.sealed_at) if self.sealed_at else None,
             }

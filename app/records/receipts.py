@@ -204,7 +204,7 @@ def link(receipt: Receipt, kid: str) -> Link:
         body, own, named, previous = {}, {}, {}, None
 
     def signed(number: int) -> bytes:
-        return canonical.dumps({**body, **own, **named, "number": number})
+        return canonical.dumps({**body, **own, **named, "number": canonical.plain(number)})
 
     return Link(
         name=str(receipt.id),

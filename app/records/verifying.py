@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.records import audit, chain, receipts, signing
@@ -21,6 +20,8 @@ from app.records.signing import Keys
 
 #: Rows that are read at once.
 PAGE: Final = 1_000
+#: Less than any number: one may have been made negative.
+LOWEST: Final = -(2**63)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,28 +47,26 @@ class Report:
 
 
 def audit_log(session: Session, owner: UUID | None, keys: Keys, *, known: Mapping[int, bytes] | None = None) -> Report:
-    """Look at the audit log of the session's organization, or the house's.
+    """Look at the audit log of an organization, or the house's.
 
     It has to say what its head, every receipt and what is `known` from elsewhere (hashes by numbers) say of it.
     """
     head = Head.of(session, owner, Chain.AUDIT)
-    told = {**_witnesses(session, keys), **_end(head, keys), **(known or {})}
-    looked = chain.verify(_entries(session), keys, known=told)
-    waiting = session.execute(select(func.count(), func.min(AuditEntry.at)).where(AuditEntry.number.is_(None))).one()
-    return Report(
-        looked=looked,
-        head_is_sound=_is_end(head, looked, keys),
-        unsealed=waiting[0],
-        since=waiting[1],
-    )
+    told = {**_witnesses(session, owner, keys), **_end(head, keys), **(known or {})}
+    looked = chain.verify(_entries(session, owner), keys, known=told)
+    waiting = select(func.count(), func.min(AuditEntry.at)).where(_log_of(owner), AuditEntry.number.is_(None))
+    unsealed, since = session.execute(waiting).one()
+    return Report(looked=looked, head_is_sound=_is_end(head, looked, keys), unsealed=unsealed, since=since)
 
 
 def receipt_chain(session: Session, owner: UUID, keys: Keys, *, known: Mapping[int, bytes] | None = None) -> Report:
-    """Look at the receipts of the session's organization, and whether each upload that needs one has one."""
+    """Look at the receipts of an organization, and whether each upload that needs one has one."""
     head = Head.of(session, owner, Chain.RECEIPTS)
-    looked = chain.verify(_receipts(session), keys, known={**_end(head, keys), **(known or {})})
-    delivered = select(AuditEntry.subject_id).where(AuditEntry.action == DELIVERED, AuditEntry.number.is_not(None))
-    lacking = delivered.where(AuditEntry.subject_id.not_in(select(Receipt.upload_id)))
+    looked = chain.verify(_links(session, owner), keys, known={**_end(head, keys), **(known or {})})
+    delivered = select(AuditEntry.subject_id).where(
+        _log_of(owner), AuditEntry.action == DELIVERED, AuditEntry.number.is_not(None)
+    )
+    lacking = delivered.where(~exists().where(Receipt.upload_id == AuditEntry.subject_id))
     return Report(
         looked=looked,
         head_is_sound=_is_end(head, looked, keys),
@@ -75,49 +74,54 @@ def receipt_chain(session: Session, owner: UUID, keys: Keys, *, known: Mapping[i
     )
 
 
-def _is_end(head: Head, looked: Looked, keys: Keys) -> bool:
-    """Whether there is a head where there are entries, and it is what was signed."""
-    return head.is_sound(keys) and (head.number > 0 or looked.count == 0)
+def receipts_of(session: Session, owner: UUID) -> Iterator[Receipt]:
+    """An organization's receipts, in order, some at a time."""
+    place = LOWEST
+    while True:
+        page = select(Receipt).where(Receipt.organization_id == owner, Receipt.number > place)
+        rows = session.scalars(page.order_by(Receipt.number).limit(PAGE)).all()
+        session.expunge_all()
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        place = rows[-1].number
+
+
+def _entries(session: Session, owner: UUID | None) -> Iterator[Link]:
+    named, place = signing.kids(session), LOWEST
+    while True:
+        page = select(AuditEntry).where(_log_of(owner), AuditEntry.number > place)
+        rows = session.scalars(page.order_by(AuditEntry.number).limit(PAGE)).all()
+        session.expunge_all()
+        yield from (audit.link(row, named.get(row.key_id, "") if row.key_id else "") for row in rows)
+        if len(rows) < PAGE:
+            return
+        place = rows[-1].number or LOWEST
+
+
+def _links(session: Session, owner: UUID) -> Iterator[Link]:
+    named = signing.kids(session)
+    return (receipts.link(row, named.get(row.key_id, "")) for row in receipts_of(session, owner))
+
+
+def _witnesses(session: Session, owner: UUID | None, keys: Keys) -> dict[int, bytes]:
+    """What the receipts say of the audit log: each holds the hash of the entry of its delivery."""
+    told, named = dict[int, bytes](), signing.kids(session)
+    for row in receipts_of(session, owner) if owner else ():
+        if receipts.link(row, named.get(row.key_id, "")).is_sound(keys):
+            said = receipts.told(row)["audit"]
+            told[said["number"]] = bytes.fromhex(said["hash"])
+    return told
+
+
+def _log_of(owner: UUID | None) -> ColumnElement[bool]:
+    return AuditEntry.organization_id.is_not_distinct_from(owner)
 
 
 def _end(head: Head, keys: Keys) -> dict[int, bytes]:
     return {head.number: head.hash} if head.hash and head.is_sound(keys) else {}
 
 
-def _entries(session: Session) -> Iterator[Link]:
-    named, place = signing.kids(session), None
-    while True:
-        page = select(AuditEntry).where(AuditEntry.number.is_not(None)).order_by(AuditEntry.number).limit(PAGE)
-        rows = session.scalars(page if place is None else page.where(AuditEntry.number > place)).all()
-        yield from (audit.link(row, named.get(row.key_id, "") if row.key_id else "") for row in rows)
-        session.expunge_all()
-        if len(rows) < PAGE:
-            return
-        place = rows[-1].number
-
-
-def _receipts(session: Session) -> Iterator[Link]:
-    named = signing.kids(session)
-    yield from (receipts.link(row, named.get(row.key_id, "")) for row in _receipt_rows(session))
-
-
-def _receipt_rows(session: Session) -> Iterator[Receipt]:
-    place = None
-    while True:
-        page = select(Receipt).order_by(Receipt.number).limit(PAGE)
-        rows = session.scalars(page if place is None else page.where(Receipt.number > place)).all()
-        yield from rows
-        session.expunge_all()
-        if len(rows) < PAGE:
-            return
-        place = rows[-1].number
-
-
-def _witnesses(session: Session, keys: Keys) -> dict[int, bytes]:
-    """What the receipts say of the audit log: each holds the hash of the entry of its delivery."""
-    named, told = signing.kids(session), dict[int, bytes]()
-    for row in _receipt_rows(session):
-        if receipts.link(row, named.get(row.key_id, "")).is_sound(keys):
-            said: Any = json.loads(row.body)["audit"]
-            told[said["number"]] = bytes.fromhex(said["hash"])
-    return told
+def _is_end(head: Head, looked: Looked, keys: Keys) -> bool:
+    """Whether there is a head where there are entries, and it is what was signed."""
+    return head.is_sound(keys) and (head.number > 0 or looked.count == 0)

@@ -56,8 +56,11 @@ APP = {
     "attempts": "INSERT SELECT UPDATE",
     "copies": "DELETE INSERT SELECT UPDATE",
     "outcome_mails": "INSERT SELECT UPDATE",
+    "resumables": "INSERT SELECT UPDATE",
     "breakers": "INSERT SELECT UPDATE",
     "audit_entries": "INSERT SELECT",
+    "receipts": "SELECT",
+    "chain_heads": "SELECT",
     "processes": "DELETE INSERT SELECT UPDATE",
     "slots": "INSERT SELECT UPDATE",
 }
@@ -73,8 +76,12 @@ WORKER = {
     "attempts": "INSERT SELECT UPDATE",
     "copies": "DELETE INSERT SELECT UPDATE",
     "outcome_mails": "DELETE SELECT UPDATE",
+    "resumables": "DELETE SELECT UPDATE",
     "breakers": "INSERT SELECT UPDATE",
     "audit_entries": "INSERT SELECT",
+    "receipts": "INSERT SELECT",
+    "chain_heads": "INSERT SELECT UPDATE",
+    "signing_keys": "INSERT SELECT",
     "processes": "DELETE INSERT SELECT UPDATE",
     "slots": "DELETE INSERT SELECT UPDATE",
 }
@@ -121,7 +128,7 @@ def test_a_policy_that_asks_nothing_is_noticed(owner: Connection) -> None:
 
 def test_doors_have_one_search_path_and_no_public(owner: Connection) -> None:
     doors = owner.execute(DOORS).all()
-    assert len(doors) == 13
+    assert len(doors) == 17
     for name, settings, grants in doors:
         assert settings == ["search_path=pg_catalog, pg_temp"], name
         assert grants, f"{name} has never had its grants set: the public may execute it"
@@ -138,11 +145,16 @@ def test_grants_on_columns(owner: Connection) -> None:
     def columns(role: str) -> dict[str, str]:
         return {row.relname: row.privileges for row in owner.execute(COLUMN_GRANTS, {"role": role})}
 
-    assert columns("ventanilla_app") == {"procrastinate_jobs": "SELECT id queueing_lock"}
+    assert columns("ventanilla_app") == {
+        "procrastinate_jobs": "SELECT id queueing_lock",
+        "signing_keys": "SELECT created_at id kid public retired_at",
+    }
     assert columns("ventanilla_worker") == {
+        "audit_entries": "UPDATE key_id number previous signature",
         "connections": "UPDATE next_check_at paused_at paused_because verified_at",
         "credentials": "UPDATE ciphertext fingerprint last_four",
         "links": "UPDATE uses",
+        "signing_keys": "UPDATE retired_at",
     }
 
 
