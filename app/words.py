@@ -199,6 +199,17 @@ DELIVERY: Final = {
     "internal": N_("Something failed on our side. Nothing was said to be done that was not."),
 }
 
+#: What is said of a receipt that somebody shows, or asks for.
+RECEIPTS: Final = {
+    "not-a-receipt": N_("This is not a receipt of ours, or it was damaged. Use the file as it was downloaded."),
+    "receipt-changed": N_("This is not what was signed: something in it was changed. Do not rely on it."),
+    "receipt-foreign-key": N_("No key of ours has signed this. Do not rely on it."),
+    "receipt-missing": N_("Choose the receipt's file, or paste its text."),
+    "not-sealed": N_(
+        "There is no receipt. One is there about a second after the upload was delivered, and for no other."
+    ),
+}
+
 #: What a service is told.
 API: Final = {
     "unauthorized": N_("Send a gateway token that is good: Authorization: Bearer vnt_…"),
@@ -227,7 +238,7 @@ RESUMABLE: Final = {
     "passphrase-needed": N_("Open the link and say its passphrase first."),
 }
 
-WORDS: Final = INTAKE | CERTIFICATE | POLICY | DOCUMENT | LOAD | ENTRANCE | TENANTS | DELIVERY | API | RESUMABLE
+WORDS: Final = INTAKE | CERTIFICATE | POLICY | DOCUMENT | LOAD | ENTRANCE | TENANTS | DELIVERY | RECEIPTS | API | RESUMABLE
 
 #: What is said otherwise where the e.firma is asked for, which has no branches and stamps nothing.
 FIEL: Final = {
