@@ -101,7 +101,7 @@ class Bucket:
             with _telling(reading=True):
                 reader = obstore.open_reader(self._store, _path(upload_id, segment), buffer_size=PART_BYTES)
         except CopyLost:
-            self.volume()  # a bucket that is not there has not lost anything
+            self._look()  # a bucket that is not there has not lost anything
             raise
         yield _Source(reader)
 
@@ -132,7 +132,10 @@ class Bucket:
                     )
 
     def volume(self) -> None:
-        """None, where it answers: it says nothing of room."""
+        """Nobody can tell."""
+
+    def _look(self) -> None:
+        """Raise SpoolAway where it does not answer."""
         with _telling():
             next(obstore.list(self._store, chunk_size=1), None)
 

@@ -68,7 +68,7 @@ def opening(cipher: aead.Aead, place: str, source: Source) -> Iterator[bytes]:
             yield block
     except (tink.TinkError, DecodeError):
         if back.fault is not None:
-            raise back.fault from None
+            raise back.fault from back.fault.__cause__  # as it was raised
         raise CopyLost("The copy does not open.") from None
 
 
@@ -121,7 +121,7 @@ class _Out(io.RawIOBase):
         except tink.TinkError:
             if self._fault is None:
                 raise
-            raise self._fault from None
+            raise self._fault from self._fault.__cause__  # as it was raised
 
 
 class _In(io.RawIOBase):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -102,7 +103,10 @@ class Folder:
         except FileExistsError:
             if folder in self._settled:
                 return
-        if folder.stat().st_uid != os.geteuid():  # what a command of another user makes would be closed to the gateway
+        told = folder.stat()
+        if not stat.S_ISDIR(told.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+        if told.st_uid != os.geteuid():  # what a command of another user makes would be closed to the gateway
             raise PermissionError(errno.EPERM, "It belongs to another user", str(folder))
         _sync(folder.parent)
         self._settled.add(folder)

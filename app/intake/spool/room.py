@@ -13,8 +13,6 @@ from app.intake.spool.base import Place, SpoolFull
 #: What is kept is counted anew after so long, or after so many times what counting took: others add to it and remove.
 COUNT_SECONDS: Final = 60.0
 COUNT_SHARE: Final = 20
-#: A file longer than was said asks for as much again as it has, and for so much at most.
-STEP_BYTES: Final = 16 << 20
 
 
 class Room:
@@ -103,9 +101,8 @@ class Share:
     def take(self, size: int) -> None:
         """Ask for room for so many bytes more, within the promise or beyond it; raises SpoolFull."""
         if size > self._promised:
-            more = max(size - self._promised, min(self.written, STEP_BYTES))
-            self._room.promise(more)
-            self._promised += more
+            self._room.promise(size - self._promised)
+            self._promised = size
         self._room.redeem(size, size)
         self._promised -= size
         self.written += size
