@@ -51,7 +51,7 @@ class Left:
 def left(session: Session, *, operation: str | None = None, since: datetime | None = None) -> Iterator[Left]:
     """What was left of the session's organization, oldest first, by operation and by when it came to that."""
     wanted = (
-        select(Upload, Copy)
+        select(Upload, Copy.keep_until)
         .outerjoin(Copy, Copy.upload_id == Upload.id)
         .where(Upload.state.in_(LEFT), Upload.mode == Mode.DURABLE)
         .order_by(Upload.updated_at, Upload.id)
@@ -60,8 +60,8 @@ def left(session: Session, *, operation: str | None = None, since: datetime | No
         wanted = wanted.where(Upload.operation == operation)
     if since is not None:
         wanted = wanted.where(Upload.updated_at >= since)
-    for upload, copy in session.execute(wanted):
-        yield Left(upload=upload, copy_until=copy.keep_until if copy is not None else None)
+    for upload, copy_until in session.execute(wanted):
+        yield Left(upload=upload, copy_until=copy_until)
 
 
 def retry(session: Session, upload_id: UUID, *, actor: str, now: datetime, may_be_there: bool = False) -> None:
