@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from app.cli import finding
 from app.cli.asking import table
 from app.cli.finding import HOUSE_SLUG, Commands, written
 from app.services import services
@@ -32,6 +33,24 @@ def add(slug: str, **about: str) -> None:
     with services().database.transaction(made.id) as session:
         written(session, made.id, "organization.added", made)
     click.echo(f"Added {made.slug}. Next: flask connection add {made.slug} PROVIDER")
+
+
+@org.command("set")
+@click.argument("slug")
+@click.option(
+    "--keep-delivered-days",
+    type=click.IntRange(0, organizations.MOST_DAYS),
+    required=True,
+    help="How long copies of what was delivered are kept, encrypted; 0: not at all.",
+)
+def set_(slug: str, keep_delivered_days: int) -> None:
+    """Change how an organization's files are kept. It counts for what is delivered from now on."""
+    organization_id = finding.organization(slug)
+    with services().database.transaction(organization_id) as session:
+        found = organizations.get(session, organization_id)
+        found.keep_delivered_days = keep_delivered_days
+        written(session, organization_id, "organization.changed", found, keep_delivered_days=keep_delivered_days)
+    click.echo(f"Copies of what {slug} hands in are kept for {keep_delivered_days} days after they are delivered.")
 
 
 @org.command("list")

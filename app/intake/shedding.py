@@ -39,6 +39,8 @@ SOON: Final = 5.0
 #: A queue that is behind takes longer.
 LATER: Final = 60.0
 MINUTE: Final = 60.0
+#: Questions and wishes that a page takes in a minute from one caller, or about one upload.
+WISHES: Final = 10
 #: From one look at the queue to the next.
 LOOK_SECONDS: Final = 2.0
 #: Callers whose pace is remembered; who has been away for longest is forgotten first.
@@ -169,6 +171,8 @@ class Shedding:
         self._in_all = in_all
         self._per_organization = per_organization
         self._pace = Pace(a_minute, clock)
+        #: Of what pages take beside hand-ins.
+        self.wishes: Final = Pace(WISHES, clock)
         self._behind = behind
         self._room = room
         self._under_way: Counter[UUID] = Counter()

@@ -15,10 +15,10 @@ from app.intake.addresses import address
 from app.intake.shedding import Caller
 from app.portal import language
 from app.portal.accepting import Picker
-from app.portal.errors import FormClosed, LinkOnly, NothingHere, Suspended
+from app.portal.errors import FormClosed, LinkOnly, MailNotOffered, NothingHere, Suspended
 from app.providers import registry
 from app.providers.operation import Field, Mode, Operation
-from app.records import uploads
+from app.records import mails, uploads
 from app.records.models import Upload
 from app.services import services
 from app.tenants import doors, forms, links, organizations
@@ -94,8 +94,7 @@ class Entrance:
     @property
     def caller(self) -> Caller:
         """Whom the limits at the door are about."""
-        seen = address(request.environ, services().settings.forwarded_allow_ips)
-        return Caller(organization_id=self.organization.id, address=seen)
+        return Caller(organization_id=self.organization.id, address=address_of_caller())
 
     def origin(self, *, notice_version: str | None, outcome_token: str | None = None) -> Origin:
         """Tell delivery where a hand-in comes from."""
@@ -122,6 +121,13 @@ class HandedIn:
     upload: Upload
     #: The form it came through, where that can be opened again without a link.
     form: Form | None
+    #: Whether somebody is to be told of its end by mail, where that can be done; None where it cannot.
+    mail: bool | None = None
+
+
+def address_of_caller() -> str | None:
+    """Where the request comes from."""
+    return address(request.environ, services().settings.forwarded_allow_ips)
 
 
 def by_form(public_id: str) -> Entrance:
@@ -177,6 +183,7 @@ def by_outcome(token: str) -> HandedIn:
         organization = organizations.get(db, found.organization_id)
         connection = db.get_one(Connection, upload.connection_id)
         form = db.get(Form, upload.form_id) if upload.form_id else None
+        mail = mails.asked(db, upload.id) if services().mailer and _may_be_left(upload) else None
     _arrive(organization, upload.locale)
     return HandedIn(
         organization=organization,
@@ -184,7 +191,28 @@ def by_outcome(token: str) -> HandedIn:
         operation=registry.operation(upload.operation),
         upload=upload,
         form=form if form and form.open and not form.link_only else None,
+        mail=mail,
     )
+
+
+def ask_for_mail(handed_in: HandedIn, address: str) -> None:
+    """Have an address told of an upload's end; where it has just ended, the page says so. Raises MailNotOffered."""
+    if handed_in.mail is None:
+        raise MailNotOffered
+    with services().database.transaction(handed_in.organization.id) as db:
+        mails.ask(
+            db,
+            services().vault,
+            handed_in.upload.id,
+            address=address,
+            locale=language.language(),
+            now=services().clock(),
+        )
+
+
+def _may_be_left(upload: Upload) -> bool:
+    """Whether it goes on without whoever handed it in, and has not ended yet."""
+    return upload.mode == Mode.DURABLE and upload.state in mails.OPEN
 
 
 def _form(db: Session, organization_id: UUID, form_id: UUID) -> tuple[Organization, Form, Connection]:

@@ -43,6 +43,20 @@ class StalePage(Refusal):
     status = 403
 
 
+class BadEmail(Refusal):
+    """What was typed is no e-mail address."""
+
+    slug = "bad-email"
+    status = 422
+
+
+class MailNotOffered(Refusal):
+    """No mail is sent for this upload."""
+
+    slug = "mail-not-offered"
+    status = 404
+
+
 class NoticeNotAccepted(Refusal):
     """The privacy notice in force was not accepted."""
 

@@ -62,8 +62,8 @@ LOOKS: Final = {
         icon="hourglass",
         word=N_("waiting"),
         title=N_("It is waiting its turn"),
-        arrived=N_("Not yet. We have it and are going to send it to %(provider)s."),
-        next=N_("You need not do anything. Come back to this page later to see that it arrived."),
+        arrived=N_("Not yet, but it is safe with us. We send it on as soon as %(provider)s takes it."),
+        next=N_("You may close this page. We keep trying, and its address shows how it ended."),
     ),
     State.FAILED: Look(
         tone="bad",
@@ -105,6 +105,8 @@ STATUSES: Final = {
     "ready": N_("%(provider)s has worked on it, and it is ready. There is nothing left for you to do here."),
     "failed": N_("%(provider)s has it but could not work on it. Ask whether it has to be handed in again."),
 }
+#: What is said of what may be left alone, once it is known how long it is tried.
+UNTIL: Final = N_("You may close this page. We keep trying until %(until)s, and its address shows how it ended.")
 #: How much of a hash is enough to compare by eye.
 PRINT: Final = 12
 
@@ -136,6 +138,8 @@ class Shown:
     #: What the provider does with it, where it says so.
     provider_status: str | None
     moving: bool
+    #: Whether somebody is to be told of its end by mail; None where that is not offered.
+    mail: bool | None
     again: str | None
     link_again: bool
 
@@ -144,7 +148,8 @@ def present(handed_in: HandedIn) -> Shown:
     """Write an upload out in the language and zone of the page."""
     upload, look = handed_in.upload, LOOKS[handed_in.upload.state]
     provider = registry.provider(handed_in.operation.provider).title
-    values = {"provider": provider, "when": when(upload.updated_at)}
+    until = when(upload.deadline_at) if upload.deadline_at else None
+    values = {"provider": provider, "when": when(upload.updated_at), "until": until}
     again = upload.state in AGAIN
     return Shown(
         look=look,
@@ -161,6 +166,7 @@ def present(handed_in: HandedIn) -> Shown:
         files=tuple(_files(handed_in)),
         provider_status=upload.provider_status if upload.state == State.DELIVERED else None,
         moving=upload.state in MOVING or _processing(upload),
+        mail=handed_in.mail,
         again=url_for("portal.form", public_id=handed_in.form.public_id) if again and handed_in.form else None,
         link_again=again and handed_in.form is None,
     )
@@ -171,14 +177,19 @@ def _processing(upload: Upload) -> bool:
 
 
 def _next(upload: Upload, look: Look) -> str:
+    if upload.state in MOVING and upload.deadline_at:  # it has waited before, and may again
+        return UNTIL
     status = STATUSES.get(upload.provider_status or "") if upload.state == State.DELIVERED else None
     return status or look.next
 
 
 def _reason(handed_in: HandedIn) -> str | None:
-    """Say why, in our words; an unconfirmed one's page says it already, and an old record may name what is gone."""
+    """Say why, in our words; an unconfirmed one's page says it already, and an old record may name what is gone.
+
+    Of what has not ended yet the reason is not the customer's: the sentence would say what to do, and there is nothing.
+    """
     upload = handed_in.upload
-    if upload.state == State.UNKNOWN or upload.problem not in WORDS:
+    if upload.state in MOVING | {State.UNKNOWN} or upload.problem not in WORDS:
         return None
     params = {"organization": handed_in.organization.name, **upload.problem_params}
     return say(upload.problem, params, check=handed_in.operation.check)

@@ -91,6 +91,18 @@ def check_again(token: str) -> ResponseReturnValue:
     return redirect(url_for(".outcome", token=token, asked=1), 303)
 
 
+@portal.post("/o/<token>/mail")
+def tell_me(token: str) -> ResponseReturnValue:
+    """Have somebody told by mail how an upload ended."""
+    handed_in = entrance.by_outcome(token)
+    try:
+        services().shedding.wishes.count([f"upload:{handed_in.upload.id}", f"address:{entrance.address_of_caller()}"])
+        entrance.ask_for_mail(handed_in, forms.receive_email())
+    except Refusal as refusal:
+        return *_outcome(handed_in, token, refusal), come_again(refusal)
+    return redirect(url_for(".outcome", token=token), 303)
+
+
 @portal.get("/accent/<colour>.css")
 def accent(colour: str) -> Response:
     """Serve the stylesheet of one colour."""
@@ -155,6 +167,12 @@ def _outcome(handed_in: entrance.HandedIn, token: str, refusal: Refusal | None =
     shown = outcomes.present(handed_in)
     asked = "asked" in request.args
     page = render_template(
-        "portal/outcome.html", shown=shown, token=token, form=forms.bare(), refusal=refusal, asked=asked
+        "portal/outcome.html",
+        shown=shown,
+        token=token,
+        address=url_for(".outcome", token=token),
+        form=forms.bare(),
+        refusal=refusal,
+        asked=asked,
     )
     return page, refusal.status if refusal else 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -13,6 +14,10 @@ from app.tenants import names
 from app.tenants.conflicts import constraint
 from app.tenants.errors import NameTaken
 from app.tenants.models import Organization
+
+
+#: Longest that copies of what was delivered are kept.
+MOST_DAYS: Final = 3650
 
 
 def add(
