@@ -73,6 +73,7 @@ class FileField {
 
   /** What cannot be right whatever the file is: [message]. */
   get impossible() {
+    if (this.input.disabled) return undefined; // something else takes the files
     if (!this.file) return this.input.required ? this.says.saysMissingFile : undefined;
     if (this.file.size === 0) return this.says.saysEmpty;
     return this.file.size > this.limit ? this.says.saysHuge : undefined;

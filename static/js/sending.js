@@ -33,6 +33,11 @@ export function watchSending(form, fileFields, showAnew) {
     // Not `disabled`: that would take the focus away and, in some browsers, the submission back.
     button.setAttribute("aria-disabled", "true");
     label.textContent = button.dataset.textSending ?? text;
+    // What takes files in another way takes it from here.
+    if (!form.dispatchEvent(new CustomEvent("handin", { cancelable: true, detail: { rest } }))) {
+      event.preventDefault();
+      return;
+    }
     if (progress) progress.hidden = false;
     if ("streams" in form.dataset) {
       event.preventDefault();
