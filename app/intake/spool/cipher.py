@@ -17,7 +17,7 @@ import tink
 from google.protobuf.message import DecodeError
 from tink import aead, streaming_aead
 
-from app.intake.spool.base import CopyLost, Sink, Source
+from app.intake.spool.base import CopyLost, Sink, Source, SpoolAway
 
 MAGIC: Final = b"ventanilla copy 1\n"
 LENGTH_BYTES: Final = 2
@@ -93,7 +93,7 @@ class _Out(io.RawIOBase):
 
     def __init__(self, sink: Sink) -> None:
         self._sink: Sink | None = sink
-        self._fault: BaseException | None = None
+        self._fault: BaseException = SpoolAway()  # if it is Tink itself that cannot go on
 
     def writable(self) -> bool:
         return True
@@ -119,8 +119,6 @@ class _Out(io.RawIOBase):
         try:
             yield
         except tink.TinkError:
-            if self._fault is None:
-                raise
             raise self._fault from self._fault.__cause__  # as it was raised
 
 
