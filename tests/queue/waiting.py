@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 
 from app.config import Settings
 from app.database import Database, utcnow
+from app.delivery import retrying
 from app.delivery.redelivery import Redeliverer
 from app.delivery.spooling import Shelf
 from app.intake.spool import Spool
@@ -55,6 +56,8 @@ class Queue:
     sandbox: Sandbox
     settings: Settings
     spool: Spool
+    #: Where its copies lie.
+    folder: Path
     organization: Organization
     connections: Mapping[str, Connection]
     places: Mapping[str, Place]
@@ -90,6 +93,7 @@ class Queue:
             sandbox=sandbox,
             settings=settings,
             spool=Spool(Folder(folder)),
+            folder=folder,
             organization=organization,
             connections=made,
             places=places,
@@ -174,6 +178,11 @@ class Queue:
         )
         self.redeliverers.append(made)
         return made
+
+    def repair(self, provider: str) -> bool:
+        """Let a connection's credential be good again."""
+        with self.database.transaction(self.organization.id) as session:
+            return retrying.resume(session, self.connections[provider], self.clock())
 
     def flatfile(self, *, up: bool) -> None:
         """Let that provider be where it is, or nowhere."""

@@ -1,0 +1,189 @@
+"""Real workers at real work: whatever ends them, each upload is taken up again in time, and is delivered once."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import psutil
+import pytest
+from sqlalchemy import func, select
+
+from app.local import processes
+from app.local.place import ROOT
+from app.records.models import Process
+from app.records.processes import DEAD_AFTER
+from app.records.states import State
+from tests.queue.waiting import NOWHERE, Queue
+from tests.servers import environment_of
+from tests.tenancy import becomes
+
+pytestmark = pytest.mark.live
+
+Start = Callable[[], processes.Child]
+
+#: From a worker's end until what it had in hand is taken up, delivered and written down.
+TAKEN_UP_SECONDS = 20.0
+#: Longer than any wait here takes, on a machine that has much else to do.
+PATIENT_SECONDS = 60.0
+#: So long that a worker is certainly killed within it.
+STALL_SECONDS = 60
+LARGE = 8 << 20
+
+ENVIRONMENT = {"CONNECT_SECONDS": "2", "ANSWER_SECONDS": "30", "TOTAL_SECONDS": "60"}
+
+
+@pytest.fixture
+def start(waiting: Queue, place: Path) -> Iterator[Start]:
+    """Starts workers as the Procfile does, each in a folder of its own, and waits until one is at work."""
+    children: list[tuple[processes.Child, Path]] = []
+    environment = environment_of(waiting.settings) | ENVIRONMENT
+    environment["EGRESS_ALLOW"] += f",{NOWHERE}"
+    environment["SPOOL_URL"] = str(waiting.folder)
+
+    def start() -> processes.Child:
+        folder = place / f"worker-{secrets.token_hex(4)}"
+        folder.mkdir()
+        before = alive(waiting)
+        command = processes.procfile(ROOT / "Procfile")["worker"]
+        with (folder / "worker.log").open("wb") as log:
+            child = processes.start("worker", command, folder, environment, output=log)
+        children.append((child, folder))
+        assert becomes(lambda: alive(waiting) > before, PATIENT_SECONDS), (folder / "worker.log").read_text()
+        return child
+
+    yield start
+    for child, folder in children:
+        processes.stop([child], folder)
+
+
+def alive(waiting: Queue) -> int:
+    with waiting.worker.doors() as session:
+        count = select(func.count()).select_from(Process)
+        return session.scalar(count.where(Process.kind == "worker", Process.beat_at > func.now() - DEAD_AFTER)) or 0
+
+
+def kill(child: processes.Child) -> None:
+    """Kill -9 the worker itself, which its guard started."""
+    for one in [*psutil.Process(child.process.pid).children(recursive=True), psutil.Process(child.process.pid)]:
+        one.kill()
+    child.process.wait(10)
+
+
+def tell(child: processes.Child, number: int = signal.SIGTERM) -> None:
+    os.kill(child.process.pid, number)
+
+
+def are_delivered(waiting: Queue, several: Sequence[UUID]) -> bool:
+    return set(waiting.states(several)) == {State.DELIVERED}
+
+
+def is_marked(waiting: Queue, upload_id: UUID) -> bool:
+    return any(attempt.completing_at is not None for attempt in waiting.attempts(upload_id))
+
+
+def has_begun(waiting: Queue, provider: str) -> bool:
+    """Whether the provider has begun to read what is stalled."""
+    return any(entry["method"] == "POST" for entry in waiting.sandbox.ledger(provider))
+
+
+def test_a_provider_comes_back(waiting: Queue, start: Start) -> None:
+    several = [waiting.leave("flatfile/file") for _ in range(3)]
+    waiting.flatfile(up=False)
+    start()
+    assert becomes(lambda: all(waiting.outcomes(one)[:1] == ["retry"] for one in several), PATIENT_SECONDS)
+    waiting.flatfile(up=True)
+    assert becomes(lambda: are_delivered(waiting, several), PATIENT_SECONDS)
+    assert len(waiting.deliveries("flatfile/file")) == len(several)
+    assert not any(waiting.lies(one) for one in several)
+
+
+@pytest.mark.parametrize("operation", ["codat/file", "factify/document", "flatfile/file", "formkiq/document"])
+def test_an_answer_that_is_lost_is_looked_for(waiting: Queue, start: Start, operation: str) -> None:
+    """FormKiQ's large file goes by its bucket."""
+    one = waiting.leave(operation, size=4 << 20)
+    method = "PUT" if operation == "formkiq/document" else "POST"
+    waiting.sandbox.fault(provider=operation.partition("/")[0], action="drop_answer", method=method)
+    start()
+    assert becomes(lambda: are_delivered(waiting, [one]), PATIENT_SECONDS), waiting.state(one)
+    assert waiting.outcomes(one) == ["delivered"]
+    assert len(waiting.deliveries(operation)) == 1
+
+
+def test_killed_before_the_mark(waiting: Queue, start: Start) -> None:
+    first = start()
+    waiting.sandbox.fault(provider="codat", action="stall", method="POST", after_bytes=1000, seconds=STALL_SECONDS)
+    one = waiting.leave("codat/file", size=LARGE)
+    assert becomes(lambda: waiting.state(one) is State.DELIVERING and has_begun(waiting, "codat"), PATIENT_SECONDS)
+    start()
+    assert not is_marked(waiting, one)
+    kill(first)
+    assert becomes(lambda: are_delivered(waiting, [one]), TAKEN_UP_SECONDS)
+    assert waiting.outcomes(one) == ["interrupted", "delivered"]
+    assert len(waiting.deliveries("codat/file")) == 1
+
+
+def test_killed_after_the_mark(waiting: Queue, start: Start) -> None:
+    first = start()
+    waiting.sandbox.fault(provider="codat", action="delay", method="POST", seconds=3)
+    one = waiting.leave("codat/file")
+    assert becomes(lambda: is_marked(waiting, one), PATIENT_SECONDS)
+    assert becomes(lambda: len(waiting.deliveries("codat/file")) == 1, PATIENT_SECONDS)
+    kill(first)
+    start()
+    assert becomes(lambda: are_delivered(waiting, [one]), PATIENT_SECONDS)
+    assert waiting.outcomes(one) == ["delivered"], "found out, and not sent again"
+    assert len(waiting.deliveries("codat/file")) == 1
+
+
+def test_told_to_stop_it_finishes_what_is_about_to_end(waiting: Queue, start: Start) -> None:
+    worker = start()
+    waiting.sandbox.fault(provider="codat", action="delay", method="POST", seconds=2)
+    one = waiting.leave("codat/file")
+    assert becomes(lambda: is_marked(waiting, one), PATIENT_SECONDS)
+    later = waiting.leave("codat/file", due=timedelta(seconds=1))
+    tell(worker)
+    worker.process.wait(PATIENT_SECONDS)
+    assert waiting.states([one, later]) == [State.DELIVERED, State.WAITING]
+    assert alive(waiting) == 0
+
+
+def test_told_to_stop_it_hands_back_what_takes_long(waiting: Queue, start: Start) -> None:
+    """Within its grace: the provider reads on when that is over."""
+    worker = start()
+    waiting.sandbox.fault(provider="flatfile", action="stall", method="POST", after_bytes=1000, seconds=8)
+    one = waiting.leave("flatfile/file", size=4 * LARGE)
+    assert becomes(lambda: waiting.state(one) is State.DELIVERING and has_begun(waiting, "flatfile"), PATIENT_SECONDS)
+    tell(worker)
+    worker.process.wait(PATIENT_SECONDS)
+    assert waiting.state(one) is State.WAITING
+    assert waiting.outcomes(one) == ["interrupted"]
+    start()
+    assert becomes(lambda: are_delivered(waiting, [one]), PATIENT_SECONDS)
+    assert len(waiting.deliveries("flatfile/file")) == 1
+
+
+def test_a_credential_is_repaired(waiting: Queue, start: Start) -> None:
+    one, other = waiting.leave("codat/file"), waiting.leave("codat/file")
+    waiting.sandbox.fault(provider="codat", action="status", status=401)
+    start()
+    assert becomes(lambda: waiting.paused("codat") == "credential-refused", PATIENT_SECONDS)
+    assert becomes(lambda: State.DELIVERING not in waiting.states([one, other]), PATIENT_SECONDS)
+    assert waiting.repair("codat")
+    assert becomes(lambda: are_delivered(waiting, [one, other]), PATIENT_SECONDS)
+    assert waiting.paused("codat") is None
+
+
+def test_several_workers_share_what_there_is(waiting: Queue, start: Start) -> None:
+    several = [waiting.leave("flatfile/file", size=500) for _ in range(40)]
+    for _ in range(2):
+        start()
+    assert becomes(lambda: are_delivered(waiting, several), PATIENT_SECONDS)
+    assert all(waiting.outcomes(one) == ["delivered"] for one in several)
+    assert len(waiting.deliveries("flatfile/file")) == len(several)
+    assert not list(waiting.spool.place.listing())
