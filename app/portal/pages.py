@@ -74,8 +74,9 @@ def outcome(token: str) -> ResponseReturnValue:
 @portal.get("/o/<token>/state")
 def outcome_state(token: str) -> ResponseReturnValue:
     """Tell an open outcome page whether it is still up to date."""
-    upload = entrance.by_outcome(token).upload
-    return jsonify(state=upload.state, provider_status=upload.provider_status)
+    handed_in = entrance.by_outcome(token)
+    upload = handed_in.upload
+    return jsonify(state=upload.state, provider_status=upload.provider_status, receipt=handed_in.receipted)
 
 
 @portal.post("/o/<token>")
@@ -170,7 +171,7 @@ def _outcome(handed_in: entrance.HandedIn, token: str, refusal: Refusal | None =
         "portal/outcome.html",
         shown=shown,
         token=token,
-        address=url_for(".outcome", token=token),
+        address=url_for("portal.outcome", token=token),
         form=forms.bare(),
         refusal=refusal,
         asked=asked,
