@@ -4,7 +4,7 @@
 import { Handed } from "./handed.js";
 import { icon } from "./icons.js";
 import { Addresses, TabList } from "./remembered.js";
-import { fingerprint, makeTray } from "./tray.js";
+import { UPLOAD, fingerprint, isLast, makeTray } from "./tray.js";
 
 class HandIn {
   constructor(form) {
@@ -111,8 +111,8 @@ class HandIn {
   }
 
   fail(file, answer) {
-    const status = answer?.status ?? 0;
-    if (status >= 400 && status < 500) this.end(file, detail(answer) ?? this.says.failed);
+    const upload = answer?.body?.xhr?.getResponseHeader(UPLOAD);
+    if (isLast(answer?.status ?? 0, upload)) this.end(file, detail(answer) ?? this.says.failed);
   }
 
   sweep() {

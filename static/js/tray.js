@@ -10,6 +10,8 @@ const ENDPOINT = "/files";
 const AT_ONCE = 3;
 /** Milliseconds from one try to the next; whatever arrives in between starts them anew. */
 const PAUSES = [0, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000];
+/** Header of an answer about what a file has become: it is whole, and over whatever its status. */
+export const UPLOAD = "Ventanilla-Upload";
 /** Answers below 500 after which the same may be tried again: too slow, out of step, in use, too early, too many. */
 const PASSING = new Set([408, 409, 423, 425, 429]);
 
@@ -63,8 +65,9 @@ export function makeTray(place, says, { addresses, headers }) {
     allowedMetaFields: [],
     headers,
     onShouldRetry: (error, _attempt, _options, next) => {
-      const status = error.originalResponse?.getStatus() ?? 0;
-      if (status >= 400 && status < 500 && !PASSING.has(status)) return false;
+      const answer = error.originalResponse;
+      const status = answer?.getStatus() ?? 0;
+      if (isLast(status, answer?.getHeader(UPLOAD))) return false;
       return status === 429 || status === 0 ? next(error) : true;
     },
   });
@@ -78,6 +81,11 @@ export function makeTray(place, says, { addresses, headers }) {
 
 /** What tus knows a file by; the plugin makes it the same way. */
 export const fingerprint = (file) => `tus-${file.id}-${ENDPOINT}`;
+
+/** Whether an answer ends it: nothing that is sent once more would change it. */
+export function isLast(status, upload) {
+  return Boolean(upload) || (status >= 400 && status < 500 && !PASSING.has(status));
+}
 
 function roomFor(files) {
   if (!files.length) return EMPTY;
