@@ -1,0 +1,417 @@
+"""Files in pieces from a real browser: large ones, cut off and taken up again, several at once, and for everybody."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, CDPSession, Locator, Page, Request, expect
+from sqlalchemy import Engine, select, update
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.database import Database, utcnow
+from app.local import processes
+from app.local.place import ROOT
+from app.records.models import Upload
+from app.records.states import State
+from app.tenants import forms, links
+from app.tenants.models import Form, Organization
+from app.tenants.vault import Vault
+from tests.acceptance.browser import examine, visit, visit_to_examine
+from tests.relay.files import EICAR, csv
+from tests.relay.house import House
+from tests.relay.samples import BY_OPERATION
+from tests.servers import Sandbox, Server, environment_of
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("browser")]
+
+SAMPLE = BY_OPERATION["flatfile/file"]
+LARGE = 20_000_000
+NOTICE = "2026-01"
+#: Bytes a second, so few that a large file is still on its way whatever else the machine does.
+SLOW = 1_000_000
+FAST = -1
+#: Milliseconds until a worker has delivered what waits.
+PATIENT = 60_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counter:
+    """A form that takes tables of any size."""
+
+    house: House
+    owner: Engine
+    form: Form
+
+    @property
+    def address(self) -> str:
+        return f"{self.house.gateway.url}/f/{self.form.public_id}"
+
+    @property
+    def uploads(self) -> dict[str, Upload]:
+        """By the names of their files."""
+        mine = select(Upload).where(Upload.organization_id == self.house.organization.id)
+        with Session(self.owner) as session:
+            return {str(upload.parts[0]["filename"]): upload for upload in session.scalars(mine)}
+
+    @property
+    def arrived(self) -> list[str]:
+        """Hashes of the files that the provider has whole."""
+        arrivals = SAMPLE.arrivals(self.house, complete=True)
+        return sorted(part["sha256"] for entry in arrivals for part in entry["parts"] if part["filename"])
+
+    def link(self, **options: Any) -> str:
+        """A personal way into it."""
+        with self.house.database.transaction(self.house.organization.id) as session:
+            _, token = links.create(session, form=self.form, expires_at=utcnow().replace(year=2100), **options)
+        return f"{self.house.gateway.url}/l/{token}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def worker(place: Path, settings: Settings) -> Iterator[None]:
+    """Delivers what waits, from the spool that it shares with the gateway."""
+    folder = place / "worker-of-browser"
+    folder.mkdir()
+    command = processes.procfile(ROOT / "Procfile")["worker"]
+    with (folder / "worker.log").open("wb") as log:
+        child = processes.start("worker", command, folder, environment_of(settings), output=log)
+    yield
+    processes.stop([child], folder)
+
+
+@pytest.fixture
+def counter(gateway: Server, sandbox: Sandbox, database: Database, vault: Vault, owner_engine: Engine) -> Counter:
+    house = House.build(gateway, sandbox, database, vault)
+    with Session(owner_engine) as session, session.begin():
+        mine = update(Organization).where(Organization.id == house.organization.id)
+        session.execute(mine.values(notice_version=NOTICE, locale="es", contact="ayuda@acme.example"))
+    with database.transaction(house.organization.id) as session:
+        form = forms.add(
+            session,
+            organization_id=house.organization.id,
+            connection_id=house.connections["flatfile"].id,
+            operation=SAMPLE.operation,
+            open=True,
+        )
+    return Counter(house=house, owner=owner_engine, form=form)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a table of a size; what is in it is not the same twice."""
+
+    def write(name: str, size: int = 2_000, *, spoilt: bool = False) -> Path:
+        path = tmp_path / name
+        path.write_bytes(f"{name},b\n".encode() + csv(size)[4:] + (EICAR if spoilt else b""))
+        return path
+
+    return write
+
+
+@dataclass(kw_only=True)
+class Customer:
+    """Somebody in front of the form."""
+
+    page: Page
+    requests: list[Request] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("request", lambda request: self.requests.append(request))  # noqa: PLW0108 - wants a function of Python
+        self.page.on("dialog", lambda dialog: dialog.accept())
+        self._network: CDPSession = self.page.context.new_cdp_session(self.page)
+        self._network.send("Network.enable")
+
+    def choose(self, *files: Path) -> None:
+        self.page.locator("input.uppy-Dashboard-input").first.set_input_files(files)
+
+    def send(self) -> None:
+        self.page.check("#notice")
+        self.page.locator("button.send").click()
+
+    def network(self, *, bytes_a_second: int = FAST, offline: bool = False) -> None:
+        """Make the connection slow, or cut it."""
+        speed = {"downloadThroughput": FAST, "uploadThroughput": bytes_a_second, "latency": 0}
+        self._network.send("Network.emulateNetworkConditions", {"offline": offline, **speed})
+
+    def wait_until_some_arrived(self) -> None:
+        """Wait until the page says that it is well on its way."""
+        expect(self.page.locator(".uppy-StatusBar-statusPrimary")).to_contain_text(
+            re.compile(r"[1-9]\d ?%"), timeout=PATIENT
+        )
+
+    def row(self, name: str) -> Locator:
+        return self.page.locator(".handed li").filter(has_text=name)
+
+    @property
+    def offsets(self) -> list[int]:
+        """Where each piece that was sent begins."""
+        return [int(one.headers["upload-offset"]) for one in self.requests if one.method == "PATCH"]
+
+
+@contextmanager
+def at(browser: Browser, address: str, **options: Any) -> Iterator[Customer]:
+    with visit(browser, address, **options) as page:
+        expect(page.locator(".uppy-Dashboard-browse").first).to_be_visible()
+        yield Customer(page=page)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_large_file_arrives_whole(browser: Browser, counter: Counter, table: Callable[..., Path]) -> None:
+    path = table("ventas.csv", LARGE)
+    with at(browser, counter.address) as customer:
+        customer.choose(path)
+        customer.send()
+        expect(customer.row("ventas.csv").locator(".state")).to_have_text("entregado", timeout=PATIENT)
+        expect(customer.page.locator("form[data-resumable]")).to_be_hidden()
+        expect(customer.page.locator("#handed")).to_be_focused()
+        customer.row("ventas.csv").get_by_role("link").click()
+        expect(customer.page.locator("h1")).to_have_text("Llegó")
+    assert counter.arrived == [sha256(path)]
+    assert counter.uploads["ventas.csv"].state is State.DELIVERED
+    assert counter.uploads["ventas.csv"].notice_version == NOTICE
+
+
+def test_a_connection_that_is_cut_goes_on_where_it_stopped(
+    browser: Browser, counter: Counter, table: Callable[..., Path]
+) -> None:
+    path = table("ventas.csv", LARGE)
+    with at(browser, counter.address) as customer:
+        customer.network(bytes_a_second=SLOW)
+        customer.choose(path)
+        customer.send()
+        customer.wait_until_some_arrived()
+        customer.network(offline=True)
+        expect(customer.page.locator("[data-tray-status]")).to_contain_text("No hay conexión")
+        customer.network()
+        expect(customer.row("ventas.csv").locator(".state")).to_have_text("entregado", timeout=PATIENT)
+        offsets = customer.offsets
+    assert counter.arrived == [sha256(path)]
+    assert offsets[0] == 0
+    assert len(offsets) > 1
+    assert all(offsets[1:])
+
+
+def test_a_page_that_was_loaded_anew_goes_on_where_it_stopped(
+    browser: Browser, counter: Counter, table: Callable[..., Path]
+) -> None:
+    path, small = table("ventas.csv", LARGE), table("abril.csv")
+    with at(browser, counter.address) as customer:
+        customer.choose(small)
+        customer.send()
+        expect(customer.row("abril.csv").locator(".state")).to_have_text("entregado", timeout=PATIENT)
+        customer.page.get_by_role("button", name="Entregar más").click()
+        customer.network(bytes_a_second=SLOW)
+        customer.choose(path)
+        customer.send()
+        customer.wait_until_some_arrived()
+        customer.page.reload()
+        customer.network()
+        expect(customer.page.locator("[data-tray-status]")).to_contain_text("ventas.csv")
+        kept = customer.page.evaluate("JSON.stringify(localStorage)")
+        before = len(customer.offsets)
+        customer.choose(path)
+        customer.send()
+        expect(customer.row("ventas.csv").locator(".state")).to_have_text("entregado", timeout=PATIENT)
+        offsets = customer.offsets[before:]
+        left = customer.page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('ventanilla:'))")
+    assert counter.arrived == sorted([sha256(path), sha256(small)])
+    assert offsets
+    assert all(offsets)
+    assert "ventas" not in kept
+    assert left == []
+
+
+def test_of_three_at_once_the_one_that_is_refused_says_why(
+    browser: Browser, counter: Counter, table: Callable[..., Path]
+) -> None:
+    good, bad = [table("enero.csv"), table("marzo.csv", 300_000)], table("febrero.csv", spoilt=True)
+    with at(browser, counter.address) as customer:
+        customer.choose(good[0], bad, good[1])
+        customer.send()
+        for path in good:
+            expect(customer.row(path.name).locator(".state")).to_have_text("entregado", timeout=PATIENT)
+        expect(customer.row("febrero.csv").locator(".state")).to_have_text("rechazado")
+        expect(customer.row("febrero.csv").locator(".why")).not_to_be_empty()
+        addresses = [customer.row(path.name).get_by_role("link").get_attribute("href") for path in (*good, bad)]
+        customer.page.reload()
+        expect(customer.row("febrero.csv").locator(".state")).to_have_text("rechazado")
+    assert len(set(addresses)) == 3
+    assert counter.arrived == sorted(sha256(path) for path in good)
+    assert counter.uploads["febrero.csv"].state is State.REJECTED
+
+
+def test_what_is_missing_is_asked_for_before_the_first_file_goes(
+    browser: Browser, counter: Counter, table: Callable[..., Path]
+) -> None:
+    with at(browser, counter.address) as customer:
+        customer.page.locator("button.send").click()
+        expect(customer.page.locator("#notice-error")).not_to_be_empty()
+        expect(customer.page.locator("#notice")).to_be_focused()
+        expect(customer.page.locator("#tray-error")).not_to_be_empty()
+        customer.page.check("#notice")
+        customer.page.locator("button.send").click()
+        expect(customer.page.locator(".uppy-Dashboard-browse").first).to_be_focused()
+        customer.choose(table("enero.csv"))
+        expect(customer.page.locator("#tray-error")).to_be_empty()
+        assert not [one for one in customer.requests if "/files" in one.url]
+
+
+def test_what_is_not_taken_is_said_in_our_words_when_it_is_chosen(
+    browser: Browser, counter: Counter, table: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "vacio.csv").touch()
+    with at(browser, counter.address) as customer:
+        customer.choose(table("programa.exe"), tmp_path / "vacio.csv", table("enero.csv"))
+        told = customer.page.locator("[data-tray-status] li")
+        expect(told).to_have_text([re.compile("programa.exe: No es de los tipos"), re.compile("vacio.csv: .*vacío")])
+        expect(customer.page.locator(".uppy-Dashboard-Item")).to_have_count(1)
+        customer.choose(table("febrero.csv"))
+        expect(told).to_have_count(0)
+
+
+def test_it_is_paused_and_goes_on(browser: Browser, counter: Counter, table: Callable[..., Path]) -> None:
+    path = table("ventas.csv", LARGE)
+    with at(browser, counter.address) as customer:
+        customer.network(bytes_a_second=SLOW)
+        customer.choose(path)
+        customer.send()
+        customer.wait_until_some_arrived()
+        customer.page.get_by_role("button", name="Pausar", exact=True).click()
+        expect(customer.page.locator(".uppy-StatusBar-statusPrimary")).to_contain_text("En pausa")
+        customer.network()
+        customer.page.get_by_role("button", name="Seguir", exact=True).click()
+        expect(customer.row("ventas.csv").locator(".state")).to_have_text("entregado", timeout=PATIENT)
+        assert all(customer.offsets[1:])
+    assert counter.arrived == [sha256(path)]
+
+
+def test_what_is_taken_out_is_given_up(browser: Browser, counter: Counter, table: Callable[..., Path]) -> None:
+    with at(browser, counter.address) as customer:
+        customer.network(bytes_a_second=SLOW)
+        customer.choose(table("ventas.csv", LARGE))
+        customer.send()
+        customer.wait_until_some_arrived()
+        with customer.page.expect_response(lambda answer: answer.request.method == "DELETE") as given_up:
+            customer.network()
+            customer.page.get_by_role("button", name="Quitar todos").first.click()
+        expect(customer.page.locator("[data-tray-status]")).to_contain_text("Lo detuviste")
+        expect(customer.page.locator("button.send")).to_have_text("Enviar")
+    assert given_up.value.status == 204
+    assert counter.arrived == []
+    assert counter.uploads == {}
+
+
+def test_through_a_link_no_more_is_taken_than_it_is_for(
+    browser: Browser, counter: Counter, table: Callable[..., Path]
+) -> None:
+    with at(browser, counter.link(max_uses=1)) as customer:
+        customer.choose(table("enero.csv"), table("febrero.csv"))
+        expect(customer.page.locator("[data-tray-status]")).to_contain_text("solo se puede entregar un archivo")
+        customer.choose(table("enero.csv"))
+        customer.send()
+        expect(customer.row("enero.csv").locator(".state")).to_have_text("entregado", timeout=PATIENT)
+    assert len(counter.arrived) == 1
+
+
+def test_a_refusal_of_the_form_is_shown_beside_its_file(
+    browser: Browser, counter: Counter, table: Callable[..., Path]
+) -> None:
+    with at(browser, counter.address) as customer:
+        customer.choose(table("enero.csv"))
+        with Session(counter.owner) as session, session.begin():
+            session.execute(update(Form).where(Form.id == counter.form.id).values(open=False))
+        customer.send()
+        expect(customer.row("enero.csv").locator(".state")).to_have_text("rechazado")
+        expect(customer.row("enero.csv").locator(".why")).to_contain_text("formulario")
+        expect(customer.row("enero.csv").get_by_role("link")).to_have_count(0)
+
+
+@pytest.mark.parametrize("way", ["no scripts", "a script that does not come", "asked for"])
+def test_the_plain_form_is_there_for_all_others(
+    way: str, browser: Browser, counter: Counter, table: Callable[..., Path]
+) -> None:
+    path = table("enero.csv")
+    with visit(browser, f"{counter.address}?lang=es", scripts=way != "no scripts") as page:
+        if way == "a script that does not come":
+            page.route("**/resumable-*.js", lambda route: route.fulfill(content_type="text/javascript", body=""))
+            page.reload()
+        if way == "asked for":
+            page.get_by_role("button", name="campo sencillo").click()
+            expect(page.locator("#file")).to_be_focused()
+        expect(page.locator("[data-tray]:visible")).to_have_count(0)
+        page.check("#notice")
+        page.set_input_files("#file", path)
+        page.locator("button.send").click()
+        expect(page.locator("h1")).to_have_text("Llegó")
+    assert counter.arrived == [sha256(path)]
+
+
+def test_the_keyboard_is_enough(browser: Browser, counter: Counter, table: Callable[..., Path]) -> None:
+    with at(browser, counter.address, width=1280) as customer:
+        page = customer.page
+        page.focus("#notice")
+        page.keyboard.press("Space")
+        reach(page, ".uppy-Dashboard-browse")
+        with page.expect_file_chooser() as choosing:
+            page.keyboard.press("Enter")
+        choosing.value.set_files([table("enero.csv"), table("febrero.csv")])
+        expect(page.locator(".uppy-Dashboard-Item")).to_have_count(2)
+        reach(page, ".uppy-Dashboard-Item-action--remove")
+        page.keyboard.press("Enter")
+        expect(page.locator(".uppy-Dashboard-Item")).to_have_count(1)
+        reach(page, "button.send")
+        page.keyboard.press("Enter")
+        expect(page.locator("#handed")).to_be_focused()
+        reach(page, ".handed a")
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Llegó")
+
+
+def reach(page: Page, what: str) -> None:
+    """Go to something as the keyboard does."""
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("what => document.activeElement.matches(what)", what):
+            return
+    pytest.fail(f"{what} is not reached")
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_everybody_can_use_it(language: str, browser: Browser, counter: Counter, table: Callable[..., Path]) -> None:
+    with visit_to_examine(browser, counter.address, language) as page:
+        customer = Customer(page=page)
+        expect(page.locator(".uppy-Dashboard-browse").first).to_be_visible()
+        examine(page, language)
+        page.locator("button.send").click()
+        expect(page.locator("#tray-error")).not_to_be_empty()
+        customer.choose(table("enero.csv"), table("febrero.csv", spoilt=True), table("c.exe"), table("d.csv", LARGE))
+        expect(page.locator("[data-tray-status] li")).to_have_count(1)
+        examine(page, language)
+        customer.network(bytes_a_second=SLOW)
+        customer.send()
+        expect(customer.row("febrero.csv").locator(".state.bad")).to_be_visible()
+        expect(customer.row("enero.csv").locator(".state.good")).to_be_visible()
+        examine(page, language)
+        customer.network()
+        expect(page.locator(".handed.end")).to_be_visible()
+        expect(customer.row("d.csv").locator(".state.good")).to_be_visible()
+        examine(page, language)
+
+
+def test_who_asks_for_stillness_gets_it(browser: Browser, counter: Counter) -> None:
+    with at(browser, counter.address) as customer:
+        customer.page.emulate_media(reduced_motion="reduce")
+        moving = customer.page.locator(".uppy-Root *").evaluate_all(
+            "all => all.filter(one => parseFloat(getComputedStyle(one).transitionDuration) > 0).length"
+        )
+    assert moving == 0
