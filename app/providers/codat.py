@@ -48,7 +48,7 @@ FILE: Final = Operation(
     slug="codat/file",
     title=N_("A statement or document of your company"),
     intro=N_("It is put among the papers of your company that you share with those who asked for it."),
-    modes=(Mode.RELAY,),
+    modes=(Mode.DURABLE, Mode.RELAY),
     parts=(
         Part(
             name="file",

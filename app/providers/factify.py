@@ -53,7 +53,7 @@ DOCUMENT: Final = Operation(
     slug="factify/document",
     title=N_("A PDF document"),
     intro=N_("It is put among the documents of those who asked you for it."),
-    modes=(Mode.RELAY,),
+    modes=(Mode.DURABLE, Mode.RELAY),
     parts=(_FILE,),
     fields=(
         Field(
@@ -90,7 +90,7 @@ VERSION: Final = Operation(
     slug="factify/version",
     title=N_("A new version of a PDF document"),
     intro=N_("It takes the place of the version that is shown now."),
-    modes=(Mode.RELAY,),
+    modes=(Mode.DURABLE, Mode.RELAY),
     parts=(_FILE,),
     fields=(
         Field(

@@ -44,7 +44,7 @@ FILE: Final = Operation(
     slug="flatfile/file",
     title=N_("A table"),
     intro=N_("Its rows are taken over by those who asked you for it."),
-    modes=(Mode.RELAY,),
+    modes=(Mode.DURABLE, Mode.RELAY),
     parts=(
         Part(
             name="file",

@@ -46,7 +46,7 @@ DOCUMENT: Final = Operation(
     title=N_("A document"),
     intro=N_("It is put among the documents of those who asked you for it."),
     repeatable=True,
-    modes=(Mode.RELAY,),
+    modes=(Mode.DURABLE, Mode.RELAY),
     parts=(
         Part(
             name="file",

@@ -56,12 +56,12 @@ class Sample:
         fields = self.fields(house)
         return Sending(house, self.operation, files={"file": file or self.file()}, fields=fields, **more)
 
-    def hand_in(self, house: House) -> Answered:
+    def hand_in(self, house: House, **more: Any) -> Answered:
         """Hand it in, all at once."""
         given = self.given(house) if self.given else {"files": {"file": self.file()}, "fields": self.fields(house)}
         if "json" in given:
             return send_json(house, self.operation, given["json"])
-        return upload(house, self.operation, **given)
+        return upload(house, self.operation, **given, **more)
 
     def target(self, house: House) -> str:
         """The beginning of the path at the provider."""

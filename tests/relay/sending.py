@@ -9,10 +9,13 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from tests.relay.house import House
+
+#: No copy is kept; without it, one is of what may have one.
+RELAYED: Final = "?durable=0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,7 @@ class Sending:
         *,
         files: Mapping[str, tuple[str, str, bytes]],
         fields: Mapping[str, str] | None = None,
-        query: str = "",
+        query: str = RELAYED,
         at: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:

@@ -136,11 +136,16 @@ def on_the_way(house: House, sample: Sample, sending: Sending, share: float = 0.
     return set(under_way(house, sample) - before)
 
 
+#: Of queue, pieces and pages: nobody waits for them while a file passes.
+NO_DEADLINES = {"QUEUE_AGE_SECONDS", "RESUMABLE_SECONDS"}
+
+
 def test_the_settings_are_all_of_them() -> None:
     """A deadline that is added has a test here."""
     seconds = {name.upper() for name in Settings.model_fields if name.endswith("_seconds")}
     tried = {*HASTY, *BRIEF}
-    assert seconds - tried == {"TOTAL_SECONDS", "DRAIN_SECONDS"}  # of what is not streamed, and of no upload
+    elsewhere = {"TOTAL_SECONDS", "DRAIN_SECONDS"}  # of what is not streamed, and of no upload
+    assert seconds - tried == {*elsewhere, "PROVIDER_GRACE_SECONDS", *NO_DEADLINES}
 
 
 # Who sends

@@ -50,7 +50,7 @@ def test_two_gigabytes(house: House, settings: Settings, sample: Sample) -> None
     head += f"Content-Type: {content_type}\r\n\r\n"
     tail = f"\r\n--{boundary}--\r\n"
     connection = http.client.HTTPConnection(urlsplit(house.gateway.url).netloc, timeout=240)
-    connection.putrequest("POST", f"/api/v1/organizations/{house.organization.slug}/{sample.operation}")
+    connection.putrequest("POST", f"/api/v1/organizations/{house.organization.slug}/{sample.operation}?durable=0")
     connection.putheader("Authorization", f"Bearer {house.token}")
     connection.putheader("Content-Type", f"multipart/form-data; boundary={boundary}")
     connection.putheader("Content-Length", str(len(head) + SIZE + len(tail)))

@@ -281,6 +281,7 @@ class Counter:
                 connection_id=house.connections["flatfile"].id,
                 operation="flatfile/file",
                 open=True,
+                settings={"durable": False},
             )
             link, token = links.create(session, form=form, expires_at=utcnow() + timedelta(hours=1))
         return cls(house=house, link=link, address=f"{house.gateway.url}/l/{token}")

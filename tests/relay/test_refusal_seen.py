@@ -104,7 +104,7 @@ def check(house: House, seen: Seen) -> None:
 
 
 def address(origin: str, house: House) -> str:
-    return f"{origin}/api/v1/organizations/{house.organization.slug}/flatfile/file"
+    return f"{origin}/api/v1/organizations/{house.organization.slug}/flatfile/file?durable=0"
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda one: one.__name__)
