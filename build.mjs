@@ -23,6 +23,10 @@ const ICONS = {
   again: "arrow-repeat",
   caps: "capslock-fill",
   folder: "folder2-open",
+  seal: "patch-check-fill",
+  print: "printer",
+  download: "download",
+  back: "arrow-left",
 };
 
 await rm(DIST, { recursive: true, force: true });
@@ -42,7 +46,10 @@ const pictures = {
 };
 
 const result = await build({
-  entryPoints: ["portal", "resumable"].flatMap((name) => [`static/js/${name}.js`, `static/css/${name}.css`]),
+  entryPoints: [
+    ...["portal", "resumable"].flatMap((name) => [`static/js/${name}.js`, `static/css/${name}.css`]),
+    "static/css/receipt.css",
+  ],
   outdir: DIST,
   entryNames: "[name]-[hash]",
   assetNames: "picture-[hash]",

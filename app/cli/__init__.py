@@ -5,11 +5,27 @@ from __future__ import annotations
 import click
 from flask import Flask
 
-from app.cli import connections, doctor, files, forms, ground, organizations, tokens, uploads, worker
+from app.cli import (
+    audit,
+    certificates,
+    connections,
+    doctor,
+    files,
+    forms,
+    ground,
+    organizations,
+    receipts,
+    tokens,
+    uploads,
+    worker,
+)
 
 #: What works where nothing is set up yet.
 GROUND = (doctor.doctor, ground.db, ground.vault, ground.sandbox)
-assert files.files.name in connections.connection.commands  # noqa: S101 - importing it is what adds its commands
+# Importing these is what adds their commands.
+assert {files.files.name, certificates.expiring.name} <= connections.connection.commands.keys()  # noqa: S101
+#: Groups of which some commands do, too.
+PARTLY = {receipts.receipt: frozenset({"verify"})}
 EVERYTHING = (
     *GROUND,
     organizations.org,
@@ -18,6 +34,8 @@ EVERYTHING = (
     forms.form,
     forms.link,
     tokens.token,
+    receipts.receipt,
+    audit.audit,
     worker.worker,
 )
 
@@ -32,8 +50,17 @@ def without_gateway(fault: SystemExit) -> Flask:
     """An application that serves nothing, for the commands that make or examine what a gateway needs to start."""
     app = Flask("app", static_folder=None, template_folder=None)
     for command in EVERYTHING:
-        app.cli.add_command(command if command in GROUND else _refuse(command, fault))
+        app.cli.add_command(_without_gateway(command, fault))
     return app
+
+
+def _without_gateway(command: click.Command, fault: SystemExit) -> click.Command:
+    if command in GROUND:
+        return command
+    if not isinstance(command, click.Group) or command not in PARTLY:
+        return _refuse(command, fault)
+    parts = {name: one if name in PARTLY[command] else _refuse(one, fault) for name, one in command.commands.items()}
+    return click.Group(command.name, parts, help=command.help)
 
 
 def _refuse(command: click.Command, fault: SystemExit) -> click.Command:

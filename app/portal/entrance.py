@@ -18,8 +18,9 @@ from app.portal.accepting import Picker
 from app.portal.errors import FormClosed, LinkOnly, MailNotOffered, NothingHere, Suspended
 from app.providers import registry
 from app.providers.operation import Field, Mode, Operation
-from app.records import mails, uploads
+from app.records import mails, receipts, uploads
 from app.records.models import Upload
+from app.records.states import State
 from app.services import services
 from app.tenants import doors, forms, links, organizations
 from app.tenants.errors import LinkUsedUp
@@ -121,6 +122,8 @@ class HandedIn:
     upload: Upload
     #: The form it came through, where that can be opened again without a link.
     form: Form | None
+    #: Whether its receipt is sealed.
+    receipted: bool = False
     #: Whether somebody is to be told of its end by mail, where that can be done; None where it cannot.
     mail: bool | None = None
 
@@ -137,7 +140,7 @@ def by_form(public_id: str) -> Entrance:
         raise NothingHere
     with services().database.transaction(found.organization_id) as db:
         organization, form, connection = _form(db, found.organization_id, found.id)
-    _arrive(organization)
+    arrive(organization)
     if form.link_only:
         raise LinkOnly
     return _enter(organization, form, connection, None, url_for("portal.form", public_id=public_id))
@@ -155,7 +158,7 @@ def by_link(token: str, *, sending: bool = False) -> Entrance:
     with services().database.transaction(found.organization_id) as db:
         link = db.get_one(Link, found.id)
         organization, form, connection = _form(db, found.organization_id, link.form_id)
-    _arrive(organization, link.locale)
+    arrive(organization, link.locale)
     try:
         links.check(link, services().clock())
     except LinkUsedUp:
@@ -184,13 +187,15 @@ def by_outcome(token: str) -> HandedIn:
         connection = db.get_one(Connection, upload.connection_id)
         form = db.get(Form, upload.form_id) if upload.form_id else None
         mail = mails.asked(db, upload.id) if services().mailer and _may_be_left(upload) else None
-    _arrive(organization, upload.locale)
+        receipted = upload.state is State.DELIVERED and receipts.of_upload(db, upload.id) is not None
+    arrive(organization, upload.locale)
     return HandedIn(
         organization=organization,
         connection=connection,
         operation=registry.operation(upload.operation),
         upload=upload,
         form=form if form and form.open and not form.link_only else None,
+        receipted=receipted,
         mail=mail,
     )
 
@@ -235,7 +240,7 @@ def _enter(organization: Organization, form: Form, connection: Connection, link:
     )
 
 
-def _arrive(organization: Organization, locale: str | None = None) -> None:
+def arrive(organization: Organization, locale: str | None = None) -> None:
     """Let the page, and any refusal from here on, speak for the organization and in its language."""
     g.organization = organization
     language.prefer(locale, organization.locale, timezone=organization.timezone)

@@ -62,3 +62,10 @@ class NoticeNotAccepted(Refusal):
 
     slug = "notice"
     status = 422
+
+
+class ReceiptMissing(Refusal):
+    """Somebody asked whether a receipt is genuine, and showed none."""
+
+    slug = "receipt-missing"
+    status = 422

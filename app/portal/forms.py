@@ -54,6 +54,8 @@ KINDS: Final = {
     "choice": StringField,  # which values it may have is the check's to judge, as for every face
 }
 PASSPHRASE_BYTES: Final = 1024
+#: A receipt has a few thousand.
+RECEIPT_BYTES: Final = 64 * 1024
 OUTCOME: Final = re.compile(r"[\w-]{32}", re.ASCII)
 EMAIL: Final = "email"
 LONGEST_ADDRESS: Final = 254
@@ -148,6 +150,16 @@ def receive_passphrase() -> SecretStr:
         collected = reception.collect(files=(), fields={"csrf_token"}, secrets={"passphrase"})
     _check_token(bare(collected))
     return collected.secrets.get("passphrase", SecretStr(""))
+
+
+def receive_receipt() -> bytes | None:
+    """Take a receipt that somebody shows, as a file or as text; None: neither."""
+    most = Limits(file_bytes=RECEIPT_BYTES, field_bytes=RECEIPT_BYTES, body_bytes=3 * RECEIPT_BYTES)
+    with _receive(most) as reception:
+        collected = reception.collect(files=["receipt"], fields={"csrf_token", "text"}, secrets=())
+    _check_token(bare(collected))
+    file, pasted = collected.files.get("receipt"), collected.fields.get("text", "").strip()
+    return file.content if file else pasted.encode() or None
 
 
 def receive_nothing() -> None:

@@ -137,6 +137,9 @@ class Shown:
     files: tuple[tuple[str, str, str], ...]
     #: What the provider does with it, where it says so.
     provider_status: str | None
+    #: Whether there is a receipt, or one is about to be.
+    receipted: bool
+    receipt_due: bool
     moving: bool
     #: Whether somebody is to be told of its end by mail; None where that is not offered.
     mail: bool | None
@@ -165,11 +168,17 @@ def present(handed_in: HandedIn) -> Shown:
         facts=tuple(_facts(handed_in)),
         files=tuple(_files(handed_in)),
         provider_status=upload.provider_status if upload.state == State.DELIVERED else None,
-        moving=upload.state in MOVING or _processing(upload),
+        receipted=handed_in.receipted,
+        receipt_due=_receipt_due(handed_in),
+        moving=upload.state in MOVING or _processing(upload) or _receipt_due(handed_in),
         mail=handed_in.mail,
         again=url_for("portal.form", public_id=handed_in.form.public_id) if again and handed_in.form else None,
         link_again=again and handed_in.form is None,
     )
+
+
+def _receipt_due(handed_in: HandedIn) -> bool:
+    return handed_in.upload.state == State.DELIVERED and not handed_in.receipted
 
 
 def _processing(upload: Upload) -> bool:

@@ -83,6 +83,11 @@ def outcome(db: Database, token: str) -> Found | None:
     return _find(db, "ventanilla_find_outcome", links.token_hash(token))
 
 
+def receipt(db: Database, receipt_id: UUID) -> Found | None:
+    """Find a receipt by its id."""
+    return _find(db, "ventanilla_find_receipt", receipt_id)
+
+
 def token(db: Database, token: str) -> FoundToken | None:
     """Find a gateway token; what does not look like one is not looked for."""
     if not tokens.is_token(token):
@@ -116,12 +121,12 @@ def admit(
     )
 
 
-def _find(db: Database, door: str, wanted: str | bytes) -> Found | None:
+def _find(db: Database, door: str, wanted: str | bytes | UUID) -> Found | None:
     row = _row(db, door, wanted)
     return Found(organization_id=row[0], id=row[1]) if row and row[0] else None
 
 
-def _row(db: Database, door: str, wanted: str | bytes) -> tuple[UUID | None, UUID] | None:
+def _row(db: Database, door: str, wanted: str | bytes | UUID) -> tuple[UUID | None, UUID] | None:
     if isinstance(wanted, str) and "\0" in wanted:
         return None  # PostgreSQL's text cannot hold it
     found = getattr(func, door)(wanted).table_valued(column("organization_id", Uuid()), column("id", Uuid()))

@@ -3,10 +3,12 @@
 
 const EVERY = 3_000;
 const LONGEST = 30_000;
+/** A receipt is sealed within a second or so. */
+const SOON = 1_000;
 
 /** @param {HTMLElement} page */
 export function watchOutcome(page) {
-  let wait = EVERY;
+  let wait = page.dataset.receipt ? SOON : EVERY;
   const look = async () => {
     try {
       const answer = await fetch(page.dataset.watch, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(10_000) });
@@ -25,5 +27,5 @@ function isTyping(page) {
 }
 
 function changed(shown, now) {
-  return now.state !== shown.state || (now.provider_status ?? "") !== shown.providerStatus;
+  return now.state !== shown.state || (now.provider_status ?? "") !== shown.providerStatus || (shown.receipt && now.receipt);
 }

@@ -3,12 +3,14 @@
 import { watchFiles } from "./files.js";
 import { watchOutcome } from "./outcome.js";
 import { watchPassword } from "./password.js";
+import { offerPrinting } from "./printing.js";
 import { watchSending } from "./sending.js";
 
 export function liven() {
   for (const box of document.querySelectorAll("[data-password]")) watchPassword(box);
   for (const form of document.querySelectorAll("form")) watchSending(form, watchFiles(form), showAnew);
   for (const page of document.querySelectorAll("[data-watch]")) watchOutcome(page);
+  for (const button of document.querySelectorAll("[data-print]")) offerPrinting(button);
 
   // `autofocus` is skipped by some browsers after a navigation with a fragment.
   document.querySelector("[autofocus]")?.focus();

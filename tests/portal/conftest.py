@@ -102,7 +102,7 @@ def way(
 ) -> Entrance:
     """An entrance; `settings` are the form's, `changes` the organization's. Needs a request."""
     org = organization(**changes)
-    entrance._arrive(org, link.locale if link else None)
+    entrance.arrive(org, link.locale if link else None)
     connection = Connection(id=uuid7(), provider="facturapi", name="facturapi", environment=Environment.LIVE)
     form = Form(id=uuid7(), public_id="form", operation=operation, open=True, link_only=False, settings=settings or {})
     return Entrance(
@@ -115,7 +115,7 @@ def way(
     )
 
 
-def handed_in(state: State, **changes: Any) -> HandedIn:
+def handed_in(state: State, *, receipted: bool = True, **changes: Any) -> HandedIn:
     """An upload in a state. Needs a request."""
     through = way(changes.get("operation", "facturapi/certificate"))
     values = {
@@ -140,6 +140,7 @@ def handed_in(state: State, **changes: Any) -> HandedIn:
         operation=through.operation,
         upload=Upload(**(values | changes)),
         form=through.form,
+        receipted=receipted,
     )
 
 

@@ -168,7 +168,8 @@ def test_an_outcome_has_a_lasting_address(counter: Counter, state: State) -> Non
     token = counter.upload(state)
     response = counter.client.get(f"/o/{token}")
     assert response.status_code == 200
-    assert counter.client.get(f"/o/{token}/state").json == {"state": state.value, "provider_status": None}
+    told = {"state": state.value, "provider_status": None, "receipt": False}
+    assert counter.client.get(f"/o/{token}/state").json == told
     assert "Escuela Kemper" in response.text
 
 

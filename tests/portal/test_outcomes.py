@@ -65,6 +65,16 @@ def test_only_what_moves_is_watched(request_in: Open, state: State) -> None:
     assert bool(page.select("noscript meta[http-equiv=refresh]")) is moving
 
 
+def test_what_arrived_is_watched_until_its_receipt_is_there(request_in: Open) -> None:
+    request_in("es")
+    due, sealed = (shown(State.DELIVERED, receipted=receipted) for receipted in (False, True))
+    assert due.select("[data-watch][data-receipt=due]")
+    assert not due.select("a[href$=receipt]")
+    assert not sealed.select("[data-watch]")
+    assert [link.get_text().strip() for link in sealed.select("a[href$=receipt]")] == ["Ver tu acuse de recibo"]
+    assert not shown(State.FAILED, receipted=False).select("[data-watch]")
+
+
 @pytest.mark.parametrize("state", State)
 def test_only_the_unconfirmed_can_be_checked_again(request_in: Open, state: State) -> None:
     request_in("es")
