@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 
 from app.config import Settings
 from app.database import Database, utcnow
-from app.delivery import retrying
+from app.delivery import breaker, retrying
 from app.delivery.redelivery import Redeliverer
 from app.delivery.spooling import Shelf
 from app.intake.spool import Spool
@@ -107,8 +107,12 @@ class Queue:
         due: timedelta = timedelta(seconds=-1),
         fields: Mapping[str, str] | None = None,
         lost: bool = False,
+        bare: bool = False,
     ) -> UUID:
-        """Leave an upload that waits, with its copy (unless that is `lost`), due so long from now; its id."""
+        """Leave an upload that waits, due so long from now; its id.
+
+        `lost`: its copy is not there any more. `bare`: there never were any bytes, only the row of its copy.
+        """
         sample, now = BY_OPERATION[operation], self.clock()
         filename, content_type, make = files.MAKERS[sample.type]
         content = make(size)
@@ -131,10 +135,10 @@ class Queue:
             )
             cipher = self.vault.cipher(session, self.organization.id)
             shelf = Shelf(spool=self.spool, cipher=cipher, organization_id=self.organization.id, upload_id=upload.id)
-            with self.spool.write(cipher, self.organization.id, upload.id) as writer:
-                writer.feed(content)
-            sealed = shelf.seal(content_type, fields)
-            whole = copies.Whole(size=len(content), stored=writer.stored, sealed=sealed)
+            if not bare:
+                with self.spool.write(cipher, self.organization.id, upload.id) as writer:
+                    writer.feed(content)
+            whole = copies.Whole(size=len(content), stored=len(content), sealed=shelf.seal(content_type, fields))
             copies.add(session, upload, whole, now)
             uploads.change(session, upload, State.WAITING, actor="test", now=now)
             upload.due_at = now + due
@@ -165,7 +169,7 @@ class Queue:
             attempts.end(session, attempt, outcome=attempts.INTERRUPTED, now=now)
             uploads.change(session, upload, State.WAITING, actor="test", now=now)
 
-    def redeliverer(self, **options: Any) -> Redeliverer:
+    def redeliverer(self, kind: type[Redeliverer] = Redeliverer, **options: Any) -> Redeliverer:
         """A worker's redeliverer, under other settings if told; the worker is alive."""
         process_id = uuid4()
         with self.worker.doors() as session:
@@ -173,11 +177,24 @@ class Queue:
         given = {"share": options.pop("share", None)}
         allowed = {"egress_allow": (*self.settings.egress_allow, NOWHERE)}
         settings = self.settings.model_copy(update=allowed | options)
-        made = Redeliverer(
-            self.worker, self.vault, self.spool, settings, clock=self.clock, process_id=process_id, **given
-        )
+        made = kind(self.worker, self.vault, self.spool, settings, clock=self.clock, process_id=process_id, **given)
         self.redeliverers.append(made)
         return made
+
+    def forget_copy(self, upload_id: UUID) -> None:
+        """Let there be no row of its copy."""
+        with self.database.transaction(self.organization.id) as session:
+            assert copies.drop(session, upload_id)
+
+    def pause(self, provider: str) -> None:
+        with self.database.transaction(self.organization.id) as session:
+            assert connections.pause(session, self.connections[provider], "credential-refused", self.clock())
+
+    def open_breaker(self, provider: str) -> None:
+        """As the last of so many failures in a row does."""
+        with self.database.transaction(self.organization.id) as session:
+            for _ in range(breaker.FAILURES):
+                breaker.note(session, self.connections[provider].id, False, self.clock())
 
     def repair(self, provider: str) -> bool:
         """Let a connection's credential be good again."""

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from app.database import Database
-from app.records import attempts, audit, processes, sweeper, uploads
+from app.records import attempts, audit, copies, processes, sweeper, uploads
 from app.records.models import Attempt, Process, Upload
 from app.records.processes import DEAD_AFTER, Heartbeat, beat
 from app.records.states import State
@@ -300,3 +300,47 @@ def test_a_heart_stops_where_the_database_is_away(heartbeat: Heartbeat, monkeypa
 def test_only_the_worker_finds_orphans(database: Database) -> None:
     with pytest.raises(Exception, match="permission denied"), database.doors() as session:
         session.execute(text("SELECT ventanilla_find_orphans(now(), now(), now())"))
+
+
+def keep_copy(database: Database, upload: Upload) -> None:
+    """Let there be a whole copy of it, as with the mark of what is durable."""
+    with database.transaction(upload.organization_id) as session:
+        session.execute(update(Upload).where(Upload.id == upload.id).values(mode="durable"))
+        copies.add(session, upload, copies.Whole(size=1, stored=1, sealed=b"x"), NOW)
+
+
+@pytest.mark.parametrize(("marked", "outcome"), [(False, "interrupted"), (True, "unknown")])
+def test_what_there_is_a_copy_of_waits(
+    database: Database, worker: Database, leave: Leave, marked: bool, outcome: str
+) -> None:
+    upload = leave(uuid4(), marked=marked)
+    keep_copy(database, upload)
+    assert sweep(worker, NOW) == Swept(waiting=1)
+    with database.transaction(upload.organization_id) as session:
+        found = uploads.get(session, upload.id)
+    assert (found.state, found.problem, found.due_at) == (State.WAITING, None, NOW)
+    assert last_attempt(database, upload).outcome == outcome
+    assert sweep(worker, NOW) == Swept()
+
+
+def test_whose_doubt_is_known_already_keeps_it(
+    database: Database, worker: Database, mine: Tenant, leave: Leave
+) -> None:
+    """Somebody was looking for it, and died."""
+    upload = leave(uuid4(), marked=True)
+    keep_copy(database, upload)
+    with database.transaction(mine.id) as session:
+        attempts.end(
+            session, attempts.listing(session, upload.id)[0], outcome="unknown", problem="unconfirmed", now=NOW
+        )
+    assert sweep(worker, NOW) == Swept(waiting=1)
+    assert last_attempt(database, upload).outcome == "unknown"
+
+
+def test_what_was_received_and_kept_before_anything_was_sent_waits(
+    database: Database, worker: Database, leave: Leave
+) -> None:
+    upload = leave(uuid4(), state=State.RECEIVING, attempted=False)
+    keep_copy(database, upload)
+    assert sweep(worker, NOW) == Swept(waiting=1)
+    assert state(database, upload) == (State.WAITING, None)
