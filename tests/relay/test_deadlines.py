@@ -137,7 +137,7 @@ def on_the_way(house: House, sample: Sample, sending: Sending, share: float = 0.
 
 
 #: Of queue, pieces and pages: nobody waits for them while a file passes.
-NO_DEADLINES = {"QUEUE_AGE_SECONDS", "RESUMABLE_SECONDS"}
+NO_DEADLINES = {"QUEUE_AGE_SECONDS", "RESUMABLE_SECONDS", "SETTLED_SECONDS"}
 
 
 def test_the_settings_are_all_of_them() -> None:
