@@ -6,6 +6,7 @@ one is told, here or on another node, keeps what has arrived and lets go.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ log = structlog.get_logger("ventanilla.resumable")
 
 #: From one look at who wants a lock of ours to the next.
 LOOK_SECONDS: Final = 0.25
+#: What has arrived over the old connection is read to its end, for so long at most: it may still be arriving.
+LET_GO_SECONDS: Final = 1.0
 #: From one try to take a lock to the next, and the longest time spent on it.
 TRY_SECONDS: Final = 0.05
 PATIENCE_SECONDS: Final = 12.0
@@ -40,14 +43,19 @@ class Hold:
     def __init__(self, lock: UUID) -> None:
         self.lock: Final = lock
         self.row: Resumable
-        self._wanted = threading.Event()
+        self._wanted_at = math.inf
         self._changing = threading.Lock()
         self._body: Body | None = None
 
     @property
     def wanted(self) -> bool:
         """Whether somebody else waits for it."""
-        return self._wanted.is_set()
+        return self._wanted_at < math.inf
+
+    @property
+    def overdue(self) -> bool:
+        """Whether somebody else has waited for as long as it may take to read what has arrived."""
+        return time.monotonic() > self._wanted_at + LET_GO_SECONDS
 
     @contextmanager
     def reading(self, body: Body) -> Iterator[None]:
@@ -63,7 +71,7 @@ class Hold:
     def let_go(self) -> None:
         """Tell whoever has it to come to an end; a read that waits for the client ends at once."""
         with self._changing:
-            self._wanted.set()
+            self._wanted_at = min(self._wanted_at, time.monotonic())
             if self._body is not None and self._body.connection is not None:
                 with suppress(OSError):  # TLS must not say goodbye here: its reader is another thread
                     socket.shutdown(self._body.connection, SHUT_RD)

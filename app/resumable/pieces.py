@@ -79,7 +79,7 @@ class Taking:
                 raise
 
     def _next(self, piece: Body) -> bytes:
-        if self._hold.wanted and piece.left != 0:
+        if self._hold.overdue and piece.left != 0:
             raise WrongOffset
         return piece.block()
 

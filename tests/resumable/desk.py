@@ -61,8 +61,8 @@ class Desk:
 
     def ask(self, method: str, path: str = "/files", body: bytes = b"", **headers: str | None) -> Answer:
         """Ask as the token's owner, in the protocol's version, unless a header says otherwise; None leaves it out."""
-        wanted = {**VERSION, "Authorization": f"Bearer {self.house.token}"}
-        wanted |= {name.replace("_", "-"): value for name, value in headers.items()}  # type: ignore[misc]
+        wanted: dict[str, str | None] = {**VERSION, "Authorization": f"Bearer {self.house.token}"}
+        wanted |= {name.replace("_", "-"): value for name, value in headers.items()}
         connection = http.client.HTTPConnection(urlsplit(self.house.gateway.url).netloc, timeout=60)
         try:
             sent = {name: value for name, value in wanted.items() if value is not None}
@@ -75,7 +75,8 @@ class Desk:
 
     def create(self, **headers: str | None) -> Answer:
         """Begin a file."""
-        return self.ask("POST", **{"Upload_Length": str(len(CONTENT)), "Upload_Metadata": self.said(), **headers})
+        told = {"Upload_Length": str(len(CONTENT)), "Upload_Metadata": self.said(), **headers}
+        return self.ask("POST", "/files", b"", **told)
 
     def patch(self, path: str, offset: int, piece: bytes, **headers: str | None) -> Answer:
         """Send a piece."""
