@@ -18,6 +18,8 @@ from app.tenants.models import Connection
 
 #: One at a time of an organization claims, so that no limit is overrun; it is a matter of milliseconds.
 IN_TURN: Final = text("SELECT pg_advisory_xact_lock(hashtext('ventanilla claim'), hashtext(:organization))")
+#: Uploads beside the one that is looked at.
+HELD: Final = aliased(Upload)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,27 +71,33 @@ def given_up(session: Session, now: datetime, limit: int) -> Sequence[Upload]:
 
 
 def _due(now: datetime, share: Share) -> Select[Upload]:
-    """The organization's upload that is due for longest, of those that a worker may take up."""
-    held = aliased(Upload)
+    """The organization's upload that is due for longest, of those that a worker may take up.
+
+    Connections are judged once each, and not for every upload that waits for one.
+    """
     in_hand = (
         select(func.count())
-        .select_from(held)
-        .join(Process, and_(Process.id == held.process_id, Process.kind == "worker"))
-        .where(held.state == State.DELIVERING)
+        .select_from(HELD)
+        .join(Process, and_(Process.id == HELD.process_id, Process.kind == "worker"))
+        .where(HELD.state == State.DELIVERING)
     )
-    of_organization = in_hand.scalar_subquery()
-    of_connection = in_hand.where(held.connection_id == Upload.connection_id).correlate(Upload).scalar_subquery()
+    of_connection = in_hand.where(HELD.connection_id == Connection.id).correlate(Connection).scalar_subquery()
+    usable = (
+        select(Connection.id)
+        .outerjoin(Breaker, Breaker.connection_id == Connection.id)
+        .where(
+            Connection.paused_at.is_(None),
+            or_(Breaker.open_until.is_(None), Breaker.open_until <= now),
+            of_connection < share.of_connection,
+        )
+    )
     return (
         select(Upload)
-        .join(Connection, Connection.id == Upload.connection_id)
-        .outerjoin(Breaker, Breaker.connection_id == Upload.connection_id)
         .where(
             Upload.state == State.WAITING,
             Upload.due_at <= now,
-            Connection.paused_at.is_(None),
-            or_(Breaker.open_until.is_(None), Breaker.open_until <= now),
-            of_organization < share.of_organization,
-            of_connection < share.of_connection,
+            Upload.connection_id.in_(usable),
+            in_hand.scalar_subquery() < share.of_organization,
         )
         .order_by(Upload.due_at, Upload.id)
         .limit(1)
