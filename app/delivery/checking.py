@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -19,9 +19,6 @@ from app.providers.base import Ending, Verdict
 from app.tenants import connections
 from app.tenants.models import Connection
 
-if TYPE_CHECKING:
-    from app.delivery.asking import Asker
-
 log = structlog.get_logger("ventanilla.checking")
 
 #: Between two tries of a credential, and how much sooner or later: what was added together does not stay together.
@@ -33,11 +30,17 @@ AT_ONCE: Final = 20
 FIND: Final = text("SELECT ventanilla_find_checks(:now)")
 
 
+class Verifies(Protocol):
+    """What tries a connection: an Asker."""
+
+    def verify(self, organization_id: UUID | None, connection_id: UUID) -> Verdict: ...
+
+
 class Checker:
     """Tries the credentials of every organization, and the house's; `database` is the worker's."""
 
     def __init__(
-        self, database: Database, asker: Asker, clock: Callable[[], datetime], *, chance: Chance = backoff.ANY
+        self, database: Database, asker: Verifies, clock: Callable[[], datetime], *, chance: Chance = backoff.ANY
     ) -> None:
         self._database = database
         self._asker = asker

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from app.records.models import Upload
@@ -37,7 +38,7 @@ def ending(session: Session, before: datetime) -> Sequence[Ending]:
         select(Connection, Upload)
         .join(Upload, Upload.connection_id == Connection.id)
         .where(not_after.is_not(None), Upload.state == State.DELIVERED)
-        .distinct(Upload.connection_id, Upload.operation)
+        .ext(distinct_on(Upload.connection_id, Upload.operation))
         .order_by(Upload.connection_id, Upload.operation, Upload.created_at.desc(), Upload.id.desc())
     )
     found = [
@@ -48,6 +49,6 @@ def ending(session: Session, before: datetime) -> Sequence[Ending]:
             number=upload.facts.get("number"),
             not_after=datetime.fromisoformat(upload.facts["not_after"]),
         )
-        for connection, upload in session.execute(wanted).tuples()
+        for connection, upload in session.execute(wanted)
     ]
     return sorted((one for one in found if one.not_after < before), key=lambda one: one.not_after)
