@@ -9,7 +9,7 @@ from __future__ import annotations
 from flask import Flask
 
 from app.api import problems
-from app.api.uploads import api
+from app.api.receipts import api
 
 
 def init_app(app: Flask) -> None:

@@ -5,6 +5,7 @@ Refusal
 ├── OutOfScope         403    the token is good for other things
 ├── Suspended          403    the organization hands nothing in at the moment
 ├── NothingHere        404    no such thing, or none of the token's
+├── NotSealed          404    no receipt, or none yet
 ├── BadMetadata        422    the caller's own values cannot be kept
 ├── LongExternalId     422    the same
 ├── DurableNotOffered  501    asked for a way that this operation does not go
@@ -43,6 +44,13 @@ class NothingHere(Refusal):
     """There is no such organization, connection, operation or upload, or it is not the token's."""
 
     slug: ClassVar[str] = "not-found"
+    status: ClassVar[int] = 404
+
+
+class NotSealed(Refusal):
+    """The upload has no receipt: it is not delivered, or was so just now."""
+
+    slug: ClassVar[str] = "not-sealed"
     status: ClassVar[int] = 404
 
 

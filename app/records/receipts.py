@@ -47,7 +47,7 @@ class ReceiptChanged(ReceiptRefused):
     slug: ClassVar[str] = "receipt-changed"
 
 
-class ForeignKey(ReceiptRefused):
+class UnknownKey(ReceiptRefused):
     """It says that a key has signed it which is none of those that it is checked with."""
 
     slug: ClassVar[str] = "receipt-foreign-key"
@@ -122,11 +122,11 @@ class Written:
 def check(data: bytes, keys: Keys) -> Mapping[str, Any]:
     """Return what a receipt's file says, once it is sure that one of these keys signed exactly that.
 
-    Raises NotAReceipt, ForeignKey, ReceiptChanged.
+    Raises NotAReceipt, UnknownKey, ReceiptChanged.
     """
     written = Written.parse(data)
     if written.body["key"] not in keys.public:
-        raise ForeignKey
+        raise UnknownKey
     if not written.link.is_sound(keys):
         raise ReceiptChanged
     return written.body

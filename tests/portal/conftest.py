@@ -140,7 +140,7 @@ def handed_in(state: State, *, receipted: bool = True, **changes: Any) -> Handed
         operation=through.operation,
         upload=Upload(**(values | changes)),
         form=through.form,
-        receipted=receipted,
+        receipted=receipted and state is State.DELIVERED,
     )
 
 

@@ -1,0 +1,37 @@
+"""The receipt of an upload, for services."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from flask import Response
+from flask.typing import ResponseReturnValue
+
+from app.api import entrance
+from app.api.errors import NotSealed
+from app.api.uploads import api
+from app.records import receipts
+from app.records.states import State
+from app.services import services
+
+__all__ = ["api"]
+
+#: Seconds after which it is worth asking again, where one is on its way.
+AGAIN: Final = 1.0
+
+
+@api.get("/api/v1/uploads/<uuid:upload_id>/receipt", provide_automatic_options=False)
+def receipt(upload_id: UUID) -> ResponseReturnValue:
+    """Give the file of an upload's receipt, to the byte as it can be checked anywhere."""
+    found = entrance.to_upload(upload_id)
+    with services().database.transaction(found.organization.id) as session:
+        sealed = receipts.of_upload(session, upload_id)
+    if sealed is None:
+        refusal = NotSealed()
+        refusal.upload_id = upload_id
+        refusal.retry_after = AGAIN if found.upload.state is State.DELIVERED else None
+        raise refusal
+    response = Response(receipts.file(sealed), content_type=receipts.MEDIA_TYPE)
+    response.headers.set("Content-Disposition", "attachment", filename=receipts.filename(receipts.told(sealed)))
+    return response
