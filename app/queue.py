@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -53,6 +54,8 @@ CHORES_AT_ONCE: Final = 4
 #: How often a worker tells the library that it is alive, and after which silence its jobs are taken for abandoned.
 BEAT_SECONDS: Final = 2.0
 DEAD_SECONDS: Final = 10.0
+#: By how much a clock has gone wrong that was set, and did not run.
+SET_SECONDS: Final = 5.0
 #: Longest wait for a job whose notice was lost.
 POLL_SECONDS: Final = 1.0
 
@@ -151,12 +154,12 @@ async def work(url: SecretStr, db: Database, *, concurrency: int = 4, **given: A
             cause = type(exc.__cause__).__name__
         if task and task.cancelling():
             return
-        log.warning("the queue's database went away", cause=cause)
+        log.warning("the queue begins anew: its database went away, or the clock was set", cause=cause)
         await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def _work(url: SecretStr, concurrency: int, given: dict[str, Any]) -> None:
-    """Work until one of the workers ends, and then let the other end, too."""
+    """Work until one of the workers ends, or the clock is set, and then let the others end, too."""
     async with worker_app(url) as app:
         workers = [
             asyncio.ensure_future(
@@ -175,6 +178,7 @@ async def _work(url: SecretStr, concurrency: int, given: dict[str, Any]) -> None
             )
             for queue, at_once in ((CHORES, CHORES_AT_ONCE), (DELIVERIES, concurrency))
         ]
+        workers.append(asyncio.ensure_future(until_clock_is_set()))
         try:
             await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -184,6 +188,17 @@ async def _work(url: SecretStr, concurrency: int, given: dict[str, Any]) -> None
     for failure in ended:
         if isinstance(failure, Exception):
             raise failure
+
+
+async def until_clock_is_set(
+    clock: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic, every: float = POLL_SECONDS
+) -> None:
+    """Wait until somebody sets the clock: who goes by the former time would wait for it to come again."""
+    before = clock() - steady()
+    while abs((now := clock() - steady()) - before) < SET_SECONDS:
+        before = now
+        await asyncio.sleep(every)
+    log.warning("the clock was set", seconds=round(now - before))
 
 
 @asynccontextmanager

@@ -192,6 +192,23 @@ def test_the_worker_begins_again_until_it_is_told_to_stop(worker: Database, monk
     assert len(begun) == 3
 
 
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_is_noticed(step: float) -> None:
+    """What is due at certain times would wait for them to come again, or would be made up for one by one."""
+    ticks = iter([100.0, 101.0, 102.0 + step])
+    steady = iter([0.0, 1.0, 2.0])
+    waiting = queue.until_clock_is_set(lambda: next(ticks), lambda: next(steady), every=0)
+    asyncio.run(asyncio.wait_for(waiting, WAIT_SECONDS))
+    assert next(ticks, None) is None
+
+
+def test_a_clock_that_runs_is_let_be() -> None:
+    ticks = iter([100.0, 101.0, 102.4, 103.1])
+    steady = iter([0.0, 1.0, 2.0, 3.0])
+    with pytest.raises(RuntimeError):  # there are no more
+        asyncio.run(queue.until_clock_is_set(lambda: next(ticks), lambda: next(steady), every=0))
+
+
 def test_the_worker_does_not_wait_for_a_role_to_become_another(postgres: Embedded, worker: Database) -> None:
     with pytest.raises(procrastinate.exceptions.ConnectorException):
         asyncio.run(asyncio.wait_for(queue.work(postgres.app_url, worker), WAIT_SECONDS))

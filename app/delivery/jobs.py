@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -82,12 +83,12 @@ def sweep_spool(context: JobContext, timestamp: int) -> None:
 def sweep_orphans(database: Database, spool: Spool, before: datetime) -> int:
     """Remove what lies in the spool unchanged since `before` and no row knows; how many uploads' that was."""
 
-    def known(uploads: frozenset[UUID] | set[UUID]) -> set[UUID]:
+    def known(uploads: Collection[UUID]) -> Collection[UUID]:
         with database.doors() as session:
             kept = set(session.scalars(FIND_KEPT, {"uploads": list(uploads)}))
         return kept | resumables.known(database, uploads)
 
-    return spool.sweep(known, before)  # type: ignore[arg-type]
+    return spool.sweep(known, before)
 
 
 # A job of a worker that died stays as it was begun: nothing in the library takes it up again.
