@@ -4,7 +4,7 @@ import pytest
 
 from app.database import Database
 from app.records import audit
-from app.tenants import doors
+from app.tenants import doors, organizations
 from tests.cli.conftest import Run
 
 
@@ -46,3 +46,22 @@ def test_a_slug_is_taken_once(run: Run, acme: str) -> None:
     assert done.exit_code == 1
     assert acme in done.output
     assert run("org", "list").output == "SLUG  NAME\nacme  Acme\n"
+
+
+def test_how_long_copies_are_kept(run: Run, database: Database, acme: str) -> None:
+    done = run("org", "set", acme, "--keep-delivered-days", "30")
+    assert (done.exit_code, done.output) == (
+        0,
+        "Copies of what acme hands in are kept for 30 days after they are delivered.\n",
+    )
+    organization = doors.organization(database, acme)
+    assert organization
+    with database.transaction(organization) as session:
+        assert organizations.get(session, organization).keep_delivered_days == 30
+        entry = audit.listing(session)[0]
+    assert (entry.action, entry.details) == ("organization.changed", {"keep_delivered_days": 30})
+
+
+@pytest.mark.parametrize(("slug", "days"), [("acme", "-1"), ("acme", "3651"), ("nobody", "1")])
+def test_what_cannot_be_is_not_set(run: Run, acme: str, slug: str, days: str) -> None:
+    assert run("org", "set", slug, "--keep-delivered-days", days).exit_code != 0
