@@ -17,6 +17,7 @@ class HandIn {
     this.addresses = new Addresses(form.action);
     this.begun = new TabList("begun", form.action);
     this.over = new Set();
+    this.gone = new AbortController();
     this.refusals = [];
     this.tray = makeTray(this.box.querySelector("[data-uppy]"), this.says, {
       addresses: this.addresses,
@@ -45,16 +46,17 @@ class HandIn {
     tray.on("file-removed", (file) => this.begun.drop(file.id));
     tray.on("cancel-all", () => this.stop());
     tray.on("complete", () => this.finish());
-    form.addEventListener("submit", () => this.tray.getFiles().length || this.complain(this.says.missing), true);
-    form.addEventListener("handin", (event) => {
+    const on = (target, type, act) => target.addEventListener(type, act, { signal: this.gone.signal, capture: true });
+    on(form, "submit", () => tray.getFiles().length || this.complain(this.says.missing));
+    on(form, "handin", (event) => {
       event.preventDefault();
       this.send(event.detail.rest);
     });
-    this.box.querySelector("[data-tray-plain]").addEventListener("click", () => this.goPlain());
-    this.section.querySelector("[data-more]").addEventListener("click", () => this.more());
-    addEventListener("offline", () => this.sending && this.tell("doubt", this.says.offline));
-    addEventListener("online", () => this.online());
-    addEventListener("beforeunload", (event) => this.sending && event.preventDefault());
+    on(this.box.querySelector("[data-tray-plain]"), "click", () => this.goPlain());
+    on(this.section.querySelector("[data-more]"), "click", () => this.more());
+    on(globalThis, "offline", () => this.sending && this.tell("doubt", this.says.offline));
+    on(globalThis, "online", () => this.online());
+    on(globalThis, "beforeunload", (event) => this.sending && event.preventDefault());
   }
 
   headers() {
@@ -83,6 +85,7 @@ class HandIn {
       return;
     }
     this.tell();
+    this.why = undefined;
     this.hold(true);
     const said = this.fields();
     for (const file of files) {
@@ -113,6 +116,7 @@ class HandIn {
   fail(file, answer) {
     const upload = answer?.body?.xhr?.getResponseHeader(UPLOAD);
     if (isLast(answer?.status ?? 0, upload)) this.end(file, detail(answer) ?? this.says.failed);
+    else this.why = detail(answer);
   }
 
   sweep() {
@@ -129,7 +133,7 @@ class HandIn {
     if (!this.sending) return;
     this.hold(false);
     if (this.tray.getFiles().length) {
-      this.tell("bad", this.says.broken);
+      this.tell("bad", this.why ?? this.says.broken);
       this.form.querySelector("[data-send]").focus();
     } else if (this.handed.count) {
       this.close();
@@ -160,13 +164,14 @@ class HandIn {
   }
 
   goPlain() {
+    this.gone.abort();
     this.tray.destroy();
     this.box.remove();
+    this.tell();
     this.plain.hidden = false;
     const input = this.plain.querySelector("input");
     input.disabled = false;
     input.focus();
-    this.gone = true;
   }
 
   online() {

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ from tests.acceptance.browser import examine, visit, visit_to_examine
 from tests.relay.files import EICAR, csv
 from tests.relay.house import House
 from tests.relay.samples import BY_OPERATION
+from tests.resumable.splitter import CUT_AFTER, Splitter
+from tests.resumable.test_nodes import kill_midway
 from tests.servers import Sandbox, Server, environment_of
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("browser")]
@@ -181,24 +185,48 @@ def test_a_large_file_arrives_whole(browser: Browser, counter: Counter, table: C
     assert counter.uploads["ventas.csv"].notice_version == NOTICE
 
 
-def test_a_connection_that_is_cut_goes_on_where_it_stopped(
-    browser: Browser, counter: Counter, table: Callable[..., Path]
+def test_over_a_line_that_breaks_and_through_a_node_that_dies_it_arrives_whole(
+    browser: Browser, counter: Counter, table: Callable[..., Path], place: Path, settings: Settings
 ) -> None:
-    path = table("ventas.csv", LARGE)
+    path = table("ventas.csv", 3 << 20)
+    command = [*processes.procfile(ROOT / "Procfile")["web"], "--bind", "fd://{fd}", "--workers", "1"]
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener, ExitStack() as running:
+        url = "http://{}:{}".format(*listener.getsockname())
+        environment = environment_of(settings) | {"PUBLIC_URL": url}
+        one, other = (
+            running.enter_context(Server.running(name, command, place, environment, ready="/readyz"))
+            for name in ("pieces-1", "pieces-2")
+        )
+        splitter = Splitter.at(listener, one.url, other.url)
+        dying = threading.Thread(target=kill_midway, args=(splitter, other))
+        with at(browser, f"{url}/f/{counter.form.public_id}") as customer:
+            dying.start()
+            customer.choose(path)
+            customer.send()
+            expect(customer.row("ventas.csv").locator(".state")).to_have_text("entregado", timeout=PATIENT)
+            dying.join()
+            offsets = customer.offsets
+    assert splitter.cuts >= (3 << 20) // CUT_AFTER - 1
+    assert offsets == sorted(offsets)
+    assert offsets[-1] > 0
+    assert counter.arrived == [sha256(path)]
+
+
+def test_without_a_connection_it_waits_for_one(browser: Browser, counter: Counter, table: Callable[..., Path]) -> None:
+    paths = [table(f"{month}.csv", 4_000_000) for month in ("enero", "febrero", "marzo", "abril")]
     with at(browser, counter.address) as customer:
         customer.network(bytes_a_second=SLOW)
-        customer.choose(path)
+        customer.choose(*paths)  # one more than are sent at once
         customer.send()
         customer.wait_until_some_arrived()
-        customer.network(offline=True)
+        customer.page.context.set_offline(True)
         expect(customer.page.locator("[data-tray-status]")).to_contain_text("No hay conexión")
+        customer.page.context.set_offline(False)
         customer.network()
-        expect(customer.row("ventas.csv").locator(".state")).to_have_text("entregado", timeout=PATIENT)
-        offsets = customer.offsets
-    assert counter.arrived == [sha256(path)]
-    assert offsets[0] == 0
-    assert len(offsets) > 1
-    assert all(offsets[1:])
+        expect(customer.page.locator("[data-tray-status]")).to_be_hidden()
+        for path in paths:
+            expect(customer.row(path.name).locator(".state")).to_have_text("entregado", timeout=PATIENT)
+    assert counter.arrived == sorted(map(sha256, paths))
 
 
 def test_a_page_that_was_loaded_anew_goes_on_where_it_stopped(
@@ -314,13 +342,14 @@ def test_what_is_taken_out_is_given_up(browser: Browser, counter: Counter, table
 def test_through_a_link_no_more_is_taken_than_it_is_for(
     browser: Browser, counter: Counter, table: Callable[..., Path]
 ) -> None:
-    with at(browser, counter.link(max_uses=1)) as customer:
+    with at(browser, counter.link(max_uses=2)) as customer:
+        customer.choose(table("enero.csv"), table("febrero.csv"), table("marzo.csv"))
+        expect(customer.page.locator("[data-tray-status]")).to_contain_text("solo se pueden entregar 2 archivos")
         customer.choose(table("enero.csv"), table("febrero.csv"))
-        expect(customer.page.locator("[data-tray-status]")).to_contain_text("solo se puede entregar un archivo")
-        customer.choose(table("enero.csv"))
         customer.send()
+        expect(customer.row("febrero.csv").locator(".state")).to_have_text("entregado", timeout=PATIENT)
         expect(customer.row("enero.csv").locator(".state")).to_have_text("entregado", timeout=PATIENT)
-    assert len(counter.arrived) == 1
+    assert len(counter.arrived) == 2
 
 
 def test_a_refusal_of_the_form_is_shown_beside_its_file(
@@ -352,7 +381,7 @@ def test_the_plain_form_is_there_for_all_others(
         page.check("#notice")
         page.set_input_files("#file", path)
         page.locator("button.send").click()
-        expect(page.locator("h1")).to_have_text("Llegó")
+        expect(page.locator("h1")).to_have_text("Llegó", timeout=PATIENT)
     assert counter.arrived == [sha256(path)]
 
 

@@ -34,9 +34,14 @@ class Splitter:
     def before(cls, *nodes: str) -> Iterator[Self]:
         """Run one."""
         with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-            splitter = cls(listener, nodes)
-            threading.Thread(target=splitter._serve, daemon=True).start()
-            yield splitter
+            yield cls.at(listener, *nodes)
+
+    @classmethod
+    def at(cls, listener: socket.socket, *nodes: str) -> Self:
+        """Run one until its listener is closed; nodes that have to know its address are started after that is known."""
+        splitter = cls(listener, nodes)
+        threading.Thread(target=splitter._serve, daemon=True).start()
+        return splitter
 
     def forget(self, node: str) -> None:
         """Send nobody to a node any more: it is dead."""
