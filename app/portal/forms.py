@@ -176,7 +176,7 @@ def receive_email() -> str:
     _check_token(bare(collected))
     given = collected.fields.get(EMAIL, "").strip()
     if len(given) > LONGEST_ADDRESS or not ADDRESS.fullmatch(given):
-        raise BadEmail(field=EMAIL)
+        raise BadEmail(field=EMAIL, typed=given[:LONGEST_ADDRESS])
     return given
 
 

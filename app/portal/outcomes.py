@@ -63,7 +63,7 @@ LOOKS: Final = {
         word=N_("waiting"),
         title=N_("It is waiting its turn"),
         arrived=N_("Not yet, but it is safe with us. We send it on as soon as %(provider)s takes it."),
-        next=N_("You may close this page. We keep trying, and its address shows how it ended."),
+        next=N_("You may close this page. We keep trying. Come back here, to the same address, to see how it ended."),
     ),
     State.FAILED: Look(
         tone="bad",
@@ -106,7 +106,9 @@ STATUSES: Final = {
     "failed": N_("%(provider)s has it but could not work on it. Ask whether it has to be handed in again."),
 }
 #: What is said of what may be left alone, once it is known how long it is tried.
-UNTIL: Final = N_("You may close this page. We keep trying until %(until)s, and its address shows how it ended.")
+UNTIL: Final = N_(
+    "You may close this page. We keep trying until %(until)s. Come back here, to the same address, to see how it ended."
+)
 #: How much of a hash is enough to compare by eye.
 PRINT: Final = 12
 

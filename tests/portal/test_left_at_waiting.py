@@ -172,7 +172,9 @@ def test_what_is_no_address_is_said_beside_it(
     assert answer.status_code == 422
     shown = BeautifulSoup(answer.text, "html.parser")
     assert "nombre@ejemplo.com" in text_of(shown.select_one("#email-error"))  # type: ignore[arg-type]
-    assert shown.select_one("#email[aria-invalid=true]")
+    again = shown.select_one("#email[aria-invalid=true]")
+    assert isinstance(again, Tag)
+    assert again["value"] == address[:254]
     assert shown.select_one(".languages a")["href"].startswith(f"/o/{mine.outcome_token}?")  # type: ignore[index, union-attr]
 
 
