@@ -3,69 +3,27 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import psutil
 import pytest
-from sqlalchemy import func, select
 
 from app.local import processes
-from app.local.place import ROOT
-from app.records.models import Process
-from app.records.processes import DEAD_AFTER
 from app.records.states import State
-from tests.queue.waiting import NOWHERE, Queue
-from tests.servers import environment_of
+from tests.queue.conftest import PATIENT_SECONDS, Start, alive
+from tests.queue.waiting import Queue
 from tests.tenancy import becomes
 
 pytestmark = pytest.mark.live
 
-Start = Callable[[], processes.Child]
-
-#: From a worker's end until what it had in hand is taken up, delivered and written down.
+#: From a worker's end until what it had in hand is taken up.
 TAKEN_UP_SECONDS = 20.0
-#: Longer than any wait here takes, on a machine that has much else to do.
-PATIENT_SECONDS = 60.0
 #: So long that a worker is certainly killed within it.
 STALL_SECONDS = 60
 LARGE = 8 << 20
-
-ENVIRONMENT = {"CONNECT_SECONDS": "2", "ANSWER_SECONDS": "30", "TOTAL_SECONDS": "60"}
-
-
-@pytest.fixture
-def start(waiting: Queue, place: Path) -> Iterator[Start]:
-    """Starts workers as the Procfile does, each in a folder of its own, and waits until one is at work."""
-    children: list[tuple[processes.Child, Path]] = []
-    environment = environment_of(waiting.settings) | ENVIRONMENT
-    environment["EGRESS_ALLOW"] += f",{NOWHERE}"
-    environment["SPOOL_URL"] = str(waiting.folder)
-
-    def start() -> processes.Child:
-        folder = place / f"worker-{secrets.token_hex(4)}"
-        folder.mkdir()
-        before = alive(waiting)
-        command = processes.procfile(ROOT / "Procfile")["worker"]
-        with (folder / "worker.log").open("wb") as log:
-            child = processes.start("worker", command, folder, environment, output=log)
-        children.append((child, folder))
-        assert becomes(lambda: alive(waiting) > before, PATIENT_SECONDS), (folder / "worker.log").read_text()
-        return child
-
-    yield start
-    for child, folder in children:
-        processes.stop([child], folder)
-
-
-def alive(waiting: Queue) -> int:
-    with waiting.worker.doors() as session:
-        count = select(func.count()).select_from(Process)
-        return session.scalar(count.where(Process.kind == "worker", Process.beat_at > func.now() - DEAD_AFTER)) or 0
 
 
 def kill(child: processes.Child) -> None:
@@ -123,7 +81,8 @@ def test_killed_before_the_mark(waiting: Queue, start: Start) -> None:
     start()
     assert not is_marked(waiting, one)
     kill(first)
-    assert becomes(lambda: are_delivered(waiting, [one]), TAKEN_UP_SECONDS)
+    assert becomes(lambda: len(waiting.attempts(one)) == 2, TAKEN_UP_SECONDS)
+    assert becomes(lambda: are_delivered(waiting, [one]), PATIENT_SECONDS)
     assert waiting.outcomes(one) == ["interrupted", "delivered"]
     assert len(waiting.deliveries("codat/file")) == 1
 
