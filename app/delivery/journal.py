@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,23 +15,11 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from app.database import Database, copied
-from app.delivery import breaker
+from app.delivery import breaker, settling
 from app.delivery.contents import Contents
 from app.delivery.jobs import wake
 from app.delivery.origin import Origin, Record
 from app.delivery.outcome import HELD, Consequence
-from app.delivery.settling import (
-    ended,
-    follow_up,
-    has_more_to_it,
-    pause,
-    settle,
-    settle_copy,
-    shown_message,
-    tell_of_empty_record,
-    told,
-    wait,
-)
 from app.errors import Refusal
 from app.providers.base import Ending, Outcome
 from app.providers.operation import Mode, Operation
@@ -69,8 +57,10 @@ class Journal:
         origin: Origin,
         operation: Operation,
         mode: Mode,
+        kept: timedelta,
         id: UUID | None = None,  # noqa: A002 - the column's name
     ) -> None:
+        """`kept`: how long the copy of what fails is."""
         self.id = id or uuid7()
         self.token, self._token_hash = uploads.new_outcome_token(origin.outcome_token)
         self.contents = Contents()
@@ -86,6 +76,7 @@ class Journal:
         self._operation = operation
         #: How it travels.
         self.mode: Final = mode
+        self._kept = kept
         self._upload: Upload | None = None
         self._attempt: Attempt | None = None
         #: What the mark remembered.
@@ -122,9 +113,15 @@ class Journal:
         self._upload, self._attempt, self.baseline = upload, attempt, baseline
 
     def hold(self, outcome: Outcome) -> State:
-        """Commit, at once, all that there is of an upload whose copy is whole before it has a record: it waits."""
+        """Commit, at once, all that there is of an upload whose copy is whole before it has a record: it waits.
+
+        One that is there already stays as it is: the answer to a commit can be lost.
+        """
         now = self._clock()
         with self._database.transaction(self._organization_id) as session:
+            if (found := uploads.find(session, self.id)) is not None:
+                self.record = self._found(session, found)
+                return found.state
             if self._origin.link is not None:
                 links.reserve(session, self._origin.link, now)
             upload = self._row(session, State.RECEIVING, now)
@@ -185,19 +182,21 @@ class Journal:
                 record = self._end_unbegun(session, outcome, effect, now)
                 self._tell(session, record.upload, outcome, effect, now)
             return record
-        upload, attempt, end = self._upload, self._attempt, attempts.ending(**ended(outcome, now))
+        upload, attempt, end = self._upload, self._attempt, attempts.ending(**settling.ended(outcome, now))
 
         def finish(on: On) -> Record:
             actor = self._origin.actor
-            known = uploads.finish(on, upload, attempt, effect.state, actor=actor, now=now, ending=end, **told(outcome))
+            known = uploads.finish(
+                on, upload, attempt, effect.state, actor=actor, now=now, ending=end, **settling.told(outcome)
+            )
             return Record(upload=copied(upload, **known), attempts=(copied(attempt, **end),))
 
-        if upload.link_id is None and not has_more_to_it(outcome, effect):
+        if upload.link_id is None and not settling.has_more_to_it(outcome, effect):
             with self._database.alone() as connection:
                 return finish(connection)
         with self._database.transaction(self._organization_id) as session:
             record = finish(session)
-            follow_up(session, record.upload, effect)
+            settling.follow_up(session, record.upload, effect)
             self._tell(session, record.upload, outcome, effect, now)
         return record
 
@@ -207,34 +206,27 @@ class Journal:
             upload.parts, upload.facts = jsonable(self.contents.parts), jsonable(self.contents.facts)
             copies.add(session, upload, self.copy, now)
         last = attempts.last(session, self.id)
-        if last is not None and (self._attempt is None or last.id == self._attempt.id):
-            settle(session, upload, last, outcome, effect, actor=self._origin.actor, now=now)
+        how: dict[str, Any] = {"actor": self._origin.actor, "now": now, "kept": self._kept}
+        if last is None and upload.state is State.RECEIVING:
+            settling.settle_untried(session, upload, outcome, effect, **how)
+        elif last is not None and (self._attempt is None or last.id == self._attempt.id):
+            settling.settle(session, upload, last, outcome, effect, **how)
             if self.mode is Mode.DURABLE:
                 breaker.note(session, upload.connection_id, breaker.health(outcome), now)
-        elif last is None and upload.state is State.RECEIVING:
-            self._settle_untried(session, upload, outcome, effect, now)
         self._tell(session, upload, outcome, effect, now)
-        self.keeps_copy = copies.find(session, self.id) is not None
-        record = Record(upload=upload, attempts=tuple(attempts.listing(session, self.id)))
+        record = self._found(session, upload)
         if upload.state is State.WAITING:
             wake(session, upload.organization_id, upload.due_at, now)
         return record
 
-    def _settle_untried(
-        self, session: Session, upload: Upload, outcome: Outcome, effect: Consequence, now: datetime
-    ) -> None:
-        if effect.state is State.WAITING:
-            wait(session, upload, outcome, actor=self._origin.actor, now=now)
-            upload.due_at, upload.tries = now, 0
-            return
-        uploads.change(session, upload, effect.state, actor=self._origin.actor, now=now, **told(outcome))
-        follow_up(session, upload, effect)
-        settle_copy(session, upload, now=now)
+    def _found(self, session: Session, upload: Upload) -> Record:
+        self.keeps_copy = copies.find(session, self.id) is not None
+        return Record(upload=upload, attempts=tuple(attempts.listing(session, self.id)))
 
     def _tell(self, session: Session, upload: Upload, outcome: Outcome, effect: Consequence, now: datetime) -> None:
-        tell_of_empty_record(session, upload, outcome, now)
+        settling.tell_of_empty_record(session, upload, outcome, now)
         if effect.pauses:
-            pause(session, self._origin.connection, outcome, now)
+            settling.pause(session, self._origin.connection, outcome, now)
 
     @property
     def _organization_id(self) -> UUID:
@@ -248,7 +240,7 @@ class Journal:
         if uploads.find(session, self.id) is not None:
             raise Overtaken(str(self.id))
         self.keeps_copy = False
-        attempt = None if effect.ours else self._first(now, **attempts.ending(**ended(outcome, now)))
+        attempt = None if effect.ours else self._first(now, **attempts.ending(**settling.ended(outcome, now)))
         upload = self._row(
             session,
             effect.state,
@@ -256,7 +248,7 @@ class Journal:
             attempt=attempt,
             problem=outcome.problem,
             params=outcome.params,
-            provider_message=shown_message(outcome),
+            provider_message=settling.shown_message(outcome),
         )
         return Record(upload=upload, attempts=(attempt,) if attempt else ())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -76,6 +76,7 @@ class Sender(Asker):
         super().__init__(database, Ways(database, vault, settings, clock, limits or Limits(database)), clock)
         self._vault = vault
         self._process_id = process_id
+        self._kept = timedelta(days=settings.failed_days)
         relayed = changed(self._ways.deadlines, total=settings.relay_total_seconds)
         kept = changed(relayed, grace=settings.provider_grace_seconds, rate=settings.provider_minimum_rate)
         #: Of a file that is sent while it arrives, by how it travels.
@@ -83,7 +84,14 @@ class Sender(Asker):
 
     def _journal(self, origin: Origin, operation: Operation, mode: Mode, upload_id: UUID | None = None) -> Journal:
         return Journal(
-            self._database, self.now, self._process_id, origin=origin, operation=operation, mode=mode, id=upload_id
+            self._database,
+            self.now,
+            self._process_id,
+            origin=origin,
+            operation=operation,
+            mode=mode,
+            kept=self._kept,
+            id=upload_id,
         )
 
     def _enter(self, session: Session, origin: Origin) -> Connection:

@@ -65,6 +65,26 @@ def settle(
     return effect.state
 
 
+def settle_untried(
+    session: Session,
+    locked: Upload,
+    outcome: Outcome,
+    effect: Consequence,
+    *,
+    actor: str,
+    now: datetime,
+    kept: timedelta = KEPT,
+) -> None:
+    """Move an upload on that came to nothing before it was tried, or that is due at once."""
+    if effect.state is State.WAITING:
+        wait(session, locked, outcome, actor=actor, now=now, kept=kept)
+        locked.due_at, locked.tries = now, 0
+        return
+    uploads.change(session, locked, effect.state, actor=actor, now=now, **told(outcome))
+    follow_up(session, locked, effect)
+    settle_copy(session, locked, now=now, kept=kept)
+
+
 def wait(
     session: Session,
     locked: Upload,

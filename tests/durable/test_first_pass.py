@@ -28,7 +28,7 @@ from tests.relay.ending import LARGE, SECONDS, WAYS, became, order, taken_back
 from tests.relay.files import SPOILT
 from tests.relay.house import House
 from tests.relay.samples import BY_OPERATION, STREAMED, Sample
-from tests.relay.sending import Answered
+from tests.relay.sending import Answered, Sending
 from tests.servers import Sandbox, Server
 
 pytestmark = pytest.mark.live
@@ -43,7 +43,7 @@ def hand_in(house: House, sample: Sample, content: bytes | None = None) -> Answe
         return one.give().answer()
 
 
-def sending(house: House, sample: Sample, content: bytes | None = None) -> Any:
+def sending(house: House, sample: Sample, content: bytes | None = None) -> Sending:
     filename, content_type, own = sample.file()
     return sample.sending(house, (filename, content_type, own if content is None else content), query="")
 
