@@ -55,6 +55,11 @@ def test_what_is_missing_is_named(name: str, monkeypatch: pytest.MonkeyPatch) ->
         ("TRUSTED_HOSTS", "https://good.example,gateway.example", "without a path"),
         ("EGRESS_ALLOW", "10.0.0.1", "without a path"),
         ("SANDBOX_URL", "ftp://sandbox", "without a path"),
+        ("MAIL_URL", "http://hunter2@mail", "smtp://"),
+        ("MAIL_URL", "smtp://", "smtp://"),
+        ("MAIL_URL", "file://", "smtp://"),
+        ("FORWARDED_ALLOW_IPS", "hunter2", "network"),
+        ("UPLOADS_IN_FLIGHT", "0", "greater than"),
         ("DEFAULT_TIMEZONE", "Mars/Olympus", "must be a zone"),
         ("DEFAULT_TIMEZONE", "America", "must be a zone"),
         ("DEFAULT_TIMEZONE", "../../etc/passwd", "must be a zone"),
@@ -88,3 +93,27 @@ def test_an_origin_is_written_as_browsers_send_it(written: str, meant: str, monk
     monkeypatch.setenv("PUBLIC_URL", written)
     monkeypatch.setenv("TRUSTED_HOSTS", f" {written} ,http://localhost")
     assert load().origins == {meant, "http://localhost"}
+
+
+def test_mail_comes_from_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAIL_URL", "smtp://me:hunter2@mail.example")
+    with pytest.raises(ConfigurationError, match="MAIL_FROM") as caught:
+        load()
+    assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv("MAIL_FROM", "Ventanilla <ventanilla@mail.example>")
+    assert "hunter2" not in repr(load())
+
+
+@pytest.mark.parametrize(
+    ("said", "networks"),
+    [
+        ("10.0.0.0/8, 127.0.0.1", ["10.0.0.0/8", "127.0.0.1/32"]),
+        ("*", ["0.0.0.0/0", "::/0"]),
+        ("", []),
+    ],
+)
+def test_proxies_are_named_as_the_server_reads_them(
+    monkeypatch: pytest.MonkeyPatch, said: str, networks: list[str]
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", said)
+    assert [str(network) for network in load().forwarded_allow_ips] == networks

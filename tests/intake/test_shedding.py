@@ -78,7 +78,7 @@ def test_a_place_is_given_back_by_who_is_refused_for_something_else() -> None:
 
 
 def test_many_threads_count_right() -> None:
-    door, ready = shedding(in_all=4), threading.Barrier(8)
+    door, ready = shedding(in_all=4, a_minute=1_000_000), threading.Barrier(8)
     most = 0
     counting = threading.Lock()
 
