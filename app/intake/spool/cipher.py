@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
 import tink
@@ -24,6 +24,8 @@ LENGTH_BYTES: Final = 2
 KEY: Final = streaming_aead.streaming_aead_key_templates.AES256_GCM_HKDF_4KB
 #: What is read at a time.
 BLOCK_BYTES: Final = 1 << 20
+#: What is handed to Tink at a time, who copies it: for larger ones, finding room takes longer than encrypting.
+SLICE_BYTES: Final = 64 << 10
 
 Block = bytes | bytearray | memoryview
 Feed = Callable[[Block], object]
@@ -41,8 +43,11 @@ def sealing(cipher: aead.Aead, place: str, sink: Sink) -> Iterator[Feed]:
     stream = handle.primitive(streaming_aead.StreamingAead).new_encrypting_stream(out, _of_stream(place))
 
     def feed(block: Block) -> None:
+        rest = memoryview(block)
         with out.telling():
-            stream.write(block)
+            while rest:
+                stream.write(rest[:SLICE_BYTES])
+                rest = rest[SLICE_BYTES:]
 
     try:
         yield feed
@@ -50,8 +55,6 @@ def sealing(cipher: aead.Aead, place: str, sink: Sink) -> Iterator[Feed]:
             stream.close()
     finally:
         out.drop()
-        with suppress(tink.TinkError):
-            stream.close()
 
 
 def opening(cipher: aead.Aead, place: str, source: Source) -> Iterator[bytes]:

@@ -96,11 +96,12 @@ class Spool:
         swept = 0
         batch: set[UUID] = set()
         for found in self.place.listing():
-            if found.changed_at < before:
-                batch.add(found.upload_id)
-            if len(batch) == BATCH:
+            if found.changed_at >= before:
+                continue
+            if len(batch) == BATCH and found.upload_id not in batch:
                 swept += self._sweep(batch, known)
                 batch = set()
+            batch.add(found.upload_id)
         return swept + self._sweep(batch, known)
 
     def _sweep(self, batch: set[UUID], known: Callable[[Collection[UUID]], Collection[UUID]]) -> int:

@@ -349,6 +349,7 @@ MEASURED = """
 
 
 @pytest.mark.live
+@pytest.mark.timeout(300)  # a busy disk takes its time
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """A GiB in and out again."""
     with run(MEASURED, tmp_path / "spool", 1024) as process:
