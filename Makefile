@@ -11,6 +11,8 @@ BROWSERS := $(CHROMIUM) chromium chromium-browser google-chrome google-chrome-st
 WHOLE := app/intake/*,app/checks/*,app/delivery/*,app/tenants/vault.py
 # A vendor's package wants versions that another's, or the gateway, cannot stand: an environment each.
 VENDORS := $(patsubst %/requirements.txt,%/.venv/.installed,$(wildcard tests/vendors/*/requirements.txt))
+# A package for Node is installed beside the tests that use it.
+NODES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/*/node/package-lock.json))
 LOCKS := requirements requirements-local requirements-dev $(basename $(wildcard tests/vendors/*/requirements.in))
 INSTALL := install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
 PIP := $(BIN)/pip
@@ -91,7 +93,7 @@ reference: .venv/.dev ## Write docs/settings.md and docs/problems.md from the co
 
 .PHONY: clean
 clean: ## Remove what was set up and built; instance/ (the demo's data) stays
-	rm -rf .venv tests/vendors/*/.venv node_modules tests/sandbox/node/node_modules static/dist build htmlcov mutants \
+	rm -rf .venv tests/vendors/*/.venv node_modules tests/*/node/node_modules static/dist build htmlcov mutants \
 		.coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis translations/*/LC_MESSAGES/messages.mo
 
 # --- set-up: a file each, newer than what it is made from -------------------------------------------------------------
@@ -100,10 +102,7 @@ clean: ## Remove what was set up and built; instance/ (the demo's data) stays
 assets: static/dist/manifest.json $(CATALOGUES)
 
 .PHONY: setup
-setup: .venv/.dev $(VENDORS) assets
-ifneq ($(wildcard tests/sandbox/node/package-lock.json),)
-setup: tests/sandbox/node/node_modules/.package-lock.json
-endif
+setup: .venv/.dev $(VENDORS) $(NODES) assets
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -137,7 +136,7 @@ NODE := $(if $(filter test check coverage mutants faults bench setup,$(MAKECMDGO
 	@touch $@
 
 node_modules/.package-lock.json: package-lock.json .npmrc
-tests/sandbox/node/node_modules/.package-lock.json: tests/sandbox/node/package-lock.json
+$(NODES): %/node_modules/.package-lock.json: %/package-lock.json
 
 static/dist/manifest.json: node_modules/.package-lock.json build.mjs package.json $(FRONT) | $(NODE)
 	$(BIN)/npm run build --silent

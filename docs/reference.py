@@ -26,6 +26,7 @@ BLOCKS: Final[Mapping[str, Mapping[str, str]]] = {
     "Setting tenants up": words.TENANTS,
     "The provider, and the way to it": words.DELIVERY,
     "What services are told": words.API,
+    "Files in pieces": words.RESUMABLE,
 }
 
 
