@@ -133,3 +133,68 @@ def test_the_answer_to_it_has_its_own_time(streaming: Exchange, watch: Watch) ->
 def test_what_was_whole_before_it_left_has_no_such_end(exchange: Exchange, watch: Watch) -> None:
     watch.now += 60.0
     exchange.go_on()
+
+
+# A provider that is let go, because a copy is kept
+
+
+def spared(watch: Watch, **more: float) -> Exchange:
+    deadlines = Deadlines(answer=30.0, total=3600.0, grace=10.0, rate=1000)
+    return Exchange(deadlines=deadlines, until=watch() + 3600.0, clock=watch, streams=True, connected=True, **more)  # type: ignore[arg-type]
+
+
+def test_a_provider_that_takes_nothing_has_its_grace_and_no_more(watch: Watch) -> None:
+    exchange = spared(watch)
+    with exchange.waiting() as seconds:
+        assert seconds == 10.0
+        watch.now += 6.0
+    with exchange.waiting() as seconds:
+        assert seconds == 4.0
+        watch.now += 4.0
+    with pytest.raises(TimeoutError), exchange.waiting():
+        pass
+    assert exchange.late
+
+
+def test_bytes_that_it_took_pay_for_its_time_up_to_the_grace(watch: Watch) -> None:
+    exchange = spared(watch)
+    with exchange.waiting():
+        watch.now += 9.0
+    exchange.took(3000)
+    assert exchange.patience() == 4.0
+    exchange.took(1_000_000)
+    assert exchange.patience() == 10.0
+
+
+def test_time_in_which_nobody_waits_for_it_costs_it_nothing(watch: Watch) -> None:
+    exchange = spared(watch)
+    watch.now += 600.0
+    assert exchange.patience() == 10.0
+
+
+def test_its_answer_has_its_own_time(watch: Watch) -> None:
+    exchange = spared(watch)
+    with exchange.waiting():
+        watch.now += 9.0
+    exchange.answering()
+    assert exchange.patience() == 30.0
+
+
+def test_it_is_let_go_where_others_would_be_held_up_and_a_client_still_takes_too_long(watch: Watch) -> None:
+    held, idle = spared(watch), spared(watch)
+    for _ in range(1000):
+        with held.waiting():
+            watch.now += 3.0
+        held.took(100_000)
+    watch.now += 600.0
+    with pytest.raises(TimeoutError):
+        held.go_on()
+    assert held.late
+    with pytest.raises(TookTooLong):
+        idle.go_on()
+
+
+def test_what_a_file_waits_behind_is_hurried_only_where_a_copy_is_kept() -> None:
+    assert DEADLINES.hurried is DEADLINES
+    assert Deadlines(answer=30.0, grace=10.0).hurried.answer == 10.0
+    assert Deadlines(answer=3.0, grace=10.0).hurried.answer == 3.0
