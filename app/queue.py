@@ -46,11 +46,14 @@ AGAIN_SECONDS: Final = 2.0
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 #: What a worker passes its handlers, under this name.
 DATABASE: Final = "database"
-#: Deliveries have a queue and workers of their own: whatever they wait for, the chores go on.
+#: Each of these has workers of its own. Deliveries and errands wait for others: providers, mail servers, buckets.
+#: Chores wait for the database alone, and go on whatever those wait for.
 CHORES: Final = "default"
+ERRANDS: Final = "errands"
 DELIVERIES: Final = "deliveries"
-#: Chores that a worker does at once.
+#: How many of them a worker does at once.
 CHORES_AT_ONCE: Final = 4
+ERRANDS_AT_ONCE: Final = 4
 #: How often a worker tells the library that it is alive, and after which silence its jobs are taken for abandoned.
 BEAT_SECONDS: Final = 2.0
 DEAD_SECONDS: Final = 10.0
@@ -142,7 +145,7 @@ async def _work_until_told(
 async def work(url: SecretStr, db: Database, *, concurrency: int = 4, **given: Any) -> None:
     """Work until cancelled, which lets running jobs end. A database that goes away is waited for."""
     task = asyncio.current_task()
-    threads = ThreadPoolExecutor(concurrency + CHORES_AT_ONCE, thread_name_prefix="job")
+    threads = ThreadPoolExecutor(concurrency + CHORES_AT_ONCE + ERRANDS_AT_ONCE, thread_name_prefix="job")
     asyncio.get_running_loop().set_default_executor(threads)
     while True:
         cause = "stopped"  # which it does, without a word, when the connection that listens is cut
@@ -176,7 +179,7 @@ async def _work(url: SecretStr, concurrency: int, given: dict[str, Any]) -> None
                     install_signal_handlers=False,
                 )
             )
-            for queue, at_once in ((CHORES, CHORES_AT_ONCE), (DELIVERIES, concurrency))
+            for queue, at_once in ((CHORES, CHORES_AT_ONCE), (ERRANDS, ERRANDS_AT_ONCE), (DELIVERIES, concurrency))
         ]
         workers.append(asyncio.ensure_future(until_clock_is_set()))
         try:
@@ -208,7 +211,7 @@ async def worker_app(url: SecretStr) -> AsyncIterator[procrastinate.App]:
         conninfo=driver_url(url),
         kwargs={"options": TIMEOUTS, "connect_timeout": 5, "application_name": "ventanilla worker"},
         min_size=1,
-        max_size=6,
+        max_size=8,
     )
     with jobs.replace_connector(connector) as app:
         async with app.open_async():

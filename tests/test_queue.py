@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from sqlalchemy import Engine, select, text
 
 from app import queue
 from app.database import Database
+from app.delivery import following
 from app.local.postgres import Embedded
 from app.records import jobs, uploads
 from app.records.models import Upload
@@ -192,6 +194,37 @@ def test_the_worker_begins_again_until_it_is_told_to_stop(worker: Database, monk
     assert len(begun) == 3
 
 
+def test_chores_go_on_whatever_errands_wait_for(
+    postgres: Embedded, database: Database, worker: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, begun = threading.Event(), threading.Semaphore(0)
+
+    def wait(*_: object, **__: object) -> None:
+        begun.release()
+        waits.wait(WAIT_SECONDS)
+
+    monkeypatch.setattr(following.follow, "func", wait)
+    organization = uuid4()
+    with database.transaction(organization) as session:
+        for _ in range(3 * queue.ERRANDS_AT_ONCE):
+            told: dict[str, Any] = {"organization": str(organization), "upload": str(uuid4()), "looks": 0}
+            queue.defer(session, following.follow, **told)
+    orphan: list[Upload] = []
+
+    def swept() -> bool:
+        if not orphan:
+            if begun.acquire(blocking=False):
+                orphan.append(tenant(database, vault, f"orphan-{secrets.token_hex(4)}").upload)
+            return False
+        with database.transaction(orphan[0].organization_id) as session:
+            found = uploads.get(session, orphan[0].id).state is State.FAILED
+        if found:
+            waits.set()
+        return found
+
+    assert work_until(postgres, worker, swept)
+
+
 @pytest.mark.parametrize("step", [-3600.0, 3600.0])
 def test_a_clock_that_is_set_is_noticed(step: float) -> None:
     """What is due at certain times would wait for them to come again, or would be made up for one by one."""
@@ -227,6 +260,7 @@ def test_a_job_that_was_done_leaves_no_trace(
 def test_the_worker_stops_when_told(postgres: Embedded, worker: Database, owner_engine: Engine, number: int) -> None:
     code = (
         "import os; from pydantic import SecretStr; from app import queue; from app.database import Database;"
+        "queue.jobs.import_paths = []; "  # without handlers: each wants things of its own
         "url = SecretStr(os.environ['URL']); queue.run_worker(url, Database(url, pool=2))"
     )
     process = subprocess.Popen(

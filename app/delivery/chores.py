@@ -27,7 +27,7 @@ SOON: Final = timedelta(days=30)
 
 
 @queue.jobs.periodic(cron="*/5 * * * *")
-@queue.jobs.task(name="remove_outdated", queueing_lock="remove_outdated", pass_context=True)
+@queue.jobs.task(name="remove_outdated", queue=queue.ERRANDS, queueing_lock="remove_outdated", pass_context=True)
 def remove_outdated(context: JobContext, timestamp: int) -> None:
     """Every five minutes: remove copies that are kept no longer."""
     del timestamp  # when it was due
@@ -37,7 +37,7 @@ def remove_outdated(context: JobContext, timestamp: int) -> None:
 
 
 @queue.jobs.periodic(cron="* * * * *")
-@queue.jobs.task(name="check_credentials", queueing_lock="check_credentials", pass_context=True)
+@queue.jobs.task(name="check_credentials", queue=queue.ERRANDS, queueing_lock="check_credentials", pass_context=True)
 def check_credentials(context: JobContext, timestamp: int) -> None:
     """Every minute: try the credentials whose turn it is; each has its turn once a day."""
     del timestamp

@@ -38,7 +38,7 @@ def begin(session: Session, upload: Upload) -> None:
 
 
 # The next job goes in before this one looks: one whose worker is killed ends nothing.
-@queue.jobs.task(name="follow", pass_context=True)
+@queue.jobs.task(name="follow", queue=queue.ERRANDS, pass_context=True)
 def follow(context: JobContext, organization: str, upload: str, looks: int) -> None:
     """Look once, unless it is done."""
     deliverer: Deliverer = context.additional_context[DELIVERER]

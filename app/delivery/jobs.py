@@ -29,6 +29,9 @@ SPOOL: Final = "spool"
 #: An object without a row may be one that is being written: its row comes before it, or with its mark.
 YOUNG: Final = timedelta(hours=1)
 
+#: How long a job that failed is kept for whoever wants to look at it.
+FORGOTTEN_HOURS: Final = 7 * 24
+
 FIND_DUE: Final = text("SELECT ventanilla_find_due(:now)")
 FIND_KEPT: Final = text("SELECT ventanilla_find_kept(:uploads)")
 
@@ -67,7 +70,7 @@ def wake_all(database: Database, now: datetime) -> None:
 
 
 @queue.jobs.periodic(cron="*/10 * * * *")
-@queue.jobs.task(name="sweep_spool", queueing_lock="sweep_spool", pass_context=True)
+@queue.jobs.task(name="sweep_spool", queue=queue.ERRANDS, queueing_lock="sweep_spool", pass_context=True)
 def sweep_spool(context: JobContext, timestamp: int) -> None:
     """Every ten minutes: remove from the spool what no row knows."""
     del timestamp
@@ -104,3 +107,11 @@ async def requeue(context: JobContext, timestamp: int) -> None:
         except exceptions.UniqueViolation:  # another of its kind waits already
             await manager.finish_job(job, status=Status.ABORTED, delete_job=True)
         log.warning("job of a dead worker", task=job.task_name)
+
+
+@queue.jobs.periodic(cron="10 9 * * *")
+@queue.jobs.task(name="forget_jobs", queueing_lock="forget_jobs", pass_context=True)
+async def forget_jobs(context: JobContext, timestamp: int) -> None:
+    """Once a day: forget the jobs that failed; why is in the logs, and what they were for is in the rows."""
+    del timestamp
+    await context.app.job_manager.delete_old_jobs(FORGOTTEN_HOURS, include_failed=True, include_aborted=True)

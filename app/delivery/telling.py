@@ -40,7 +40,7 @@ FIND: Final = text("SELECT ventanilla_find_mails(:now)")
 
 # No `lock`: a round whose worker was killed would hold it for ever, and two rounds at once do no harm.
 @queue.jobs.periodic(cron="* * * * * */5")
-@queue.jobs.task(name="tell", queueing_lock="tell", pass_context=True)
+@queue.jobs.task(name="tell", queue=queue.ERRANDS, queueing_lock="tell", pass_context=True)
 def tell(context: JobContext, timestamp: int) -> None:
     """Every five seconds: send the mails whose uploads have ended."""
     del timestamp  # when it was due

@@ -22,7 +22,7 @@ FORGOTTEN_AFTER: Final = timedelta(days=2)
 
 
 @queue.jobs.periodic(cron="* * * * *")
-@queue.jobs.task(name="expire", queueing_lock="expire", pass_context=True)
+@queue.jobs.task(name="expire", queue=queue.ERRANDS, queueing_lock="expire", pass_context=True)
 def expire(context: JobContext, timestamp: int) -> None:
     """Every minute: give up what nobody went on with."""
     del timestamp  # when it was due
