@@ -44,7 +44,7 @@ def report(seed: int) -> Report:
 def world(long: bool) -> Iterator[World]:
     """One that lasts."""
     folder = Path(tempfile.mkdtemp(prefix="ventanilla-faults-"))
-    nodes, workers = (2, 3) if long else (1, 1)
+    nodes, workers = (2, 3) if long else (1, 2)
     with World.running(folder, nodes=nodes, workers=workers) as world:
         yield world
     shutil.rmtree(folder)
@@ -57,10 +57,16 @@ def oracle(world: World) -> Oracle:
     return Oracle(database_url=world.owner_url, sandbox_url=world.sandbox.url, spool=world.spool)
 
 
+@pytest.fixture(autouse=True)
+def page() -> Iterator[None]:
+    """Write the page after each test, as far as it is: the next may take too long."""
+    yield
+    if REPORT.rows and (path := os.environ.get("FAULTS_REPORT")):
+        Path(path).write_text(REPORT.page())
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was seen, and write the page where all of it was tried."""
+    """Print what was seen."""
     if REPORT.rows:
         terminalreporter.write_sep("-", f"faults, seed {REPORT.seed}")
         terminalreporter.write_line(REPORT.text())
-        if path := os.environ.get("FAULTS_REPORT"):
-            Path(path).write_text(REPORT.page())

@@ -54,6 +54,8 @@ def wrap(point: Point) -> None:
         answer = inner(*args, **kwargs)
         if point.at is At.AFTER:
             reach(point.name)
+        if point.at is At.CALLED:
+            return functools.partial(_called, point.name, answer)
         return _watched(point.name, answer) if point.at is At.MIDWAY else answer
 
     setattr(
@@ -63,6 +65,12 @@ def wrap(point: Point) -> None:
 
 def _static(point: Point) -> bool:
     return isinstance(inspect.getattr_static(point.owner, point.attribute), staticmethod)
+
+
+def _called(name: str, answer: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    result = answer(*args, **kwargs)
+    reach(name)
+    return result
 
 
 def _watched(name: str, items: Iterator[Any]) -> Iterator[Any]:

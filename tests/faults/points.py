@@ -11,10 +11,13 @@ from typing import Any, Final
 
 
 class At(StrEnum):
-    """Where in a function: ahead of it, when it has returned, or (of an iterator) when its second item is asked for."""
+    """Where in a function: ahead of it; when it has returned, or what it returned was called and did so; midway through
+    the items that it gives.
+    """
 
     BEFORE = "before"
     AFTER = "after"
+    CALLED = "called"
     MIDWAY = "midway"
 
 
@@ -58,28 +61,52 @@ class Point:
         return made
 
 
+_JOURNAL: Final = "app.delivery.journal:Journal"
+_REDELIVERER: Final = "app.delivery.redelivery:Redeliverer"
+
 POINTS: Final = (
-    # The whole of a small hand-in, or the head of a large one, has been read.
     Point(name="intake-head-read", function="app.api.uploads:_deliver", at=At.BEFORE),
-    Point(name="row-not-written", function="app.delivery.journal:Journal.begin", at=At.BEFORE),
-    Point(name="row-written", function="app.delivery.journal:Journal.begin", at=At.AFTER),
+    Point(name="row-not-written", function=f"{_JOURNAL}.begin", at=At.BEFORE),
+    Point(name="row-written", function=f"{_JOURNAL}.begin", at=At.AFTER),
     Point(name="first-byte-not-sent", function="app.delivery.http:Http.ask", at=At.BEFORE),
-    Point(name="first-block-sent", function="app.delivery.passing:Passing.blocks", at=At.MIDWAY),
-    Point(name="mark-not-committed", function="app.delivery.journal:Journal.mark", at=At.BEFORE),
+    Point(name="first-block-sent", function="app.delivery.spooling:Spooling.blocks", at=At.MIDWAY, often=False),
+    Point(name="copy-written-not-synced", function="app.intake.spool.local:_File.sync", at=At.BEFORE),
+    Point(name="copy-synced-not-named", function="app.intake.spool.local:_File.sync", at=At.AFTER),
+    Point(name="copy-named", function="app.intake.spool.local:_sync", at=At.AFTER),
+    Point(name="mark-not-committed", function=f"{_JOURNAL}.mark", at=At.BEFORE),
     Point(name="mark-in-transaction", function="app.delivery.journal:attempts.mark", at=At.AFTER),
-    Point(name="mark-committed", function="app.delivery.journal:Journal.mark", at=At.AFTER),
+    Point(name="copy-row-in-transaction", function="app.delivery.journal:copies.add", at=At.AFTER),
+    Point(name="mark-committed", function=f"{_JOURNAL}.mark", at=At.AFTER),
+    Point(name="tail-released", function="app.delivery.engine:Engine._once", at=At.CALLED),
     Point(name="answered", function="app.delivery.http:Http.ask", at=At.AFTER),
-    Point(name="outcome-not-committed", function="app.delivery.journal:Journal.end", at=At.BEFORE),
-    Point(name="outcome-committed", function="app.delivery.journal:Journal.end", at=At.AFTER),
+    Point(name="outcome-not-committed", function=f"{_JOURNAL}.end", at=At.BEFORE),
+    Point(name="outcome-committed", function=f"{_JOURNAL}.end", at=At.AFTER),
+    Point(name="copy-not-removed", function="app.delivery.keeper:Keeper._forget", at=At.BEFORE),
+    Point(name="copy-removed", function="app.delivery.keeper:Keeper._forget", at=At.AFTER),
     Point(name="client-not-told", function="app.api.uploads:_deliver", at=At.AFTER),
-    Point(
-        name="swept-not-committed",
-        function="app.records.sweeper:_sweep_batch",
-        at=At.AFTER,
-        role=Role.WORKER,
-        often=False,
+    *(
+        Point(name=f"worker-{name}", function=function, at=at, role=Role.WORKER, often=False)
+        for name, function, at in (
+            ("woken", f"{_REDELIVERER}.next", At.BEFORE),
+            ("claim-in-transaction", "app.delivery.redelivery:claiming.next_due", At.AFTER),
+            ("claimed", f"{_REDELIVERER}._claim", At.AFTER),
+            ("looks", f"{_REDELIVERER}._find_out", At.BEFORE),
+            ("looked", f"{_REDELIVERER}._find_out", At.AFTER),
+            ("sends", f"{_REDELIVERER}._send", At.BEFORE),
+            ("first-block-sent", "app.delivery.redelivery:Kept.blocks", At.MIDWAY),
+            ("mark-not-committed", "app.delivery.redelivery:attempts.mark", At.BEFORE),
+            ("mark-in-transaction", "app.delivery.redelivery:attempts.mark", At.AFTER),
+            ("mark-committed", "app.delivery.engine:Engine._once", At.CALLED),
+            ("answered", f"{_REDELIVERER}._send", At.AFTER),
+            ("outcome-in-transaction", "app.delivery.redelivery:settling.settle", At.AFTER),
+            ("outcome-committed", f"{_REDELIVERER}._settled", At.AFTER),
+            ("copy-not-removed", f"{_REDELIVERER}._remove", At.BEFORE),
+            ("copy-removed", f"{_REDELIVERER}._remove", At.AFTER),
+            ("sweep-in-transaction", "app.records.sweeper:_sweep_batch", At.AFTER),
+            ("sweep-begins", "app.records.jobs:sweeper.sweep", At.BEFORE),
+            ("swept", "app.records.jobs:sweeper.sweep", At.AFTER),
+            ("seal-in-transaction", "app.records.sealing:_seal_batch", At.AFTER),
+            ("sealed", "app.records.sealing:seal", At.AFTER),
+        )
     ),
-    Point(name="sweep-begins", function="app.records.jobs:sweeper.sweep", at=At.BEFORE, role=Role.WORKER, often=False),
-    Point(name="sweep-done", function="app.records.jobs:sweeper.sweep", at=At.AFTER, role=Role.WORKER, often=False),
 )
-BY_NAME: Final = {point.name: point for point in POINTS}

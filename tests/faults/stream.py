@@ -30,7 +30,7 @@ class Kind:
 
     operation: str
     type: str
-    sizes: tuple[int, ...] = (3 * KIB, 40 * KIB, 600 * KIB, 3 * MIB)
+    sizes: tuple[int, ...] = (3 * KIB, 40 * KIB, 3 * MIB)
 
     @property
     def connection(self) -> str:

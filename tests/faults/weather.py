@@ -17,7 +17,7 @@ HAND_INS: Final[Sequence[Mapping[str, str]]] = (
     {"provider": "factify", "method": "POST", "path": "/v1beta/documents"},
     {"provider": "formkiq", "method": "POST", "path": "/documents"},
 )
-BUSY: Final[Mapping[str, Any]] = {"action": "status", "status": 429, "headers": {"Retry-After": "1"}}
+BUSY: Final[Mapping[str, Any]] = {"action": "status", "status": 429, "headers": {"Retry-After": "0"}}
 LOST_ANSWER: Final[Mapping[str, Any]] = {"action": "drop_answer"}
 RESET: Final[Mapping[str, Any]] = {"action": "reset", "after_bytes": 1000}
 BROKEN: Final[Mapping[str, Any]] = {"action": "status", "status": 500}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -32,6 +33,10 @@ from tests.tenancy import becomes
 #: The gateway's own patience with a provider: long enough for a machine that is busy.
 PATIENCE: Final = {"CONNECT_SECONDS": "2", "ANSWER_SECONDS": "3", "TOTAL_SECONDS": "20", "DRAIN_SECONDS": "3"}
 READY_SECONDS: Final = 60.0
+#: From when on it is believed that what is not at a provider is not on its way either: longer than any patience here.
+SETTLED: Final = {"SETTLED_SECONDS": "30"}
+#: While something waits for its next try, so often, the clocks are set forward, by so much.
+JUMP_EVERY, JUMP_SECONDS = 8.0, 40.0
 
 
 @dataclass(kw_only=True)
@@ -144,7 +149,7 @@ class World:
                 "WEB_CONCURRENCY": str(each),
                 "FAULTS_DIR": str(folder),
             }
-            common = {**os.environ, **environment_of(settings), **PATIENCE, **more, **(environment or {})}
+            common = {**os.environ, **environment_of(settings), **PATIENCE, **SETTLED, **more, **(environment or {})}
             world = cls(
                 folder=folder,
                 postgres=postgres,
@@ -234,17 +239,18 @@ class World:
         return True
 
     def settle(self, houses: list[House], seconds: float) -> bool:
-        """Whether every upload of those came to rest in that time, the clocks set forward where that helps."""
-        slugs = [house.organization.slug for house in houses]
-        waited = 0
+        """Whether every upload of those came to rest in that time; now and then the clocks are set forward for it."""
+        slugs, next_jump = [house.organization.slug for house in houses], time.monotonic() + JUMP_EVERY
 
         def rests() -> bool:
-            nonlocal waited
+            nonlocal next_jump
             self.revive()
             moving = self._moving(slugs)
-            waited += 1
-            if moving and waited % 20 == 0:
-                self.ahead(60)
+            if moving and time.monotonic() > next_jump:
+                next_jump += JUMP_EVERY
+                self.ahead(JUMP_SECONDS)
+            if moving:
+                time.sleep(0.2)
             return moving == 0
 
         return becomes(rests, seconds) and self.sweep_spool()

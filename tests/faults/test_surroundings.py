@@ -1,0 +1,155 @@
+"""What the gateway stands on gives way: its disk, its database, its clock. It says so, and nothing is lost."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import pytest
+
+from tests.faults.oracle import Handed, Oracle, Verdict
+from tests.faults.report import Report
+from tests.faults.stream import KINDS, MIB, Kind, Stream, hand_in, told_later
+from tests.faults.weather import HAND_INS
+from tests.faults.world import World
+from tests.relay.house import House
+from tests.tenancy import becomes
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("faults"), pytest.mark.timeout(600)]
+
+SECTION: Final = "What the gateway stands on"
+#: Of the disk that is filled.
+DISK_BYTES: Final = 24 * MIB
+
+
+def settled(world: World, oracle: Oracle, houses: Sequence[House], handed: Sequence[Handed]) -> Verdict:
+    """What became of everything, once it came to rest."""
+    rested = world.settle(list(houses), 120)
+    verdict = oracle.judge(told_later(world, houses, handed))
+    assert rested, verdict
+    assert verdict.clean, verdict
+    return verdict
+
+
+def statuses(handed: Sequence[Handed]) -> str:
+    """What clients were told, counted."""
+    counted = Counter(str(one.status or "nothing") for one in handed)
+    return ", ".join(f"{count} × {status}" for status, count in sorted(counted.items()))
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A disk that is soon full."""
+    folder = Path(tempfile.mkdtemp(prefix="ventanilla-disk-"))
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        folder.rmdir()
+        pytest.skip("only root may mount a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    folder.rmdir()
+
+
+@pytest.fixture
+def world_on_it(small_disk: Path) -> Iterator[World]:
+    """A world whose spool lies there."""
+    folder = Path(tempfile.mkdtemp(prefix="ventanilla-faults-"))
+    with World.running(folder, each=1, spool=small_disk, environment={"SPOOL_HIGH_WATER": "1.0"}) as world:
+        yield world
+    shutil.rmtree(folder)
+
+
+def test_a_full_disk_is_refused_and_what_was_taken_arrives(
+    world_on_it: World, small_disk: Path, seed: int, report: Report
+) -> None:
+    world, house, chance = world_on_it, world_on_it.house(), random.Random(seed)  # noqa: S311
+    oracle = Oracle(database_url=world.owner_url, sandbox_url=world.sandbox.url, spool=small_disk)
+    for where in HAND_INS:
+        world.sandbox.fault(**where, action="status", status=429, headers={"Retry-After": "600"}, times=1000)
+    large = Kind(operation="flatfile/file", type="csv", sizes=(3 * MIB,))
+    handed = [hand_in(house, large, chance) for _ in range(DISK_BYTES // (3 * MIB) + 3)]
+    told = {one.status for one in handed}
+    assert 507 in told, statuses(handed)
+    assert told <= {202, 507}, statuses(handed)
+    world.sandbox.control("DELETE", "/faults")
+    world.ahead(700)
+    verdict = settled(world, oracle, [house], handed)
+    report.add(SECTION, "the spool's disk is full", 1, f"told {statuses(handed)}; {verdict.summary}")
+    assert verdict.states["delivered"] == sum(one.status == 202 for one in handed)
+    assert hand_in(house, large, chance).status == 201, "there is room again"
+
+
+def gone(world: World, long: bool) -> None:
+    """Let the database be away for a while."""
+    world.kill_postgres()
+    threading.Event().wait(20 if long else 3)
+    world.revive()
+
+
+def jump(seconds: float) -> Callable[[World, bool], None]:
+    """Let the clock be another, all of a sudden."""
+
+    def jumps(world: World, long: bool) -> None:
+        del long
+        threading.Event().wait(1)
+        world.ahead(seconds)
+        threading.Event().wait(1)
+
+    return jumps
+
+
+def asleep(which: str) -> Callable[[World, bool], None]:
+    """Let processes stand still for longer than the others believe them to be alive, and then go on."""
+
+    def sleeps(world: World, long: bool) -> None:
+        del long
+        members = world.nodes[:1] if which == "node" else world.workers[:1]
+        stopped = [one for member in members for one in _family(member.child)]
+        for one in stopped:
+            one.suspend()
+        threading.Event().wait(16)
+        for one in stopped:
+            one.resume()
+
+    return sleeps
+
+
+def _family(child: Any) -> list[psutil.Process]:
+    first = psutil.Process(child.process.pid)
+    return [*first.children(recursive=True), first]
+
+
+HAPPENINGS: Final[Mapping[str, Callable[[World, bool], None]]] = {
+    "the database is gone for 20 s": gone,
+    "the clock jumps forward by an hour": jump(3600),
+    "the clock jumps back by half an hour": jump(-1800),
+    "a node's processes stand still for 16 s": asleep("node"),
+    "a worker stands still for 16 s": asleep("worker"),
+}
+SHORT: Final = ("the database is gone for 20 s",)
+
+
+@pytest.mark.parametrize("what", HAPPENINGS)
+def test_nothing_is_lost(world: World, oracle: Oracle, seed: int, long: bool, report: Report, what: str) -> None:
+    if not long and what not in SHORT:
+        pytest.skip("the long form has the time")
+    houses = [world.house() for _ in range(2)]
+    with Stream(world, houses, seed=seed, kinds=KINDS, gap=0.1) as stream:
+        HAPPENINGS[what](world, long)
+        world.wait_ready()
+        before = len(stream.handed)
+        assert _more(stream, before + 10), "nothing is handed in any more"
+    verdict = settled(world, oracle, houses, stream.handed)
+    report.add(SECTION, what, 1, f"told {statuses(stream.handed)}; {verdict.summary}")
+
+
+def _more(stream: Stream, count: int) -> bool:
+    return becomes(lambda: sum(one.status in {201, 202} for one in stream.handed) >= count, 60)
