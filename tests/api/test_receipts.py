@@ -30,10 +30,10 @@ def seal_all(postgres: Embedded, vault: Vault) -> Callable[[], None]:
 
 
 def test_a_receipt_is_there_once_it_is_sealed(desk: Desk, seal_all: Callable[[], None]) -> None:
-    made = desk.hand_in(external_id="logo-" + secrets.token_hex(2), file=("logo.png", PNG)).json
+    made = desk.hand_in(external_id="logo-" + secrets.token_hex(2), file=("logo.png", PNG)).get_json()
     path = f"/api/v1/uploads/{made['id']}/receipt"
     early = desk.ask("GET", path)
-    assert (early.status_code, early.json["type"], early.headers["Retry-After"]) == (
+    assert (early.status_code, early.get_json()["type"], early.headers["Retry-After"]) == (
         404,
         "/docs/problems#not-sealed",
         "1",
@@ -56,10 +56,10 @@ def test_a_receipt_is_there_once_it_is_sealed(desk: Desk, seal_all: Callable[[],
 
 def test_what_was_not_delivered_has_none(desk: Desk, seal_all: Callable[[], None]) -> None:
     desk.fault("status", status=400, body={"message": "No."})
-    failed = desk.hand_in().json
+    failed = desk.hand_in().get_json()
     seal_all()
     answer = desk.ask("GET", f"/api/v1/uploads/{failed['upload']}/receipt")
-    assert (answer.status_code, answer.json["upload"]) == (404, failed["upload"])
+    assert (answer.status_code, answer.get_json()["upload"]) == (404, failed["upload"])
     assert "Retry-After" not in answer.headers
 
 
@@ -67,7 +67,7 @@ def test_what_was_not_delivered_has_none(desk: Desk, seal_all: Callable[[], None
 def test_a_receipt_is_its_organizations(
     desk: Desk, seal_all: Callable[[], None], token: str | None, status: int
 ) -> None:
-    made = desk.hand_in().json
+    made = desk.hand_in().get_json()
     seal_all()
     assert desk.ask("GET", f"/api/v1/uploads/{made['id']}/receipt", token).status_code == status
 
@@ -88,8 +88,8 @@ def test_a_certificates_receipt_says_nothing_of_its_key(desk: Desk, seal_all: Ca
     )
     assert made.status_code == 201, made.data
     seal_all()
-    text = desk.ask("GET", f"/api/v1/uploads/{made.json['id']}/receipt").text
-    upload, _ = desk.upload(made.json["id"])
+    text = desk.ask("GET", f"/api/v1/uploads/{made.get_json()['id']}/receipt").text
+    upload, _ = desk.upload(made.get_json()["id"])
     body = json.loads(text)["receipt"]["upload"]
     assert body["certificate"].keys() == {"serial", "valid_from", "valid_until"}
     assert body["certificate"]["serial"] == upload.facts["number"]

@@ -236,7 +236,7 @@ class Bench:
     owner: Connection
     other_key: UUID
 
-    def after(self, change: Update[Any], looks: Any = verifying.audit_log, whose: Tenant | None = None) -> Report:
+    def after(self, change: Update, looks: Any = verifying.audit_log, whose: Tenant | None = None) -> Report:
         """What is found once the owner has changed a row."""
         try:
             with self.owner.begin_nested():

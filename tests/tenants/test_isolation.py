@@ -43,6 +43,7 @@ UNIQUE: dict[str, dict[str, Any]] = {
     "uploads": {"outcome_hash": b"copy"},
     "resumables": {"key_hash": b"copy"},
     "attempts": {"number": 99},
+    "audit_entries": {"number": None},
 }
 #: Of these there is one of each organization, connection or upload.
 ONE_EACH = {"data_keys", "copies", "breakers", "outcome_mails"}
@@ -248,5 +249,5 @@ def created_or(table: Table, row: dict[str, Any], *without: str) -> dict[str, An
 
 
 def test_every_table_is_looked_at() -> None:
-    assert set(UNIQUE) | ONE_EACH | SEALED | {"audit_entries"} == set(TABLES)
+    assert set(UNIQUE) | ONE_EACH | SEALED == set(TABLES)
     assert set(Base.metadata.tables) - set(TABLES) == {"processes", "signing_keys", "slots"}
