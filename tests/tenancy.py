@@ -108,7 +108,7 @@ def _resumable(organization_id: UUID) -> Resumable:
         kind=ResumableKind.PART,
         key_hash=secrets.token_bytes(32),
         sealed=b"x",
-        expires_at=NOW + timedelta(days=1),
+        expires_at=NOW + timedelta(days=36_500),
     )
 
 

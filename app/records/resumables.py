@@ -131,7 +131,7 @@ def answer(db: Database, locks: Iterable[UUID]) -> set[UUID]:
         return set(session.scalars(ANSWER, {"held": list(locks)}))
 
 
-def known(db: Database, copies: Collection[UUID]) -> set[UUID]:
+def known(db: Database, copies: Iterable[UUID]) -> set[UUID]:
     """Those copies that belong to a file that is still arriving. `db` is the worker's."""
     with db.doors() as session:
         return set(session.scalars(RESUMED, {"copies": list(copies)}))

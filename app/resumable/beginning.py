@@ -31,7 +31,6 @@ def begin(opening: Opening, given: Mapping[str, str], *, kind: ResumableKind, le
     if length is not None and length > protocol.MOST_BYTES:
         raise FileTooLarge(protocol.MOST_BYTES, name="file")
     purpose = _purpose(opening, given, length, said=said)
-    services().spool.check_room(length or 0)
     with services().database.transaction(opening.organization_id) as session:
         return _write(session, opening, purpose, [Part(id=uuid7())], kind=kind, length=length)
 

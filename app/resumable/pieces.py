@@ -14,7 +14,7 @@ from app.intake.body import Body
 from app.intake.errors import ClientGone, FileTooLarge, TooSlow, Truncated
 from app.records import resumables
 from app.records.resumables import LockLost, Part
-from app.resumable import protocol
+from app.resumable import entrance, protocol
 from app.resumable.entrance import Found
 from app.resumable.errors import BadHeader, NotOctets, TooManyPieces, WrongOffset
 from app.resumable.holding import Hold
@@ -35,9 +35,9 @@ def body() -> Body:
     return Body.of(request.environ, Deadlines.from_settings(services().settings))
 
 
-def check_type(piece: Body) -> None:
-    """Raise NotOctets unless a body is sent as a piece."""
-    if piece.left != 0 and request.mimetype != protocol.OCTETS:
+def check_type() -> None:
+    """Raise NotOctets unless what is sent is sent as a piece."""
+    if request.mimetype != protocol.OCTETS:
         raise NotOctets(type=protocol.OCTETS)
 
 
@@ -52,6 +52,10 @@ class Taking:
         #: Bytes that are safe.
         self.received = row.received
         self.length = row.length
+        #: No more than that is taken, whatever is announced.
+        self._limit = protocol.MOST_BYTES
+        if found.purpose.operation:
+            self._limit = entrance.operation(found).parts[0].max_bytes
 
     def set_length(self, total: int | None) -> None:
         """Write down how long a file is of which that was left open; raises BadHeader for what contradicts it."""
@@ -59,12 +63,14 @@ class Taking:
             return
         if self.length is not None or total < self.received:
             raise BadHeader(name="Upload-Length")
+        if total > self._limit:
+            raise FileTooLarge(self._limit, name="file")
         self.length = total
         self._change(length=total)
 
     def take(self, piece: Body, checksum: Checksum | None) -> None:
         """Take a piece to its end. One that breaks off, or is wanted off, keeps what has come and raises why."""
-        most = protocol.MOST_BYTES if self.length is None else self.length
+        most = self._limit if self.length is None else self.length
         if piece.left is not None and self.received + piece.left > most:
             raise FileTooLarge(most, name="file")
         if sum(part.segments for part in self._parts) >= MOST_SEGMENTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.resumable.desk import BEGUN, CONTENT, Desk, checksum
+from tests.relay.files import csv
+from tests.resumable.desk import BEGUN, CONTENT, OCTETS, VERSION, Desk, checksum
 from tests.tenancy import becomes
 
 pytestmark = pytest.mark.live
@@ -127,3 +129,23 @@ def test_parts_are_not_joined_to_something_else(desk: Desk) -> None:
     one, other = desk.part(CONTENT[:BEGUN]), desk.part(REST)
     assert desk.create(Upload_Length=None, Upload_Concat=f"final;{one} {other}").status == 201
     assert desk.create(Upload_Length=None, Upload_Concat=f"final;{other} {one}").status == 409
+
+
+def test_a_piece_whose_length_nobody_says_is_taken_up_to_what_is_missing(desk: Desk) -> None:
+    for more, status, offset in ((b"", 204, len(CONTENT)), (b"x", 413, BEGUN)):
+        path = desk.begun()
+        place = urlsplit(desk.house.gateway.url)
+        with closing(http.client.HTTPConnection(place.netloc, timeout=30)) as connection:
+            headers = {**VERSION, **OCTETS, "Authorization": f"Bearer {desk.house.token}", "Upload-Offset": str(BEGUN)}
+            connection.request("PATCH", path, iter([REST[:4], REST[4:] + more]), headers, encode_chunked=True)
+            assert connection.getresponse().status == status
+        assert desk.offset(path) == offset
+
+
+def test_a_long_piece_is_made_safe_on_the_way(desk: Desk) -> None:
+    content = csv((33 << 20) + 5)
+    path = desk.fresh(Upload_Length=str(len(content) + 1))
+    assert desk.patch(path, 0, content)["Upload-Offset"] == str(len(content))
+    (part,) = desk.row(path).parts
+    assert (part["segments"], part["size"]) == (2, len(content))
+    assert desk.patch(path, len(content), b"\n")["Ventanilla-State"] == "waiting"
