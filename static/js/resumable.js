@@ -201,10 +201,9 @@ class HandIn {
     this.box.classList.toggle("wrong", Boolean(message));
   }
 
-  tell(tone, message, list = []) {
+  tell(tone, message = "", list = []) {
     const { status } = this;
     status.hidden = !message;
-    if (!message) return;
     status.classList.toggle("bad", tone === "bad");
     status.classList.toggle("doubt", tone === "doubt");
     status.querySelector("p").textContent = message;

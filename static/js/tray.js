@@ -75,6 +75,7 @@ export function makeTray(place, says, { addresses, headers }) {
     const height = roomFor(uppy.getFiles());
     uppy.getPlugin("Dashboard").setOptions({ height });
   };
+  new MutationObserver(() => nameList(place)).observe(place, { childList: true, subtree: true });
   for (const event of ["files-added", "file-removed", "upload", "complete", "cancel-all"]) uppy.on(event, fit);
   return uppy;
 }
@@ -85,6 +86,11 @@ export const fingerprint = (file) => `tus-${file.id}-${ENDPOINT}`;
 /** Whether an answer ends it: nothing that is sent once more would change it. */
 export function isLast(status, upload) {
   return Boolean(upload) || (status >= 400 && status < 500 && !PASSING.has(status));
+}
+
+/** A single file is an item of a list, too; where there is but one, Uppy does not say that it is a list. */
+function nameList(place) {
+  for (const list of place.querySelectorAll(".uppy-Dashboard-files:not([role])")) list.setAttribute("role", "list");
 }
 
 function roomFor(files) {

@@ -133,6 +133,9 @@ class Customer:
         self._network.send("Network.enable")
 
     def choose(self, *files: Path) -> None:
+        more = self.page.locator(".uppy-DashboardContent-addMore")
+        if more.count():
+            more.click()
         self.page.locator("input.uppy-Dashboard-input").first.set_input_files(files)
 
     def send(self) -> None:
@@ -388,6 +391,9 @@ def test_the_plain_form_is_there_for_all_others(
 def test_the_keyboard_is_enough(browser: Browser, counter: Counter, table: Callable[..., Path]) -> None:
     with at(browser, counter.address, width=1280) as customer:
         page = customer.page
+        page.on(
+            "filechooser", lambda _: None
+        )  # choosers are the driver's from here on, not only once one is waited for
         page.focus("#notice")
         page.keyboard.press("Space")
         reach(page, ".uppy-Dashboard-browse")
