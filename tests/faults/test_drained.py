@@ -44,14 +44,14 @@ def test_each_once_and_nobody_last(world: World, oracle: Oracle, seed: int, long
     assert {one.status for one in handed} == {202}
     small = hand_in(late, small_kind(), random.Random(seed))  # noqa: S311
     kinds = (BUSY, LOST_ANSWER, RESET)
-    with Weather(world.sandbox, seed=seed, kinds=kinds, every=1.0 if long else 0.3) as weather:
+    with Weather(world.sandbox, seed=seed, kinds=kinds, every=1.0 if long else 0.3, most=uploads // 4) as weather:
         began = time.monotonic()
         pause(world, houses, paused=False)
         assert becomes(lambda: delivered(world, houses) >= uploads // 10, 120)
         pause(world, [late], paused=False)
         waited = time_until_taken_up(world, small)
         behind = uploads - delivered(world, houses)
-        drained = world.settle([*houses, late], 600 if long else 60)
+        drained = world.settle([*houses, late], 600 if long else 300)
     took = time.monotonic() - began
     verdict = oracle.judge(told_later(world, [*houses, late], [*handed, small]))
     what = (

@@ -70,7 +70,7 @@ def test_killed(world: World, oracle: Oracle, seed: int, long: bool, report: Rep
     hits: dict[str, int] = {}
     with (
         Stream(world, houses, seed=seed, gap=0.1 if long else 0.02) as stream,
-        Weather(world.sandbox, seed=seed, every=0.15),
+        Weather(world.sandbox, seed=seed, every=0.3),
     ):
         for _ in range(ordeal.waves):
             for name, times in wave(world, chance, WAVE_SECONDS if long else SHORT_SECONDS).items():
@@ -78,7 +78,7 @@ def test_killed(world: World, oracle: Oracle, seed: int, long: bool, report: Rep
         killed = kill_at_random(world, chance, ordeal.kills)
     world.revive()
     world.wait_ready()
-    rested = world.settle(houses, 120)
+    rested = world.settle(houses, 300)
     verdict = oracle.judge(told_later(world, houses, stream.handed))
     for name, times in hits.items():
         report.add("Killed at a named point", name, times, "hit")

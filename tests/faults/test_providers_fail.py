@@ -59,7 +59,7 @@ def test_each_is_there_once(world: World, oracle: Oracle, seed: int, long: bool,
     with ThreadPoolExecutor(len(KINDS)) as threads:
         done = [one for found in threads.map(all_of, KINDS, houses) for one in found.items()]
     world.sandbox.control("DELETE", "/faults")
-    rested = world.settle(houses, 120)
+    rested = world.settle(houses, 300)
     handed = told_later(world, houses, [one for _, several in done for one in several])
     verdict = oracle.judge(handed)
     by_hash = {one.sha256: one for one in handed}

@@ -32,7 +32,7 @@ DISK_BYTES: Final = 24 * MIB
 
 def settled(world: World, oracle: Oracle, houses: Sequence[House], handed: Sequence[Handed]) -> Verdict:
     """What became of everything, once it came to rest."""
-    rested = world.settle(list(houses), 120)
+    rested = world.settle(list(houses), 300)
     verdict = oracle.judge(told_later(world, houses, handed))
     assert rested, verdict
     assert verdict.clean, verdict

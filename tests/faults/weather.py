@@ -27,12 +27,20 @@ class Weather:
     """Orders a fault every so often while it lasts; what nobody met is forgotten at its end."""
 
     def __init__(
-        self, sandbox: Sandbox, *, seed: int, kinds: Sequence[Mapping[str, Any]] = (BUSY,), every: float = 0.5
+        self,
+        sandbox: Sandbox,
+        *,
+        seed: int,
+        kinds: Sequence[Mapping[str, Any]] = (BUSY,),
+        every: float = 0.5,
+        most: int | None = None,
     ) -> None:
+        """`most`: so many faults in all, after which it is fine."""
         self._sandbox = sandbox
         self._chance = random.Random(f"weather {seed}")  # noqa: S311
         self._kinds = kinds
         self._every = every
+        self._most = most
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.ordered = 0
@@ -47,6 +55,6 @@ class Weather:
         self._sandbox.control("DELETE", "/faults")
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._every):
+        while not self._stopping.wait(self._every) and self.ordered != self._most:
             self._sandbox.fault(**self._chance.choice(HAND_INS), **self._chance.choice(self._kinds))
             self.ordered += 1
