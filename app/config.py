@@ -113,7 +113,7 @@ class Settings(BaseSettings):
         default=None, description="Most bytes that copies may take up. What would be more is `spool-full`, 507."
     )
     spool_high_water: float = Field(
-        default=0.9,
+        default=0.95,
         gt=0,
         le=1,
         description="Share of the spool folder's disk that may be in use, by whatever. Above it: `spool-full`, 507.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import signal
 import stat
 import subprocess
@@ -116,6 +117,23 @@ def test_a_begun_one_that_was_taken_away_does_not_count(local: House) -> None:
     with pytest.raises(SpoolAway):
         write()
     assert local.objects() == {}
+
+
+def test_two_that_write_the_same_at_once_do_not_write_into_one_another(
+    local: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their names are drawn by chance; should it give them the same one, the second is not let in."""
+    upload = uuid4()
+    with local.spool.write(local.cipher, local.organization, upload) as first:
+        local.keep(upload, b"the second, whole before the first")
+        first.feed(b"the first")
+    assert local.give(upload) == b"the first"
+    monkeypatch.setattr(secrets, "token_hex", lambda _: "0000")
+    with local.spool.write(local.cipher, local.organization, upload) as first:
+        with pytest.raises(SpoolAway):
+            local.keep(upload, b"the second")
+        first.feed(b"again")
+    assert local.give(upload) == b"again"
 
 
 def test_folders_that_were_taken_away_are_made_again(local: House) -> None:

@@ -66,7 +66,7 @@ def test_up_to_the_quota_and_no_byte_more() -> None:
 
 
 def test_up_to_the_mark_on_the_disk_and_no_byte_more() -> None:
-    room = Somewhere(disk=Volume(total=1000, free=300)).room(high_water=0.9)
+    room = Somewhere(disk=Volume(total=1000, free=700)).room(high_water=0.5)
     room.check(200)
     with pytest.raises(SpoolFull):
         room.check(201)
