@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -46,14 +46,24 @@ PROGRAMS: Final = Path(sys.executable).parent
 Send = Callable[[str, str, Path, dict[str, str]], str]
 
 
-@pytest.fixture
-def nodes(place: Path, settings: Settings) -> Iterator[tuple[Server, Server]]:
-    """The gateway twice, with one database and one spool."""
+def node(name: str, place: Path, settings: Settings) -> AbstractContextManager[Server]:
+    """The gateway, with the database and the spool that all others have."""
     command = [*processes.procfile(ROOT / "Procfile")["web"], "--bind", "fd://{fd}", "--workers", "1"]
     environment = environment_of(settings) | {"PUBLIC_URL": "{url}"}
-    running = partial(Server.running, command=command, place=place, environment=environment, ready="/readyz")
-    with running("node-1") as one, running("node-2") as two:
-        yield one, two
+    return Server.running(name, command, place, environment, ready="/readyz")
+
+
+@pytest.fixture(scope="session")
+def survivor(place: Path, settings: Settings) -> Iterator[Server]:
+    with node("survivor", place, settings) as server:
+        yield server
+
+
+@pytest.fixture
+def nodes(survivor: Server, place: Path, settings: Settings) -> Iterator[tuple[Server, Server]]:
+    """Two of them; the second is for the test to kill."""
+    with node("mortal", place, settings) as mortal:
+        yield survivor, mortal
 
 
 @pytest.fixture(scope="session")
