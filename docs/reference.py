@@ -25,6 +25,7 @@ BLOCKS: Final[Mapping[str, Mapping[str, str]]] = {
     "Who may come in": words.ENTRANCE,
     "Setting tenants up": words.TENANTS,
     "The provider, and the way to it": words.DELIVERY,
+    "Receipts": words.RECEIPTS,
     "What services are told": words.API,
     "Files in pieces": words.RESUMABLE,
 }
