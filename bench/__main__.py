@@ -21,13 +21,17 @@ JOBS: Final = (
     Job(title="200 MB × 1", size=200 * MIB, at_once=1, uploads=2, by_bytes=True),
     Job(title="100 MB × 4 at once", size=100 * MIB, at_once=4, uploads=8, by_bytes=True),
     Job(title="5 KB × 16 at once", size=5 << 10, at_once=16, uploads=1600, by_bytes=False),
+    Job(title="200 MB × 1, durable", size=200 * MIB, at_once=1, uploads=2, by_bytes=True, durable=True),
 )
 #: What the gateway has to reach, as shares of the others' rates.
 TARGETS: Final = {
     "200 MB × 1": (Target(of="naive Flask view", least=4.0), Target(of="nginx, unbuffered", least=0.6)),
     "100 MB × 4 at once": (Target(of="naive Flask view", least=5.0), Target(of="nginx, unbuffered", least=0.55)),
     "5 KB × 16 at once": (Target(of="naive Flask view", least=0.5),),
+    "200 MB × 1, durable": (Target(of=page.SPOOL, least=0.8),),
 }
+#: What can be measured alone.
+KINDS: Final = ("rates", "durable", "memory", "crowd", "first")
 LARGE: Final = 2 << 30
 CROWD: Final = 1000
 
@@ -36,21 +40,25 @@ def main() -> None:
     """Measure everything, or only what is named."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=RUNS)
-    parser.add_argument("--only", choices=("rates", "memory", "crowd", "first"), action="append")
+    parser.add_argument("--only", choices=KINDS, action="append")
     parser.add_argument("--write", type=Path, help="page to write the result to, its chart beside it")
     options = parser.parse_args()
-    wanted = set(options.only or ("rates", "memory", "crowd", "first"))
+    wanted = set(options.only or KINDS)
     with tempfile.TemporaryDirectory(prefix="ventanilla-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # PostgreSQL may run as another user
         contestants.build(folder)
-        rows = [_rates(folder, job, options.runs) for job in JOBS] if "rates" in wanted else []
+        rows = [(_kept if job.durable else _rates)(folder, job, options.runs) for job in _jobs(wanted)]
         facts = _facts(folder, wanted)
     text = page.render(_machine(options.runs), rows, TARGETS, facts)
     sys.stdout.write(text)
     if options.write:
         options.write.write_text(text)
         page.draw(rows, options.write.parent / "images")
+
+
+def _jobs(wanted: set[str]) -> list[Job]:
+    return [job for job in JOBS if ("durable" if job.durable else "rates") in wanted]
 
 
 def _rates(folder: Path, job: Job, runs: int) -> Row:
@@ -69,6 +77,18 @@ def _rates(folder: Path, job: Job, runs: int) -> Row:
     return Row(job=job, rates=rates)
 
 
+def _kept(folder: Path, job: Job, runs: int) -> Row:
+    """The gateway's durable way beside what its spool alone writes."""
+    with contestants.sink(folder, job.size) as sink, contestants.gateway(folder, sink, durable=True) as gateway:
+        rates: dict[str, list[float]] = {page.SPOOL: [], gateway.name: []}
+        work.time_once(folder, gateway, job)
+        for number in range(runs):
+            rates[page.SPOOL].append(work.spool_once(folder, job))
+            rates[gateway.name].append(work.time_once(folder, gateway, job))
+            sys.stderr.write(f"{job.title}: run {number + 1} of {runs}\n")
+    return Row(job=job, rates=rates)
+
+
 def _facts(folder: Path, wanted: set[str]) -> list[page.Fact]:
     """What is no rate: memory, a crowd of slow clients, the first byte."""
     facts: list[page.Fact] = []
@@ -76,13 +96,14 @@ def _facts(folder: Path, wanted: set[str]) -> list[page.Fact]:
         with contestants.sink(folder, LARGE) as sink, contestants.gateway(folder, sink) as gateway:
             most = work.growth(gateway, LARGE) / MIB
         facts.append(page.Fact(what="2 GB upload, incompressible: most above idle", got=most, most=8.0, unit="MiB"))
-    if "crowd" in wanted:
-        with contestants.sink(folder, 256 << 10) as sink, contestants.gateway(folder, sink) as gateway:
+    for durable in (False, True) if "crowd" in wanted else ():
+        with contestants.sink(folder, 256 << 10) as sink, contestants.gateway(folder, sink, durable=durable) as gateway:
             crowd = work.crowd(gateway, CROWD)
+        what = f"1,000 slow {'durable ' if durable else ''}uploads"
         facts += [
-            page.Fact(what="1,000 slow uploads: memory of each", got=crowd.bytes_each / 1024, most=200.0, unit="KiB"),
-            page.Fact(what="health check meanwhile, p50", got=crowd.p50 * 1000, most=None, unit="ms"),
-            page.Fact(what="health check meanwhile, p99", got=crowd.p99 * 1000, most=30.0, unit="ms"),
+            page.Fact(what=f"{what}: memory of each", got=crowd.bytes_each / 1024, most=200.0, unit="KiB"),
+            page.Fact(what=f"{what}: health check meanwhile, p50", got=crowd.p50 * 1000, most=None, unit="ms"),
+            page.Fact(what=f"{what}: health check meanwhile, p99", got=crowd.p99 * 1000, most=30.0, unit="ms"),
         ]
     if "first" in wanted:
         size = 200 * MIB

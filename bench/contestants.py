@@ -94,7 +94,7 @@ def naive(folder: Path, to: Contestant) -> Iterator[Contestant]:
 
 
 @contextmanager
-def gateway(folder: Path, to: Contestant) -> Iterator[Contestant]:
+def gateway(folder: Path, to: Contestant, *, durable: bool = False) -> Iterator[Contestant]:
     """Run this gateway as the Procfile says, with a database, and an organization whose Flatfile is the sink."""
     place = Path(tempfile.mkdtemp(prefix="gateway-", dir=folder))
     place.chmod(0o711)  # PostgreSQL may run as another user
@@ -123,9 +123,9 @@ def gateway(folder: Path, to: Contestant) -> Iterator[Contestant]:
         command = processes.procfile(ROOT / "Procfile")["web"]
         with _running("gateway", command, folder, port, environment) as pid:
             yield Contestant(
-                name="Ventanilla",
+                name="Ventanilla, durable" if durable else "Ventanilla",
                 port=port,
-                path="/api/v1/organizations/bench/flatfile/file?durable=0",
+                path=f"/api/v1/organizations/bench/flatfile/file?durable={int(durable)}",
                 headers={"Authorization": f"Bearer {token}"},
                 pid=pid,
             )

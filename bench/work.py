@@ -8,6 +8,7 @@ import os
 import socket
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -34,6 +35,8 @@ class Job:
     uploads: int
     #: What is compared: bytes a second, or uploads a second.
     by_bytes: bool
+    #: Kept in the spool on its way, and compared with that alone.
+    durable: bool = False
 
     def rate(self, seconds: float) -> float:
         return self.uploads * (self.size if self.by_bytes else 1) / seconds
@@ -78,6 +81,12 @@ def time_once(folder: Path, to: Contestant, job: Job) -> float:
     if result["failed"]:
         raise SystemExit(f"{to.name}, {job.title}: {result['failed']} failed:\n{done.stderr}")
     return job.rate(result["seconds"])
+
+
+def spool_once(folder: Path, job: Job) -> float:
+    """Write what a job has into a spool and nowhere else; the rate."""
+    command = [sys.executable, "-m", "bench.spool", str(folder / "spool-alone"), str(job.size), str(job.uploads)]
+    return job.rate(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 
 
 class Watching:
