@@ -133,6 +133,19 @@ def test_what_no_row_knows_is_removed_from_the_spool(waiting: Queue) -> None:
     assert [waiting.lies(each) for each in (one, left, moving)] == [True, False, True]
 
 
+def test_whoever_takes_one_up_lets_somebody_take_up_the_next(waiting: Queue, owner_engine: Engine) -> None:
+    """Before it sends: a large file keeps nobody from the others."""
+    waiting.leave(bare=True)
+    waiting.leave(bare=True)
+    redeliverer = waiting.redeliverer()
+    assert redeliverer._claim(waiting.organization.id)
+    assert queued(owner_engine, "deliver") == [(str(waiting.organization.id), "todo")]
+    with owner_engine.begin() as connection:
+        connection.execute(text("TRUNCATE procrastinate_jobs CASCADE"))
+    assert redeliverer._claim(waiting.organization.id)
+    assert queued(owner_engine, "deliver") == [], "nothing more is due"
+
+
 class Quick(Redeliverer):
     """Sends nothing, and remembers whose turn it was."""
 
