@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, Update, delete, select, text, update
+from sqlalchemy import Connection, Delete, Engine, Update, delete, select, text, update
 from sqlalchemy.orm import Session
 
 from app.database import HOUSE, Base, Database
@@ -102,12 +102,14 @@ def test_the_house_has_a_chain_too(database: Database, worker: Database, vault: 
 def test_what_was_committed_before_comes_before_whatever_the_clocks_say(
     database: Database, worker: Database, vault: Vault, mine: Tenant
 ) -> None:
+    told: dict[str, Any] = {"organization_id": mine.id, "actor": "x", "subject": mine.upload}
+    made_first = audit.entry(**told, action="second", now=NOW - timedelta(days=1))  # its id is older, too
     with database.transaction(mine.id) as session:
-        note(session, mine, "late", NOW + timedelta(days=1))
+        audit.write(session, **told, action="first", now=NOW + timedelta(days=1))
     with database.transaction(mine.id) as session:
-        note(session, mine, "early", NOW - timedelta(days=1))
+        session.add(made_first)
     seal(worker, vault)
-    assert [entry.action for entry in entries(database, mine)][1:] == ["late", "early"]
+    assert [entry.action for entry in entries(database, mine)][1:] == ["first", "second"]
 
 
 def note(session: Session, mine: Tenant, action: str, now: Any = NOW) -> None:
@@ -236,7 +238,7 @@ class Bench:
     owner: Connection
     other_key: UUID
 
-    def after(self, change: Update, looks: Any = verifying.audit_log, whose: Tenant | None = None) -> Report:
+    def after(self, change: Update | Delete, looks: Any = verifying.audit_log, whose: Tenant | None = None) -> Report:
         """What is found once the owner has changed a row."""
         try:
             with self.owner.begin_nested():
@@ -392,11 +394,21 @@ def test_one_that_is_to_be_sealed_again(bench: Bench) -> None:
 
 
 def test_an_end_that_was_cut_off_together_with_its_head(bench: Bench) -> None:
-    """The receipts that people have tell of the audit log; and a note of the last hash tells of both."""
+    """The receipts tell of the log that they were made from; of what has none, a note of the last hash."""
+    headless = bench.at(ChainHead, 0)
+    with bench.owner.begin_nested() as undone:
+        bench.owner.execute(delete(ChainHead).where(headless))
+        report = bench.after(delete(AuditEntry).where(bench.at(AuditEntry, COUNT)))
+        undone.rollback()
+    assert not report.head_is_sound
+    assert [(fault.wrong, fault.number) for fault in report.faults] == [(Wrong.CUT_OFF, COUNT)]
     with Session(bench.owner) as session:
-        keys = Keys.load(session)
-        whole = verifying.audit_log(session, bench.mine.id, keys).looked
-        assert whole.hash
-        known = {COUNT + 1: whole.hash}
-        report = verifying.audit_log(session, bench.mine.id, keys, known=known)
+        report = verifying.audit_log(session, bench.mine.id, Keys.load(session), known={COUNT + 1: bytes(32)})
     assert [(fault.wrong, fault.number) for fault in report.faults] == [(Wrong.CUT_OFF, COUNT + 1)]
+
+
+def test_a_log_that_another_was_put_in_the_place_of(bench: Bench) -> None:
+    """Even well signed, it is not the one that receipts, or a note, tell of."""
+    with Session(bench.owner) as session:
+        report = verifying.audit_log(session, bench.mine.id, Keys.load(session), known={3: bytes(32)})
+    assert [(fault.wrong, fault.number) for fault in report.faults] == [(Wrong.REPLACED, 3)]
