@@ -27,21 +27,6 @@ export class Handed {
     this.show(one);
   }
 
-  get count() {
-    return this.rows.size;
-  }
-
-  get bad() {
-    return this.list.querySelectorAll(".state.bad").length;
-  }
-
-  clear() {
-    this.kept.clear();
-    for (const row of this.rows.values()) row.end();
-    this.rows.clear();
-    this.section.hidden = true;
-  }
-
   show(one) {
     this.rows.get(one.id)?.end();
     const row = new Row(one, this.section, `${this.outcomes}${one.outcome}`);

@@ -78,10 +78,6 @@ export class TabList {
   drop(id) {
     write("sessionStorage", this.key, this.all.filter((one) => one.id !== id));
   }
-
-  clear() {
-    remove("sessionStorage", this.key);
-  }
 }
 
 // A browser may keep nothing at all, by its settings or because it is full: then nothing is remembered.

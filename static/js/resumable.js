@@ -46,7 +46,7 @@ class HandIn {
     tray.on("file-removed", (file) => this.begun.drop(file.id));
     tray.on("cancel-all", () => this.stop());
     tray.on("complete", () => this.finish());
-    const on = (target, type, act) => target.addEventListener(type, act, { signal: this.gone.signal, capture: true });
+    const on = (target, type, act) => target?.addEventListener(type, act, { signal: this.gone.signal, capture: true });
     on(form, "submit", () => tray.getFiles().length || this.complain(this.says.missing));
     on(form, "handin", (event) => {
       event.preventDefault();
@@ -85,7 +85,7 @@ class HandIn {
       return;
     }
     this.tell();
-    this.why = undefined;
+    [this.why, this.ended] = [undefined, false];
     this.hold(true);
     const said = this.fields();
     for (const file of files) {
@@ -109,6 +109,7 @@ class HandIn {
     const { id, name, size, meta } = this.tray.getFile(file.id) ?? file;
     this.handed.add({ id: `${id}:${meta.outcome}`, name, size, outcome: meta.outcome, problem });
     this.addresses.forget(fingerprint(file));
+    this.ended = true;
     this.over.add(id);
     setTimeout(() => this.sweep()); // the one who sends it is not done with it yet
   }
@@ -135,8 +136,10 @@ class HandIn {
     if (this.tray.getFiles().length) {
       this.tell("bad", this.why ?? this.says.broken);
       this.form.querySelector("[data-send]").focus();
-    } else if (this.handed.count) {
+    } else if (this.ended) {
       this.close();
+    } else {
+      this.tell("doubt", this.says.stopped);
     }
   }
 
@@ -156,7 +159,6 @@ class HandIn {
   }
 
   more() {
-    this.handed.clear();
     this.form.hidden = false;
     this.section.classList.remove("end");
     this.form.scrollIntoView();

@@ -355,6 +355,16 @@ def test_through_a_link_no_more_is_taken_than_it_is_for(
     assert len(counter.arrived) == 2
 
 
+def test_a_link_for_one_file_speaks_of_one(browser: Browser, counter: Counter, table: Callable[..., Path]) -> None:
+    with at(browser, counter.link(max_uses=1), width=1280) as customer:
+        expect(customer.page.get_by_role("button", name="Elegir archivo", exact=True)).to_be_visible()
+        customer.choose(table("enero.csv"))
+        customer.send()
+        expect(customer.row("enero.csv").locator(".state")).to_have_text("entregado", timeout=PATIENT)
+        expect(customer.page.get_by_role("button", name="Entregar más")).to_have_count(0)
+    assert len(counter.arrived) == 1
+
+
 def test_a_refusal_of_the_form_is_shown_beside_its_file(
     browser: Browser, counter: Counter, table: Callable[..., Path]
 ) -> None:

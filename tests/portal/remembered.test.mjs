@@ -72,8 +72,6 @@ test("a list of the tab has each once, the newest last", () => {
   list.drop("b");
   assert.deepEqual(new TabList("begun", FORM).all, [{ id: "a" }]);
   assert.deepEqual(new TabList("begun", `${FORM}d`).all, []);
-  list.clear();
-  assert.deepEqual(list.all, []);
 });
 
 test("a browser that keeps nothing is no reason not to send", async () => {
