@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -27,6 +27,7 @@ from app.delivery.asking import Asker, cleaner_of
 from app.delivery.claiming import Share
 from app.delivery.errors import CopyGone, HandedBack
 from app.delivery.jobs import wake
+from app.delivery.kept import Kept
 from app.delivery.limits import Limits
 from app.delivery.looking import believed, recorded
 from app.delivery.outcome import LOOKED, SPOOLED, Consequence
@@ -35,7 +36,7 @@ from app.delivery.surviving import broken, survive
 from app.delivery.way import NoWay, Way
 from app.delivery.ways import Ways
 from app.errors import Refusal
-from app.intake.spool import CopyLost, Spool, SpoolAway
+from app.intake.spool import Spool, SpoolAway
 from app.providers import registry
 from app.providers.base import Ending, HandIn, Outcome
 from app.providers.operation import Operation
@@ -87,27 +88,6 @@ class Claim:
     def recorded(self) -> HandIn:
         """The hand-in as its record tells."""
         return recorded(self.upload, self.organization, self.attempt.baseline)
-
-
-class Kept:
-    """The source of a file that lies whole in the spool; `go_on` is asked before each block."""
-
-    def __init__(self, shelf: Shelf, segments: int, sha256: str | None, go_on: Callable[[], None]) -> None:
-        self.sha256: Final = sha256
-        self._shelf = shelf
-        self._segments = segments
-        self._go_on = go_on
-
-    def blocks(self) -> Iterator[bytes]:
-        """All of it; raises CopyGone, SpoolAway, and what `go_on` raises."""
-        shelf = self._shelf
-        try:
-            for block in shelf.spool.read(shelf.cipher, shelf.organization_id, shelf.upload_id, self._segments):
-                self._go_on()
-                yield block
-        except CopyLost as exc:
-            log.error("copy lost", upload=str(shelf.upload_id), cause=str(exc))  # noqa: TRY400 - all there is to say
-            raise CopyGone from exc
 
 
 class Redeliverer(Asker):
