@@ -333,7 +333,6 @@ def test_what_is_taken_out_is_given_up(browser: Browser, counter: Counter, table
         customer.send()
         customer.wait_until_some_arrived()
         with customer.page.expect_response(lambda answer: answer.request.method == "DELETE") as given_up:
-            customer.network()
             customer.page.get_by_role("button", name="Quitar todos").first.click()
         expect(customer.page.locator("[data-tray-status]")).to_contain_text("Lo detuviste")
         expect(customer.page.locator("button.send")).to_have_text("Enviar")
