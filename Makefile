@@ -59,7 +59,7 @@ mutants: setup ## Change intake, checks, delivery and the vault in small ways an
 	$(BIN)/mutmut results
 
 .PHONY: faults
-faults: setup ## Kill, cut off and fill up all that can be, for 20 minutes; writes docs/reliability.md
+faults: setup ## Kill, cut off and fill up all that can be, in half an hour at most; writes docs/reliability.md
 	FAULTS=long FAULTS_REPORT=docs/reliability.md timeout 1800 $(BIN)/pytest -q -n 0 tests/faults
 
 .PHONY: bench

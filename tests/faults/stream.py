@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Self
 
-from tests.faults.oracle import Handed
+from tests.faults.oracle import ACCEPTED, Handed
 from tests.faults.world import World
 from tests.relay import files
 from tests.relay.house import House
@@ -115,6 +115,12 @@ class Stream:
             threading.Thread(target=self._run, args=(random.Random(f"{seed} {number}"),), daemon=True)  # noqa: S311
             for number in range(clients)
         ]
+
+    @property
+    def accepted(self) -> int:
+        """How many clients were told by now that theirs was taken."""
+        with self._lock:
+            return sum(one.status in ACCEPTED for one in self.handed)
 
     def __enter__(self) -> Self:
         for thread in self._threads:

@@ -21,6 +21,8 @@ from tests.tenancy import becomes
 
 #: Longest until each point was reached once: what a dead process had in hand is found only after its silence.
 WAVE_SECONDS: Final = 150.0
+#: Longest wait for something to be accepted between two kills.
+PEACE_SECONDS: Final = 10.0
 #: The short form waits no longer than this for the points in a worker; those of a node it has to reach.
 SHORT_SECONDS: Final = 20.0
 
@@ -75,7 +77,7 @@ def test_killed(world: World, oracle: Oracle, seed: int, long: bool, report: Rep
         for _ in range(ordeal.waves):
             for name, times in wave(world, chance, WAVE_SECONDS if long else SHORT_SECONDS).items():
                 hits[name] = hits.get(name, 0) + times
-        killed = kill_at_random(world, chance, ordeal.kills)
+        killed = kill_at_random(world, chance, ordeal.kills, stream)
     world.revive()
     world.wait_ready()
     rested = world.settle(houses, 300)
@@ -112,10 +114,12 @@ def wave(world: World, chance: random.Random, seconds: float) -> dict[str, int]:
     return {name: times - before[name] for name in before if (times := world.hits(name)) > before[name]}
 
 
-def kill_at_random(world: World, chance: random.Random, times: int) -> dict[str, int]:
-    """Kill so many, and start them again; how often each was it."""
+def kill_at_random(world: World, chance: random.Random, times: int, stream: Stream) -> dict[str, int]:
+    """Kill so many, and start them again; how often each was it. In between something is accepted, if it can be."""
     killed: dict[str, int] = {}
     for _ in range(times):
+        before = stream.accepted
+        becomes(lambda before=before: stream.accepted > before, PEACE_SECONDS)  # type: ignore[misc]
         time.sleep(chance.uniform(0.1, 1.2))  # whenever it is: nothing is waited for
         (name,) = chance.choices(list(VICTIMS), [weight for weight, _ in VICTIMS.values()])
         VICTIMS[name][1](world, chance)
