@@ -7,27 +7,24 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, CDPSession, Locator, Page, Request, expect
-from sqlalchemy import Engine, select, update
+from playwright.sync_api import Browser, expect
+from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.database import Database, utcnow
+from app.database import Database
 from app.local import processes
 from app.local.place import ROOT
-from app.records.models import Upload
 from app.records.states import State
-from app.tenants import forms, links
 from app.tenants.models import Form, Organization
 from app.tenants.vault import Vault
 from tests.acceptance.browser import examine, visit, visit_to_examine
-from tests.relay.files import EICAR, csv
+from tests.acceptance.tray import PATIENT, SAMPLE, SLOW, Counter, Customer, add_form, at, reach, sha256
+from tests.relay.files import EICAR, csv, pdf
 from tests.relay.house import House
 from tests.relay.samples import BY_OPERATION
 from tests.resumable.splitter import CUT_AFTER, Splitter
@@ -36,46 +33,8 @@ from tests.servers import Sandbox, Server, environment_of
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("browser")]
 
-SAMPLE = BY_OPERATION["flatfile/file"]
 LARGE = 20_000_000
 NOTICE = "2026-01"
-#: Bytes a second, so few that a large file is still on its way whatever else the machine does.
-SLOW = 1_000_000
-FAST = -1
-#: Milliseconds until a worker has delivered what waits.
-PATIENT = 60_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Counter:
-    """A form that takes tables of any size."""
-
-    house: House
-    owner: Engine
-    form: Form
-
-    @property
-    def address(self) -> str:
-        return f"{self.house.gateway.url}/f/{self.form.public_id}"
-
-    @property
-    def uploads(self) -> dict[str, Upload]:
-        """By the names of their files."""
-        mine = select(Upload).where(Upload.organization_id == self.house.organization.id)
-        with Session(self.owner) as session:
-            return {str(upload.parts[0]["filename"]): upload for upload in session.scalars(mine)}
-
-    @property
-    def arrived(self) -> list[str]:
-        """Hashes of the files that the provider has whole."""
-        arrivals = SAMPLE.arrivals(self.house, complete=True)
-        return sorted(part["sha256"] for entry in arrivals for part in entry["parts"] if part["filename"])
-
-    def link(self, **options: Any) -> str:
-        """A personal way into it."""
-        with self.house.database.transaction(self.house.organization.id) as session:
-            _, token = links.create(session, form=self.form, expires_at=utcnow().replace(year=2100), **options)
-        return f"{self.house.gateway.url}/l/{token}"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -97,13 +56,7 @@ def counter(gateway: Server, sandbox: Sandbox, database: Database, vault: Vault,
         mine = update(Organization).where(Organization.id == house.organization.id)
         session.execute(mine.values(notice_version=NOTICE, locale="es", contact="ayuda@acme.example"))
     with database.transaction(house.organization.id) as session:
-        form = forms.add(
-            session,
-            organization_id=house.organization.id,
-            connection_id=house.connections["flatfile"].id,
-            operation=SAMPLE.operation,
-            open=True,
-        )
+        form = add_form(session, house, SAMPLE.operation)
     return Counter(house=house, owner=owner_engine, form=form)
 
 
@@ -117,60 +70,6 @@ def table(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
-
-
-@dataclass(kw_only=True)
-class Customer:
-    """Somebody in front of the form."""
-
-    page: Page
-    requests: list[Request] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.on("request", lambda request: self.requests.append(request))  # noqa: PLW0108 - wants a function of Python
-        self.page.on("dialog", lambda dialog: dialog.accept())
-        self._network: CDPSession = self.page.context.new_cdp_session(self.page)
-        self._network.send("Network.enable")
-
-    def choose(self, *files: Path) -> None:
-        more = self.page.locator(".uppy-DashboardContent-addMore")
-        if more.count():
-            more.click()
-        self.page.locator("input.uppy-Dashboard-input").first.set_input_files(files)
-
-    def send(self) -> None:
-        self.page.check("#notice")
-        self.page.locator("button.send").click()
-
-    def network(self, *, bytes_a_second: int = FAST, offline: bool = False) -> None:
-        """Make the connection slow, or cut it."""
-        speed = {"downloadThroughput": FAST, "uploadThroughput": bytes_a_second, "latency": 0}
-        self._network.send("Network.emulateNetworkConditions", {"offline": offline, **speed})
-
-    def wait_until_some_arrived(self) -> None:
-        """Wait until the page says that it is well on its way."""
-        expect(self.page.locator(".uppy-StatusBar-statusPrimary")).to_contain_text(
-            re.compile(r"[1-9]\d ?%"), timeout=PATIENT
-        )
-
-    def row(self, name: str) -> Locator:
-        return self.page.locator(".handed li").filter(has_text=name)
-
-    @property
-    def offsets(self) -> list[int]:
-        """Where each piece that was sent begins."""
-        return [int(one.headers["upload-offset"]) for one in self.requests if one.method == "PATCH"]
-
-
-@contextmanager
-def at(browser: Browser, address: str, **options: Any) -> Iterator[Customer]:
-    with visit(browser, address, **options) as page:
-        expect(page.locator(".uppy-Dashboard-browse").first).to_be_visible()
-        yield Customer(page=page)
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_large_file_arrives_whole(browser: Browser, counter: Counter, table: Callable[..., Path]) -> None:
@@ -279,6 +178,25 @@ def test_of_three_at_once_the_one_that_is_refused_says_why(
     assert len(set(addresses)) == 3
     assert counter.arrived == sorted(sha256(path) for path in good)
     assert counter.uploads["febrero.csv"].state is State.REJECTED
+
+
+def test_what_the_form_asks_for_goes_with_each_file(browser: Browser, counter: Counter, tmp_path: Path) -> None:
+    paths = [tmp_path / "contrato.pdf", tmp_path / "anexo.pdf"]
+    for number, path in enumerate(paths):
+        path.write_bytes(pdf(20_000 + number))
+    with counter.house.database.transaction(counter.house.organization.id) as session:
+        form = add_form(session, counter.house, "factify/document")
+    with at(browser, f"{counter.house.gateway.url}/f/{form.public_id}") as customer:
+        customer.page.fill("#title", "Contrato marco, año 2026")
+        customer.choose(*paths)
+        customer.send()
+        for path in paths:
+            expect(customer.row(path.name).locator(".state")).to_have_text("entregado", timeout=PATIENT)
+    arrived = BY_OPERATION["factify/document"].arrivals(counter.house, complete=True)
+    hashes = [part["sha256"] for entry in arrived for part in entry["parts"] if part["filename"]]
+    assert sorted(hashes) == sorted(map(sha256, paths))
+    titles = [part["sha256"] for entry in arrived for part in entry["parts"] if part["name"] == "title"]
+    assert titles == 2 * [hashlib.sha256("Contrato marco, año 2026".encode()).hexdigest()]
 
 
 def test_what_is_missing_is_asked_for_before_the_first_file_goes(
@@ -416,18 +334,10 @@ def test_the_keyboard_is_enough(browser: Browser, counter: Counter, table: Calla
         reach(page, "button.send")
         page.keyboard.press("Enter")
         expect(page.locator("#handed")).to_be_focused()
+        expect(page.locator(".handed a")).to_be_visible()
         reach(page, ".handed a")
         page.keyboard.press("Enter")
         expect(page.locator("h1")).to_have_text("Llegó")
-
-
-def reach(page: Page, what: str) -> None:
-    """Go to something as the keyboard does."""
-    for _ in range(30):
-        page.keyboard.press("Tab")
-        if page.evaluate("what => document.activeElement.matches(what)", what):
-            return
-    pytest.fail(f"{what} is not reached")
 
 
 @pytest.mark.parametrize("language", ["es", "en"])
