@@ -30,7 +30,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -41,6 +42,7 @@ from sqlalchemy.orm import (
 from sqlalchemy.pool import ConnectionPoolEntry
 from uuid_utils.compat import uuid7
 
+from app.errors import Refusal
 from app.grouping import Groups, Rows
 
 if TYPE_CHECKING:
@@ -64,6 +66,9 @@ POOL_SECONDS: Final = 10
 #: A connection that rested for longer is tried before it is used again.
 REST_SECONDS: Final = 1.0
 
+#: How a database that may be back in a moment shows: it does not answer, or has no connection left for us.
+AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)
+
 ENTER: Final = text("SELECT set_config('ventanilla.organization', :organization, true)")
 
 NAMES: Final = {
@@ -73,6 +78,14 @@ NAMES: Final = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+class DatabaseAway(Refusal):
+    """The records cannot be reached, so nothing is begun that would have to be in them."""
+
+    slug: ClassVar[str] = "database-away"
+    status: ClassVar[int] = 503
+    retry_after = 5.0
 
 
 class Base(DeclarativeBase):

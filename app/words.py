@@ -137,6 +137,7 @@ LOAD: Final = {
     "spool-full": N_(
         "There is no room to keep more files at the moment. Nothing was sent; try again in a few minutes."
     ),
+    "database-away": N_("Nothing can be written down at the moment, so nothing was sent. Try again in a few minutes."),
     "spool-away": N_("Files cannot be kept at the moment. Nothing was sent; try again in a few minutes."),
     "spool-busy": N_(
         "Too many large files are on their way at the moment. Nothing was sent; try again in a few minutes."
@@ -238,7 +239,9 @@ RESUMABLE: Final = {
     "passphrase-needed": N_("Open the link and say its passphrase first."),
 }
 
-WORDS: Final = INTAKE | CERTIFICATE | POLICY | DOCUMENT | LOAD | ENTRANCE | TENANTS | DELIVERY | RECEIPTS | API | RESUMABLE
+WORDS: Final = (
+    INTAKE | CERTIFICATE | POLICY | DOCUMENT | LOAD | ENTRANCE | TENANTS | DELIVERY | RECEIPTS | API | RESUMABLE
+)
 
 #: What is said otherwise where the e.firma is asked for, which has no branches and stamps nothing.
 FIEL: Final = {

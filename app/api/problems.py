@@ -8,16 +8,20 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
+import structlog
 from flask import Flask, Response, g, json, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale, gettext
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from app.api.errors import Unauthorized
+from app.database import DatabaseAway
 from app.delivery import Result
 from app.errors import Refusal
 from app.records.states import State
 from app.words import WORDS, sentence
+
+log = structlog.get_logger("ventanilla.api")
 
 PREFIX: Final = "/api/"
 #: Where every problem stands, by its slug.
@@ -66,6 +70,12 @@ def refused(refusal: Refusal) -> Response:
     if refusal.retry_after is not None:
         response.headers["Retry-After"] = str(math.ceil(refusal.retry_after))
     return response
+
+
+def away(fault: Exception) -> Response:
+    """Say that the database is away; whoever lost it in the middle of something has told its record, or will."""
+    log.error("database away", cause=type(fault).__name__)
+    return refused(DatabaseAway())
 
 
 def failed(fault: HTTPException) -> Response:

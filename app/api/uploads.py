@@ -15,6 +15,7 @@ from app.api.entrance import Entrance, Found
 from app.api.errors import BadDurable, DurableNotOffered
 from app.api.receiving import Received, receive_hand_in
 from app.checks import Policy
+from app.database import AWAY
 from app.delivery import Result
 from app.errors import Refusal
 from app.intake import Collected
@@ -32,6 +33,8 @@ DURABLE: Final = {None: None, "0": False, "1": True}
 api = Blueprint("api", __name__)
 api.register_error_handler(Refusal, problems.refused)
 api.register_error_handler(HTTPException, problems.failed)
+for fault in AWAY:
+    api.register_error_handler(fault, problems.away)
 
 
 @api.post("/api/v1/organizations/<slug>/<connection>/<operation>", endpoint="hand_in", provide_automatic_options=False)

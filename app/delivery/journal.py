@@ -9,12 +9,10 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from app.database import Database, copied
+from app.database import AWAY, Database, copied
 from app.delivery import breaker, settling
 from app.delivery.contents import Contents
 from app.delivery.jobs import wake
@@ -34,8 +32,6 @@ from app.tenants import links
 
 log = structlog.get_logger("ventanilla.delivery")
 
-#: How a database that may be back in a moment shows: it does not answer, or has no connection left for us.
-AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)
 #: Waits before an outcome is written again that the database did not take: it may be starting anew, or elsewhere.
 PATIENCE: Final = (0.2, 1.0, 3.0, 6.0)
 

@@ -16,12 +16,10 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.database import Database
+from app.database import AWAY, Database
 from app.delivery import breaker, claiming, settling
 from app.delivery.asking import Asker, cleaner_of
 from app.delivery.claiming import Share
@@ -53,8 +51,6 @@ log = structlog.get_logger("ventanilla.redelivery")
 
 T = TypeVar("T")
 
-#: How a database that may be back in a moment shows.
-AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)
 #: Waits before what became of an attempt is written again; the last is repeated. Nobody waits for it but the row.
 PATIENCE: Final = (0.2, 1.0, 3.0, 6.0)
 PATIENCE_TRIES: Final = 20

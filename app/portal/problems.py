@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from typing import Final
 
+import structlog
 from flask import Flask, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
 
+from app.database import AWAY, DatabaseAway
 from app.errors import N_, Refusal
 from app.portal.errors import Closed
 from app.portal.language import say
 from app.tenants.errors import LinkClosed
+
+log = structlog.get_logger("ventanilla.portal")
 
 #: Headings of the pages that a refusal has to itself.
 TITLES: Final = {
@@ -49,6 +53,8 @@ def init_app(app: Flask) -> None:
     """Answer every refusal and every HTTP error with a page of the portal's kind."""
     app.register_error_handler(Refusal, refused)
     app.register_error_handler(HTTPException, failed)
+    for fault in AWAY:
+        app.register_error_handler(fault, away)
 
 
 def shuts(refusal: Refusal) -> bool:
@@ -67,6 +73,12 @@ def refused(refusal: Refusal) -> ResponseReturnValue:
     response = _page(refusal.status, gettext(title), say(refusal.slug, refusal.params))
     response.headers.update(come_again(refusal))
     return response
+
+
+def away(fault: Exception) -> ResponseReturnValue:
+    """Show that the database is away."""
+    log.error("database away", cause=type(fault).__name__)
+    return refused(DatabaseAway())
 
 
 def failed(fault: HTTPException) -> ResponseReturnValue:

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app.api import problems
+from app.database import AWAY
 from app.errors import Refusal
 from app.intake.addresses import address
 from app.intake.body import Body
@@ -40,6 +41,8 @@ Methods = Mapping[str, Callable[..., ResponseReturnValue]]
 resumable = Blueprint("resumable", __name__)
 resumable.register_error_handler(Refusal, outcome.refused)
 resumable.register_error_handler(HTTPException, problems.failed)
+for fault in AWAY:
+    resumable.register_error_handler(fault, problems.away)
 
 
 @resumable.route("/files", methods=METHODS, provide_automatic_options=False)

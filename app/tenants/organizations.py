@@ -15,7 +15,6 @@ from app.tenants.conflicts import constraint
 from app.tenants.errors import NameTaken
 from app.tenants.models import Organization
 
-
 #: Longest that copies of what was delivered are kept.
 MOST_DAYS: Final = 3650
 
