@@ -239,9 +239,9 @@ RESUMABLE: Final = {
     "passphrase-needed": N_("Open the link and say its passphrase first."),
 }
 
-WORDS: Final = (
-    INTAKE | CERTIFICATE | POLICY | DOCUMENT | LOAD | ENTRANCE | TENANTS | DELIVERY | RECEIPTS | API | RESUMABLE
-)
+BLOCKS: Final = (INTAKE, CERTIFICATE, POLICY, DOCUMENT, LOAD, ENTRANCE, TENANTS, DELIVERY, RECEIPTS, API, RESUMABLE)
+WORDS: Final = {slug: sentence for block in BLOCKS for slug, sentence in block.items()}
+
 
 #: What is said otherwise where the e.firma is asked for, which has no branches and stamps nothing.
 FIEL: Final = {
