@@ -57,7 +57,8 @@ def deliver(context: JobContext, organization: str) -> None:
 def kick(context: JobContext, timestamp: int) -> None:
     """Each second: wake somebody for every organization with something due; a wake-up that was lost costs no more."""
     del timestamp  # when it was due
-    wake_all(queue.database(context), utcnow())
+    redeliverer: Redeliverer = context.additional_context[REDELIVERER]
+    wake_all(queue.database(context), redeliverer.now())
 
 
 def wake_all(database: Database, now: datetime) -> None:

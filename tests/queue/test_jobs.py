@@ -89,6 +89,14 @@ def test_the_kick_finds_who_has_something_due(waiting: Queue, owner_engine: Engi
     assert kicked() == mine
 
 
+def test_the_kick_goes_by_the_clock_of_its_worker(waiting: Queue, owner_engine: Engine) -> None:
+    waiting.leave("flatfile/file", due=timedelta(hours=1))
+    waiting.clock.ahead = timedelta(hours=2)
+    given = {queue.DATABASE: waiting.worker, jobs.REDELIVERER: waiting.redeliverer()}
+    jobs.kick(cast("Any", SimpleNamespace(additional_context=given)), 0)
+    assert queued(owner_engine, "deliver") == [(str(waiting.organization.id), "todo")]
+
+
 def test_repairing_wakes(waiting: Queue, owner_engine: Engine) -> None:
     one = waiting.leave(due=timedelta(hours=5))
     waiting.pause("codat")
