@@ -32,4 +32,5 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s CMD ["python", "-c", \
     "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open(f\"http://127.0.0.1:{os.environ['PORT']}/healthz\", timeout=2)"]
+# The worker is the same image with another command: docker run … flask --app wsgi worker
 CMD ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
