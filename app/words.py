@@ -25,6 +25,9 @@ INTAKE: Final = {
     "not-text": N_("“%(name)s” is not valid UTF-8 text."),
     "fields-before-files": N_("Put the file last in the form: nothing is taken after it."),
     "too-many-parts": N_("The form has more than %(limit)s parts, the most that is taken."),
+    "too-many-files": N_(
+        "Up to %(limit)s files are taken at once. Hand in the others separately; those before were taken."
+    ),
     "part-header-too-large": N_("A part's header is longer than %(limit)s bytes, the most that is taken."),
     "field-too-large": N_("“%(name)s” is longer than %(limit)s bytes, the most that is taken."),
     "file-too-large": N_("The file in “%(name)s” is larger than %(limit)s bytes, the most that is taken."),

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from app.delivery.spooling import Reread
 from app.intake import Arriving, CollectedFile
+from app.intake.arriving import Unmeasured
 from app.providers.wire import FilePart
 
 
@@ -30,9 +31,15 @@ def _part(file: FilePart | CollectedFile | Arriving | Reread) -> dict[str, Any]:
     return {
         "name": file.name,
         "filename": _printable(file.filename),
-        "size": file.size if not isinstance(file, CollectedFile) else len(file.content),
+        "size": _size(file),
         "sha256": None if isinstance(file, Arriving | Reread) else file.sha256,
     }
+
+
+def _size(file: FilePart | CollectedFile | Arriving | Reread) -> int | None:
+    if isinstance(file, CollectedFile):
+        return len(file.content)
+    return None if isinstance(file, Unmeasured) else file.size
 
 
 def _printable(filename: str) -> str:

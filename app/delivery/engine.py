@@ -10,6 +10,7 @@ from app.delivery.deadlines import Clock, Deadlines, Exchange
 from app.delivery.encoder import encode
 from app.delivery.http import Http
 from app.delivery.passing import Coming, Passing
+from app.delivery.spooling import LetGo
 from app.errors import Refusal
 from app.providers.base import Outcome
 from app.providers.wire import Answer, NoAnswer, Outgoing, Reply
@@ -117,20 +118,23 @@ class Engine:
         if outgoing.hands_in:
             self._begin(outgoing, exchange)
         body, content_type = encode(outgoing.body, self._once(outgoing))
-        answer = self._http.ask(
-            exchange,
-            outgoing.method,
-            self._base_url + outgoing.path if outgoing.url is None else outgoing.url,
-            headers={
-                **({"Content-Type": content_type} if content_type else {}),
-                **(self._headers if outgoing.url is None else {}),
-                **outgoing.headers,
-            },
-            query=outgoing.query,
-            body=body,
-            sink=outgoing.sink,
-            stores=None if outgoing.url is None else self._stores,
-        )
+        try:
+            answer = self._http.ask(
+                exchange,
+                outgoing.method,
+                self._base_url + outgoing.path if outgoing.url is None else outgoing.url,
+                headers={
+                    **({"Content-Type": content_type} if content_type else {}),
+                    **(self._headers if outgoing.url is None else {}),
+                    **outgoing.headers,
+                },
+                query=outgoing.query,
+                body=body,
+                sink=outgoing.sink,
+                stores=None if outgoing.url is None else self._stores,
+            )
+        except LetGo:
+            answer = NoAnswer(cause="reset", released=False)
         if outgoing.hands_in:
             self._after(outgoing)
         if exchange.streams:

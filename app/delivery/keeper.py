@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session
 
-from app.checks import Policy, Rejected
+from app.checks import HEAD_BYTES, Policy, Rejected
 from app.delivery import breaker
 from app.delivery.contents import Contents
 from app.delivery.journal import Journal
@@ -19,7 +19,7 @@ from app.delivery.outcome import HELD, consequence
 from app.delivery.passing import Passing
 from app.delivery.sender import HandedIn, Sender, part_of, told
 from app.delivery.spooling import Reread, Shelf, Spooled, Spooling, put_by
-from app.delivery.surviving import withdraw
+from app.delivery.surviving import effect_of, withdraw
 from app.delivery.way import NoWay, Way
 from app.errors import Refusal
 from app.intake import Arriving, Streamed
@@ -60,7 +60,7 @@ class Keeper(Sender):
             if held is None and not breaker.allows(session, connection.id, self.now()):
                 held = LET_BE
         arriving = handed_in.file_of(streamed)
-        if isinstance(arriving, Unmeasured):
+        if isinstance(arriving, Unmeasured) or arriving.look_ahead(HEAD_BYTES):
             return self._put_by(handed_in, arriving, shelf)
         try:
             return self._pass_on(handed_in, arriving, shelf, held or way)
@@ -85,6 +85,12 @@ class Keeper(Sender):
             shelf = self._shelf(session, origin, spooled.upload_id)
         return self._accept(handed_in, Reread(shelf, spooled))
 
+    def turn_away(self, origin: Origin, operation: Operation, refusal: Refusal, file: Arriving | None = None) -> None:
+        """Write down that a file which came with others was not taken, or that more of them were to come."""
+        journal = self._journal(origin, operation, Mode.DURABLE)
+        journal.contents = Contents.of([file] if file else [])
+        journal.refuse(refusal, effect_of(refusal))
+
     def _pass_on(self, handed_in: HandedIn, arriving: Arriving, shelf: Shelf, to: Way | NoWay | Outcome) -> Result:
         """Take a file in, and send it; `to` is why not, where nothing may leave."""
         journal = handed_in.journal
@@ -102,28 +108,22 @@ class Keeper(Sender):
                 source.close()  # before it is written down: nothing of it is left then
                 withdraw(journal, refusal)
                 raise
+            if source.stored is not None:
+                return self._accept(handed_in, _reread(handed_in, arriving, shelf, arriving.size, source.stored))
             journal.contents, journal.copy = Contents.of(handin.parts.values(), source.facts), source.copy
         return self._end(journal, outcome, HELD if held else consequence(outcome.ending, Mode.DURABLE))
 
-    def _put_by(self, handed_in: HandedIn, arriving: Unmeasured, shelf: Shelf) -> Result:
+    def _put_by(self, handed_in: HandedIn, arriving: Arriving, shelf: Shelf) -> Result:
         """Take a file of which nobody knows how large it is: only when it is whole can it be judged, and sent."""
         journal = handed_in.journal
+        journal.contents = Contents.of([arriving])
         journal.begin(State.RECEIVING)
         try:
             size, stored = put_by(arriving, shelf)
         except Refusal as refusal:
             withdraw(journal, refusal)
             raise
-        spooled = Spooled(
-            upload_id=journal.id,
-            name=arriving.name,
-            filename=arriving.filename,
-            content_type=arriving.content_type,
-            size=size,
-            stored=stored,
-            fields=handed_in.fields,
-        )
-        return self._accept(handed_in, Reread(shelf, spooled))
+        return self._accept(handed_in, _reread(handed_in, arriving, shelf, size, stored))
 
     def _accept(self, handed_in: HandedIn, reread: Reread) -> Result:
         journal, spooled, shelf = handed_in.journal, reread.spooled, reread.shelf
@@ -156,3 +156,17 @@ class Keeper(Sender):
             self._spool.remove(journal.id)
         except SpoolAway:
             log.warning("copy could not be removed", upload=str(journal.id))
+
+
+def _reread(handed_in: HandedIn, arriving: Arriving, shelf: Shelf, size: int, stored: int) -> Reread:
+    """A file that was put by as it arrived."""
+    spooled = Spooled(
+        upload_id=shelf.upload_id,
+        name=arriving.name,
+        filename=arriving.filename,
+        content_type=arriving.content_type,
+        size=size,
+        stored=stored,
+        fields=handed_in.fields,
+    )
+    return Reread(shelf, spooled)

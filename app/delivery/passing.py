@@ -78,7 +78,11 @@ class Passing:
         """The client's own blocks; to be taken once."""
         return self._passed()
 
-    def _passed(self, *others: Taker) -> Iterator[bytes]:
+    def _passed(self) -> Iterator[bytes]:
+        yield from self._shown()
+        self._finish()
+
+    def _shown(self, *others: Taker) -> Iterator[bytes]:
         """Hand each block to the judge and to the others, while whoever asks for it does something with it."""
         takers = ((self._judge, _JUDGES), *others)
         taken: list[Future[object]] = []
@@ -95,6 +99,8 @@ class Passing:
         finally:
             wait(taken)  # nobody feeds what was given up
         _settle(taken)
+
+    def _finish(self) -> None:
         self._facts = self._watch.finish()
         self._sha256 = self._hash.hexdigest()
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
@@ -15,7 +16,7 @@ from tink.aead import Aead
 
 from app.delivery.deadlines import Clock
 from app.delivery.errors import TookTooLong
-from app.delivery.passing import Coming, Passing, Watch
+from app.delivery.passing import Passing, Watch
 from app.intake import Arriving
 from app.intake.spool import Spool, SpoolAway
 from app.records.copies import Whole
@@ -65,16 +66,23 @@ class Spooled:
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+class LetGo(Exception):  # noqa: N818 - no fault of anybody's
+    """The provider was told of another length than the file turned out to have; it gets it another time."""
+
+
 class Spooling(Passing):
     """The source of a file that is put by as it arrives. Beside the judge each block has somebody who writes it down.
 
     It ends only after the copy is whole for good, too. A provider may stop taking blocks at any time: `drain` takes the
     rest. Whatever ends it before, `close` or a refusal, leaves nothing of the copy.
+
+    Where another file followed it ends by LetGo, before any verdict: the judge was told of another length, too. Then
+    the copy is whole and `stored` says how much it takes up; it has still to be judged.
     """
 
     def __init__(
         self,
-        arriving: Coming,
+        arriving: Arriving,
         watch: Watch,
         shelf: Shelf,
         *,
@@ -84,6 +92,7 @@ class Spooling(Passing):
         clock: Clock = time.monotonic,
     ) -> None:
         super().__init__(arriving, watch)
+        self._file = arriving
         self._shelf = shelf
         self._size = size
         self._sealed = sealed
@@ -92,6 +101,8 @@ class Spooling(Passing):
         self._rest = self._kept()
         #: What the copy's row will say; None as long as it is not whole.
         self.copy: Whole | None = None
+        #: Bytes that the copy of a file takes up that another followed.
+        self.stored: int | None = None
 
     def blocks(self) -> Iterator[bytes]:
         """The client's own blocks: whoever asks later goes on where somebody else stopped."""
@@ -99,10 +110,11 @@ class Spooling(Passing):
 
     def drain(self) -> None:
         """Take what nobody took, to its end; raises TookTooLong where its sender is in no hurry."""
-        for _ in self._rest:
-            if self._clock() >= self._until:
-                raise TookTooLong
-        if self.copy is None:  # it broke off, in a way that somebody took for the provider's
+        with suppress(LetGo):
+            for _ in self._rest:
+                if self._clock() >= self._until:
+                    raise TookTooLong
+        if self.copy is None and self.stored is None:  # it broke off, in a way that somebody took for the provider's
             raise SpoolAway
 
     def close(self) -> None:
@@ -112,7 +124,12 @@ class Spooling(Passing):
     def _kept(self) -> Generator[bytes, None, None]:
         shelf = self._shelf
         with shelf.spool.write(shelf.cipher, shelf.organization_id, shelf.upload_id, size=self._size) as writer:
-            yield from self._passed((writer.feed, _SCRIBES))
+            yield from self._shown((writer.feed, _SCRIBES))
+            if not self._file.followed:
+                self._finish()
+        if self._file.followed:
+            self.stored = writer.stored
+            raise LetGo
         self.copy = Whole(size=self._size, stored=writer.stored, sealed=self._sealed)
 
 

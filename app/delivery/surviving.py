@@ -56,5 +56,9 @@ def withdraw(journal: Journal, refusal: Refusal) -> None:
     """Write down why a file was withdrawn on its way, and what became of what was begun for it there."""
     left_there = journal.taken_back is not None and journal.taken_back.empty_record is not None
     if journal.begun or left_there or isinstance(refusal, Rejected):
-        effect = next((effect for kinds, effect in WITHDRAWN if isinstance(refusal, kinds)), REFUSED)
-        journal.refuse(refusal, effect)
+        journal.refuse(refusal, effect_of(refusal))
+
+
+def effect_of(refusal: Refusal) -> Consequence:
+    """What becomes of a file by what it was withdrawn for."""
+    return next((effect for kinds, effect in WITHDRAWN if isinstance(refusal, kinds)), REFUSED)

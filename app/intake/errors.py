@@ -11,7 +11,7 @@
     │   NotAField, NotText, BadFileName,
     │   FieldsAfterFile
     └── OverLimit                                   413  `limit` says how much is taken
-        └── TooManyParts, PartHeaderTooLarge, FieldTooLarge, FileTooLarge, BodyTooLarge
+        └── TooManyParts, TooManyFiles, PartHeaderTooLarge, FieldTooLarge, FileTooLarge, BodyTooLarge
 
 None of them carries a byte of a part's content, nor the library's exception: that one holds on to its buffers.
 """
@@ -142,6 +142,12 @@ class TooManyParts(OverLimit):
     """More parts than are taken."""
 
     slug: ClassVar[str] = "too-many-parts"
+
+
+class TooManyFiles(OverLimit):
+    """More files at once than are taken; those before are."""
+
+    slug: ClassVar[str] = "too-many-files"
 
 
 class PartHeaderTooLarge(OverLimit):

@@ -38,26 +38,34 @@ _CRLF = b"\r\n"
 
 #: Room for one plain field, beside what an operation's own may have.
 FIELD_BYTES: Final = 4096
+#: Parts that a form has at most, beside further files.
+PARTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How much of everything is taken."""
 
-    parts: int = 20
+    parts: int = PARTS
     part_header_bytes: int = 4096
     field_bytes: int = FIELD_BYTES
     file_bytes: int = 16384
     body_bytes: int = 65536
+    #: How many files may come under one name, to be taken one after the other as they arrive. Where it is more than
+    #: one, who takes a file sees to its size: one that is too large is no reason to take no more.
+    files: int = 1
 
     @classmethod
-    def of(cls, operation: Operation, *, beside: int = 0) -> Self:
+    def of(cls, operation: Operation, *, beside: int = 0, files: int = 1) -> Self:
         """What one operation's body may have; `beside` are the bytes of a face's own fields."""
+        largest = max((part.max_bytes for part in operation.parts), default=0)
         return cls(
+            parts=PARTS + files - 1,
             # One byte more than the operation takes: its check then says of what is too large what to do about it.
-            file_bytes=max((part.max_bytes for part in operation.parts), default=0) + 1,
+            file_bytes=largest + 1,
             field_bytes=max((4 * field.max_length for field in operation.fields), default=0) + FIELD_BYTES,
-            body_bytes=operation.body_bytes + beside,
+            body_bytes=operation.body_bytes + beside + (files - 1) * largest,
+            files=files,
         )
 
 
@@ -118,17 +126,21 @@ def parts(source: Source, boundary: bytes, limits: Limits) -> Generator[Event, N
     delimiter = b"\r\n--" + boundary
     parser = _Parser(boundary, limits)
     names: set[str] = set()
+    count = 0
     offset = -len(_CRLF)  # of the line break that `_pieces` puts before the body
     for piece in _pieces(source, delimiter, limits.body_bytes):
         for event in parser.events(piece):
             if isinstance(event, MultipartSegment):
                 lines = parser.take_lines()
                 header, size = part_header.read(lines), 0
-                if header.name in names:  # one reader takes the first, another the last
-                    raise DuplicatePart(field=header.name, name=header.name)
-                if len(names) == limits.parts:
+                if header.name in names and not (header.filename and limits.files > 1):
+                    raise DuplicatePart(
+                        field=header.name, name=header.name
+                    )  # one reader takes the first, another the last
+                if count == limits.parts:
                     raise TooManyParts(limits.parts)
                 names.add(header.name)
+                count += 1
                 offset += len(delimiter) + len(_CRLF) + _length(lines) + len(_CRLF)
                 yield PartStart(header=header, offset=offset)
             elif event:
@@ -182,7 +194,7 @@ def _length(lines: list[bytes]) -> int:
 def _check_size(header: PartHeader, size: int, limits: Limits) -> None:
     if header.filename is None and size > limits.field_bytes:
         raise FieldTooLarge(limits.field_bytes, field=header.name, name=header.name)
-    if header.filename is not None and size > limits.file_bytes:
+    if header.filename is not None and limits.files == 1 and size > limits.file_bytes:
         raise FileTooLarge(limits.file_bytes, field=header.name, name=header.name)
 
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from app.errors import Refusal
 from app.intake import multipart
-from app.intake.arriving import Arriving, Streamed, Unmeasured
+from app.intake.arriving import Arriving, Following, Streamed, Unmeasured
 from app.intake.body import Body
 from app.intake.errors import (
     BadFileName,
@@ -26,6 +26,7 @@ from app.intake.errors import (
     NotAField,
     NotAFile,
     NotText,
+    TooManyFiles,
     Truncated,
     UnknownPart,
 )
@@ -74,9 +75,9 @@ def receive(
         boundary = _judge(environ, body, limits)
         try:
             with closing(multipart.parts(body, boundary, limits)) as events:
-                yield Reception(events, body, limits, closing_bytes=len(b"\r\n----\r\n") + len(boundary))
+                yield Reception(_told(events, body), body, limits, closing_bytes=len(b"\r\n----\r\n") + len(boundary))
         except Truncated:
-            body.trusted = False  # its Content-Length may be too short: what follows is then no request
+            _distrust(body)
             raise
     except Refusal as refusal:
         traceback.clear_frames(refusal.__traceback__)
@@ -117,19 +118,21 @@ class Reception:
         """Take the parts before the first file, which is left to arrive; an input that was left empty is no file.
 
         A file that is too large is refused by what is left of the body. Where nothing says how much that is, raises
-        LengthRequired if it has to be `measured`; else it is refused when it is too large.
+        LengthRequired if it has to be `measured`; else, and where it may be several files, it is refused when it is
+        too large.
         """
         if self._length is None and measured:
             raise LengthRequired
         kept: dict[str, tuple[PartHeader, bytearray]] = {}
         content = bytearray()
-        file = None
+        file = following = None
         for event in self._events:
             if isinstance(event, PartStart):
                 header = event.header
                 _admit(header, files=files, fields={*fields, *secrets})
                 if header.filename:
-                    file = self._arriving(event)
+                    following = Following(self._events, header.name) if self._limits.files > 1 else None
+                    file = self._arriving(event, following)
                     break
                 content = bytearray()
                 kept[header.name] = header, content
@@ -141,16 +144,43 @@ class Reception:
             fields={name: _text(name, kept[name][1]) for name in fields if name in kept},
             secrets={name: SecretStr(_text(name, kept[name][1])) for name in secrets if name in kept},
             file=file,
+            others=self._others(following) if following else (),
         )
 
-    def _arriving(self, start: PartStart) -> Arriving:
+    def _arriving(self, start: PartStart, following: Following | None) -> Arriving:
         limit, name = self._limits.file_bytes, start.header.name
         if self._length is None:
-            return Unmeasured(start.header, self._events, self._body, limit)
+            return self._unmeasured(start, following)
         size = self._length - start.offset - self._closing_bytes
-        if size > limit:
-            raise FileTooLarge(limit, field=name, name=name)
-        return Arriving(start.header, self._events, self._body, size)
+        if size <= limit:
+            return Arriving(start.header, self._events, self._body, size, following)
+        if following:  # it is too large, or not the last
+            return self._unmeasured(start, following)
+        raise FileTooLarge(limit, field=name, name=name)
+
+    def _others(self, following: Following) -> Iterator[Unmeasured]:
+        count = 1
+        while start := following.take():
+            count += 1
+            if count > self._limits.files:
+                raise TooManyFiles(self._limits.files, field=start.header.name)
+            yield self._unmeasured(start, following)
+
+    def _unmeasured(self, start: PartStart, following: Following | None) -> Unmeasured:
+        return Unmeasured(start.header, self._events, self._body, self._limits.file_bytes, following)
+
+
+def _told(events: Iterator[Event], body: Body) -> Iterator[Event]:
+    """The same; that the body broke off is remembered also where somebody goes on with what came before."""
+    try:
+        yield from events
+    except Truncated:
+        _distrust(body)
+        raise
+
+
+def _distrust(body: Body) -> None:
+    body.trusted = False  # its Content-Length may be too short: what follows is then no request
 
 
 def _judge(environ: WSGIEnvironment, body: Body, limits: Limits) -> bytes:

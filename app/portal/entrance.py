@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from flask import g, request, session, url_for
@@ -26,6 +27,8 @@ from app.tenants import doors, forms, links, organizations
 from app.tenants.errors import LinkUsedUp
 from app.tenants.models import Connection, Form, Link, Organization
 
+#: Files that one page takes at most.
+MOST_FILES: Final = 20
 #: Links of this visitor whose passphrase was said, as ids in the session.
 UNLOCKED = "unlocked"
 
@@ -56,6 +59,17 @@ class Entrance:
     def mode(self) -> Mode:
         """How what is handed in travels; a form may say that no copy is kept."""
         return self.operation.mode(durable=(self.form.settings or {}).get("durable"))
+
+    @property
+    def files(self) -> int:
+        """How many files one page may bring: more than one, where a copy is kept and whoever comes may come again."""
+        several = self.mode is Mode.DURABLE and len(self.operation.parts) == 1
+        return MOST_FILES if several and (self.left is None or self.left > 1) else 1
+
+    @property
+    def left(self) -> int | None:
+        """Uses that the link still has; None without one."""
+        return self.link.max_uses - self.link.uses if self.link else None
 
     @property
     def presets(self) -> Mapping[str, str]:

@@ -136,7 +136,7 @@ def receive_form(way: Entrance) -> Iterator[Sent]:
     operation = way.operation
     secrets = {field.name for field in way.fields if field.kind == "password"}
     declared = {field.name for field in way.fields} - secrets
-    with _receive(Limits.of(operation)) as reception:
+    with _receive(Limits.of(operation, files=way.files)) as reception:
         take = partial(reception.stream, measured=way.mode is Mode.RELAY) if way.streams else reception.collect
         body = take(files=[part.name for part in operation.parts], fields={*declared, *OWN_FIELDS}, secrets=secrets)
         form = build(way, body.fields)
@@ -196,7 +196,7 @@ def explain(form: FlaskForm, refusal: Refusal, way: Entrance) -> None:
         params["name"] = labels[str(params["name"])]
     message = say(refusal.slug, params, check=operation.check)
     field = "replace" if asks(refusal) else refusal.field
-    if refusal.slug in SIZES and way.streams:
+    if refusal.slug in SIZES and way.streams and (way.files == 1 or refusal.slug == "file-too-large"):
         picker = way.pickers[0]
         field, message = picker.part.name, picker.huge
     if field in form:

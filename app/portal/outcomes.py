@@ -210,7 +210,8 @@ def _files(handed_in: HandedIn) -> Iterator[tuple[str, str, str]]:
     labels = {part.name: part.label for part in handed_in.operation.parts}
     for part in handed_in.upload.parts:
         label = labels.get(part["name"]) or N_("File")
-        yield gettext(label), str(part["filename"]), size(int(part["size"]))
+        # Of what did not come whole nobody knows how large it is.
+        yield gettext(label), str(part["filename"]), "" if part["size"] is None else size(int(part["size"]))
 
 
 def _facts(handed_in: HandedIn) -> Iterator[tuple[str, str, bool]]:

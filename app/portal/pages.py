@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.delivery import Result
 from app.errors import Refusal
 from app.intake import Collected
 from app.portal import assets, entrance, forms, outcomes
+from app.portal import several as together
 from app.portal.entrance import Entrance
 from app.portal.problems import come_again, shuts
+from app.portal.several import Handed
 from app.providers.operation import Mode
 from app.records.states import State
 from app.records.uploads import AlreadyHandedIn
 from app.services import services
 from app.tenants import links
-
-#: A page that came to one of these may be sent once more as it is: nothing arrived.
-AGAIN: Final = frozenset({State.REJECTED, State.CANCELLED})
 
 portal = Blueprint("portal", __name__, template_folder=str(assets.ROOT / "templates"))
 
@@ -79,6 +75,20 @@ def outcome_state(token: str) -> ResponseReturnValue:
     return jsonify(state=upload.state, provider_status=upload.provider_status, receipt=handed_in.receipted)
 
 
+@portal.get("/o/<token>/all")
+def several(token: str) -> ResponseReturnValue:
+    """Show what became of each of several files that one page brought; the token is the page's own."""
+    return render_template(
+        "portal/several.html", listed=together.present(token), token=token, address=url_for(".several", token=token)
+    )
+
+
+@portal.get("/o/<token>/all/state")
+def several_state(token: str) -> ResponseReturnValue:
+    """Tell an open page whether it is still up to date."""
+    return jsonify(state=together.present(token).state)
+
+
 @portal.post("/o/<token>")
 def check_again(token: str) -> ResponseReturnValue:
     """Ask the provider again whether an unconfirmed upload arrived."""
@@ -118,30 +128,29 @@ def _hand_in(way: Entrance) -> ResponseReturnValue:
         with services().shedding.admit(way.caller, keeps=keeps), forms.receive_form(way) as sent:
             sent.check()
             token = sent.outcome_token
-            if token and (former := entrance.found(token)):
-                if former.state not in AGAIN:
-                    return _to_outcome(token)
+            if token and entrance.found(token):
+                if former := together.found(token):
+                    return redirect(former.address, 303)
                 token = None  # nothing came of it, so this one is to be tried anew
-            result = _deliver(way, sent, token)
+            handed = _deliver(way, sent, token)
     except AlreadyHandedIn:
-        return _to_outcome(sent.outcome_token if sent else None)
+        former = together.found(sent.outcome_token) if sent and sent.outcome_token else None
+        if former is None:
+            raise
+        return redirect(former.address, 303)
     except Refusal as refusal:
         if shuts(refusal):
             raise
         return *_form(way, refusal, sent), come_again(refusal)
-    return _to_outcome(result.outcome_token)
+    return redirect(handed.address, 303)
 
 
-def _deliver(way: Entrance, sent: forms.Sent, token: str | None) -> Result:
-    deliverer = services().deliverer
+def _deliver(way: Entrance, sent: forms.Sent, token: str | None) -> Handed:
+    if not isinstance(sent.body, Collected):
+        return together.hand_in(way, sent.body, token)
     origin = way.origin(notice_version=way.organization.notice_version, outcome_token=token)
-    if isinstance(sent.body, Collected):
-        return deliverer.hand_in(origin, way.operation, sent.body, replace=sent.replace)
-    return deliverer.stream(origin, way.operation, sent.body, policy=way.policy, mode=way.mode)
-
-
-def _to_outcome(token: str | None) -> ResponseReturnValue:
-    return redirect(url_for(".outcome", token=token), 303)
+    result = services().deliverer.hand_in(origin, way.operation, sent.body, replace=sent.replace)
+    return Handed(token=str(result.outcome_token))
 
 
 def _form(way: Entrance, refusal: Refusal | None = None, sent: forms.Sent | None = None) -> tuple[str, int]:

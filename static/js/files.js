@@ -29,6 +29,7 @@ class FileField {
   constructor(box, says) {
     this.box = box;
     this.input = box.querySelector("input");
+    this.input.multiple = false; // what is said beside it is said of one file; several have a tray of their own
     this.area = box.querySelector(".pick");
     this.label = box.querySelector(".choose span");
     this.chosen = box.querySelector(".chosen");

@@ -131,4 +131,4 @@ def fake(blocks: list[bytes], *, fails: Exception | None = None) -> Any:
         if fails:
             raise fails
 
-    return SimpleNamespace(blocks=give, whole=False, body=None)
+    return SimpleNamespace(blocks=give, whole=False, body=None, followed=False)
