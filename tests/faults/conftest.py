@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from tests.faults.oracle import Oracle
+from tests.faults.oracle import Oracle, files_below
 from tests.faults.report import Report
 from tests.faults.world import World
 
@@ -44,8 +44,8 @@ def report(seed: int) -> Report:
 def world(long: bool) -> Iterator[World]:
     """One that lasts."""
     folder = Path(tempfile.mkdtemp(prefix="ventanilla-faults-"))
-    nodes, workers = (2, 3) if long else (1, 2)
-    with World.running(folder, nodes=nodes, workers=workers) as world:
+    nodes, workers, each = (2, 3, 3) if long else (1, 2, 2)
+    with World.running(folder, nodes=nodes, workers=workers, each=each) as world:
         yield world
     shutil.rmtree(folder)
 
@@ -54,19 +54,25 @@ def world(long: bool) -> Iterator[World]:
 def oracle(world: World) -> Oracle:
     """Sees that world; it forgets what went before."""
     world.sandbox.clear()
-    return Oracle(database_url=world.owner_url, sandbox_url=world.sandbox.url, spool=world.spool)
+    return Oracle(database_url=world.owner_url, sandbox_url=world.sandbox.url, objects=files_below(world.spool))
 
 
 @pytest.fixture(autouse=True)
 def page() -> Iterator[None]:
     """Write the page after each test, as far as it is: the next may take too long."""
     yield
-    if REPORT.rows and (path := os.environ.get("FAULTS_REPORT")):
+    if REPORT.judged and (path := os.environ.get("FAULTS_REPORT")):
         Path(path).write_text(REPORT.page())
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Let the page say what failed."""
+    if report.failed and (crash := getattr(report.longrepr, "reprcrash", None)):
+        REPORT.missed.append(f"`{report.nodeid.rpartition('::')[2]}`: {crash.message.splitlines()[-1]}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what was seen."""
-    if REPORT.rows:
+    if REPORT.judged:
         terminalreporter.write_sep("-", f"faults, seed {REPORT.seed}")
         terminalreporter.write_line(REPORT.text())

@@ -11,7 +11,7 @@ import json
 import re
 import urllib.request
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,8 @@ ACCEPTED: Final = frozenset({201, 202})
 RESTING: Final = frozenset({"rejected", "cancelled", "failed", "unknown", "delivered"})
 ADMITTED: Final = frozenset({"unknown", "failed"})
 IN_HAND: Final = ("receiving", "delivering")
+#: Providers that are told no file's name, or one of their own.
+NAMELESS: Final = frozenset({"formkiq", "facturapi"})
 #: A process that was silent for so long is dead.
 SILENT_SECONDS: Final = 10
 _ID: Final = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
@@ -38,6 +40,8 @@ class Handed:
     operation: str
     filename: str
     sha256: str
+    #: Names of what was handed in with it, of which no hash is written down.
+    others: tuple[str, ...] = ()
     #: The organization's key at the provider.
     key: str = field(repr=False)
     status: int | None = None
@@ -83,6 +87,8 @@ class Found:
     #: Uploads that have a row in `copies`, and that have objects in the spool.
     copies: Collection[str] = frozenset()
     objects: Collection[str] = frozenset()
+    #: Copies that belong to a file that is still arriving.
+    arriving: Collection[str] = frozenset()
     #: Jobs that are being done by a worker that is dead.
     locked_jobs: Sequence[str] = ()
 
@@ -133,7 +139,7 @@ def judge(handed: Sequence[Handed], found: Found) -> Verdict:
         _judge_one(verdict, one, row, arrived.get(one.sha256, []))
     for row in rows:
         verdict.orphans += _left_behind(row, found)
-    known = {row.id for row in found.rows}
+    known = {row.id for row in found.rows} | set(found.arriving)
     verdict.orphans += [f"object of {one}, which nobody knows" for one in found.objects if one not in known]
     verdict.orphans += [f"job {one} is locked by a dead worker" for one in found.locked_jobs]
     return verdict
@@ -169,7 +175,8 @@ def _missing(one: Handed, row: Row | None, *, there: bool) -> str | None:
 
 def _names(one: Handed, row: Row) -> list[tuple[str, str]]:
     """What was handed in beside what the database says of it."""
-    parts = [pair for name, sha256 in row.parts for pair in ((one.filename, name), (one.sha256, sha256 or one.sha256))]
+    named = [(name, sha256) for name, sha256 in row.parts if name not in one.others]
+    parts = [pair for name, sha256 in named for pair in ((one.filename, name), (one.sha256, sha256 or one.sha256))]
     return [(one.organization, row.organization), (one.operation, row.operation), *parts]
 
 
@@ -195,7 +202,8 @@ class Oracle:
 
     database_url: str = field(repr=False)
     sandbox_url: str
-    spool: Path
+    #: Names of all that lies in the spool.
+    objects: Callable[[], Iterable[str]]
 
     def judge(self, handed: Sequence[Handed]) -> Verdict:
         """Look at everything, and compare."""
@@ -205,15 +213,27 @@ class Oracle:
         with psycopg.connect(self.database_url, row_factory=dict_row) as connection:
             rows = [_row(one) for one in connection.execute(ROWS).fetchall()]
             copies = {str(one["upload_id"]) for one in connection.execute("SELECT upload_id FROM copies").fetchall()}
+            arriving = {str(one["id"]) for one in connection.execute(ARRIVING).fetchall()}
             jobs = [f"{one['task_name']} {one['id']}" for one in connection.execute(LOCKED).fetchall()]
         with urllib.request.urlopen(f"{self.sandbox_url}/_sandbox/ledger", timeout=30) as answer:
             ledger = json.load(answer)["requests"]
-        return Found(rows=rows, arrivals=_arrivals(ledger), copies=copies, objects=self._objects(), locked_jobs=jobs)
+        return Found(
+            rows=rows,
+            arrivals=_arrivals(ledger),
+            copies=copies,
+            objects=self._objects(),
+            arriving=arriving,
+            locked_jobs=jobs,
+        )
 
     def _objects(self) -> set[str]:
-        names = (one.relative_to(self.spool).as_posix() for one in self.spool.rglob("*") if one.is_file())
-        found = (_ID.search(name) for name in names)
+        found = (_ID.search(name) for name in self.objects())
         return {_dashed(one.group()) for one in found if one}
+
+
+def files_below(folder: Path) -> Callable[[], Iterable[str]]:
+    """The objects of a spool that is a folder."""
+    return lambda: [one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file()]
 
 
 ROWS: Final = f"""
@@ -222,6 +242,7 @@ ROWS: Final = f"""
                    AND p.beat_at > clock_timestamp() - interval '{SILENT_SECONDS} seconds') AS owned
     FROM uploads u JOIN organizations o ON o.id = u.organization_id
 """  # noqa: S608 - of numbers alone
+ARRIVING: Final = "SELECT unnest(objects) AS id FROM resumables"
 LOCKED: Final = """
     SELECT j.id, j.task_name FROM procrastinate_jobs j LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
     WHERE j.status = 'doing'
@@ -251,7 +272,7 @@ def _arrivals(ledger: Sequence[Mapping[str, Any]]) -> list[Arrival]:
         if entry["provider"] == "formkiq" and entry["method"] == "PUT":  # to a presigned address: the same object
             found.append(Arrival(sha256=entry["sha256"], place=f"formkiq {entry['path']}", filename=None))
         for part in entry["parts"]:
-            name = None if entry["provider"] == "formkiq" else part["filename"]
+            name = None if entry["provider"] in NAMELESS else part["filename"]
             found.append(Arrival(sha256=part["sha256"], place=place, filename=name, authorization=who))
     return found
 

@@ -85,6 +85,20 @@ POINTS: Final = (
     Point(name="copy-removed", function="app.delivery.keeper:Keeper._forget", at=At.AFTER),
     Point(name="client-not-told", function="app.api.uploads:_deliver", at=At.AFTER),
     *(
+        Point(name=f"resumable-{name}", function=function, at=at, often=False)
+        for name, function, at in (
+            ("begun", "app.resumable.views:beginning.begin", At.AFTER),
+            ("piece-not-counted", "app.resumable.pieces:Taking._count", At.BEFORE),
+            ("piece-counted", "app.resumable.pieces:Taking._count", At.AFTER),
+            ("whole", "app.resumable.views:completing.complete", At.BEFORE),
+            ("one-copy", "app.resumable.completing:_one_part", At.AFTER),
+            ("handed-on-not-committed", f"{_JOURNAL}.hold", At.BEFORE),
+            ("handed-on", f"{_JOURNAL}.hold", At.AFTER),
+            ("accepted", "app.delivery.keeper:Keeper.accept", At.AFTER),
+            ("client-not-told", "app.resumable.views:completing.complete", At.AFTER),
+        )
+    ),
+    *(
         Point(name=f"worker-{name}", function=function, at=at, role=Role.WORKER, often=False)
         for name, function, at in (
             ("woken", f"{_REDELIVERER}.next", At.BEFORE),
@@ -109,4 +123,20 @@ POINTS: Final = (
             ("sealed", "app.records.sealing:seal", At.AFTER),
         )
     ),
+)
+
+#: Those that a file also passes of which no copy is kept.
+UNKEPT: Final = frozenset(
+    {
+        "intake-head-read",
+        "row-not-written",
+        "first-byte-not-sent",
+        "mark-not-committed",
+        "mark-committed",
+        "tail-released",
+        "answered",
+        "outcome-not-committed",
+        "outcome-committed",
+        "client-not-told",
+    }
 )

@@ -2,89 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import json
 import random
-import secrets
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
+from tests.faults.handing import BROKEN, DURABLE, Kind, hand_in
 from tests.faults.oracle import ACCEPTED, Handed
 from tests.faults.world import World
-from tests.relay import files
 from tests.relay.house import House
-from tests.relay.sending import Sending, ask
+from tests.relay.sending import ask
 from tests.tenancy import becomes
 
-KIB, MIB = 1 << 10, 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """What is handed in; each file of it is another."""
-
-    operation: str
-    type: str
-    sizes: tuple[int, ...] = (3 * KIB, 40 * KIB, 3 * MIB)
-
-    @property
-    def connection(self) -> str:
-        return self.operation.partition("/")[0]
-
-    def make(self, chance: random.Random) -> tuple[str, str, bytes]:
-        """File name, type and content."""
-        filename, content_type, make = files.MAKERS[self.type]
-        token, content = secrets.token_hex(16), make(chance.choice(self.sizes))
-        at = content.index(b"stream\n") + 7 if self.type == "pdf" else content.index(b"\n") + 1
-        head, rest = content[:at], content[at + len(token) :]
-        if self.type == "csv":
-            token, rest = f"{token},1\n", content[at:]
-        return f"{token[:12]}-{filename}", content_type, head + token.encode() + rest
-
-    def fields(self, house: House, filename: str) -> dict[str, str]:
-        if self.operation == "formkiq/document":
-            return {"path": f"{house.organization.slug}/{filename}"}
-        return {"title": filename} if self.connection == "factify" else {}
-
-
-KINDS: Final = (
-    Kind(operation="flatfile/file", type="csv"),
-    Kind(operation="codat/file", type="csv"),
-    Kind(operation="factify/document", type="pdf"),
-    Kind(operation="formkiq/document", type="pdf"),
-)
-BROKEN: Final = (OSError, http.client.HTTPException, ValueError)
-
-
-def hand_in(
-    house: House, kind: Kind, chance: random.Random, *, query: str = "", pause: threading.Event | None = None
-) -> Handed:
-    """Hand one in and say what was told; `pause`: half-way, for a moment or until it is set."""
-    filename, content_type, content = kind.make(chance)
-    handed = Handed(
-        organization=house.organization.slug,
-        operation=kind.operation,
-        filename=filename,
-        sha256=hashlib.sha256(content).hexdigest(),
-        key=house.places[kind.connection].key,
-    )
-    given = {"file": (filename, content_type, content)}
-    with (
-        suppress(*BROKEN),
-        Sending(house, kind.operation, files=given, fields=kind.fields(house, filename), query=query) as sending,
-    ):
-        if pause is not None:
-            sending.give_share(0.5)
-            pause.wait(0.3)
-        answer = sending.give().answer()
-        body = answer.body if isinstance(answer.body, dict) else {}
-        return replace(handed, status=answer.status, id=body.get("id") or body.get("upload"))
-    return handed
+#: From one hand-in to a client's next; and to the next after one of which it was told nothing.
+GAP_SECONDS, BROKEN_SECONDS = 0.02, 0.1
 
 
 class Stream:
@@ -97,17 +32,13 @@ class Stream:
         *,
         seed: int,
         clients: int = 4,
-        kinds: Sequence[Kind] = KINDS,
-        query: str = "",
-        most: int | None = None,
-        gap: float = 0.02,
+        kinds: Sequence[Kind] = DURABLE,
+        gap: float = GAP_SECONDS,
     ) -> None:
         self.handed: list[Handed] = []
         self._world = world
         self._houses = houses
         self._kinds = kinds
-        self._query = query
-        self._left = most
         self._gap = gap
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -138,20 +69,13 @@ class Stream:
             assert not thread.is_alive(), "a client waits for ever"
 
     def _run(self, chance: random.Random) -> None:
-        while not self._stopping.is_set() and self._another():
+        while not self._stopping.is_set():
             house = replace(chance.choice(self._houses), gateway=chance.choice(self._world.nodes).server)
             pause = self._stopping if chance.random() < 0.3 else None
-            one = hand_in(house, chance.choice(self._kinds), chance, query=self._query, pause=pause)
+            one = hand_in(house, chance.choice(self._kinds), chance, pause=pause)
             with self._lock:
                 self.handed.append(one)
-            self._stopping.wait(0.2 if one.status is None else self._gap)
-
-    def _another(self) -> bool:
-        with self._lock:
-            if self._left is None:
-                return True
-            self._left -= 1
-            return self._left >= 0
+            self._stopping.wait(BROKEN_SECONDS if one.status is None else self._gap)
 
 
 def told_later(world: World, houses: Sequence[House], handed: Sequence[Handed]) -> list[Handed]:

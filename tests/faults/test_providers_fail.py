@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import pytest
 
+from tests.faults.handing import DURABLE, KIB, MIB, Kind, hand_in
 from tests.faults.oracle import Handed, Oracle
 from tests.faults.report import Report
-from tests.faults.stream import KIB, KINDS, MIB, Kind, hand_in, told_later
+from tests.faults.stream import told_later
 from tests.faults.weather import BROKEN, BUSY, LOST_ANSWER, RESET
 from tests.faults.world import World
 from tests.relay.house import House
@@ -36,13 +37,16 @@ SIZES: Final = (4 * KIB, 3 * MIB)
 def test_each_is_there_once(world: World, oracle: Oracle, seed: int, long: bool, report: Report) -> None:
     faults = {name: fault for name, fault in FAULTS.items() if long or name in SHORT}
     sizes = SIZES if long else SIZES[:1]
-    houses = [world.house() for _ in KINDS]
+    connections = list(dict.fromkeys(kind.connection for kind in DURABLE))
+    houses = [world.house() for _ in connections]
 
-    def all_of(kind: Kind, house: House) -> dict[tuple[str, str], list[Handed]]:
+    def all_of(connection: str, house: House) -> dict[tuple[str, str], list[Handed]]:
         """One after the other: a fault takes the next that comes to its provider."""
         return {
             (kind.operation, name): [_with(kind, house, fault, size) for size in sizes]
+            for kind in DURABLE
             for name, fault in faults.items()
+            if kind.connection == connection
         }
 
     def _with(kind: Kind, house: House, fault: Mapping[str, Any], size: int) -> Handed:
@@ -56,8 +60,8 @@ def test_each_is_there_once(world: World, oracle: Oracle, seed: int, long: bool,
         chance = random.Random(f"{seed} {kind.operation} {size}")  # noqa: S311
         return hand_in(house, Kind(operation=kind.operation, type=kind.type, sizes=(size,)), chance)
 
-    with ThreadPoolExecutor(len(KINDS)) as threads:
-        done = [one for found in threads.map(all_of, KINDS, houses) for one in found.items()]
+    with ThreadPoolExecutor(len(connections)) as threads:
+        done = [one for found in threads.map(all_of, connections, houses) for one in found.items()]
     world.sandbox.control("DELETE", "/faults")
     rested = world.settle(houses, 300)
     handed = told_later(world, houses, [one for _, several in done for one in several])
@@ -66,7 +70,7 @@ def test_each_is_there_once(world: World, oracle: Oracle, seed: int, long: bool,
     for (operation, name), several in done:
         ends = ", ".join(f"told {one.status}, then {by_hash[one.sha256].told or 'nothing'}" for one in several)
         report.add("Providers that fail", f"{operation}: {name}", len(several), ends)
-    report.add("Providers that fail", "all of them", len(handed), verdict.summary)
+    report.judge("providers fail, one hand-in at a time", len(handed), verdict)
     assert rested, f"seed {seed}\n{verdict}"
     assert verdict.clean, f"seed {seed}\n{verdict}"
     assert {one.told for one in handed} <= {"delivered", "unknown"}, verdict

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
@@ -27,6 +27,7 @@ from app.local.postgres import Embedded
 from app.tenants.vault import Vault, create_keyset
 from tests.faults.points import Role
 from tests.relay.house import House
+from tests.relay.samples import document_at_factify
 from tests.servers import Sandbox, Server, environment_of
 from tests.tenancy import becomes
 
@@ -119,7 +120,7 @@ class World:
         workers: int = 1,
         each: int = 2,
         environment: Mapping[str, str] | None = None,
-        spool: Path | None = None,
+        spool: str = "",
     ) -> Iterator[Self]:
         """Make it and run it, `each` processes in a node, for as long as it is needed."""
         for name in ("orders", "hits"):
@@ -137,6 +138,7 @@ class World:
                 database_worker_url=postgres.worker_url,
                 vault_keyset=folder / "keyset.json",
                 instance_dir=folder,
+                spool_url=spool or str(folder / "spool"),
                 public_url="http://localhost",
                 sandbox_url=sandbox.url,
                 egress_allow=(sandbox.url, sandbox.store_url),
@@ -144,11 +146,7 @@ class World:
                 uploads_in_flight_per_organization=1200,
                 uploads_a_minute=1_000_000,
             )
-            more = {
-                "SPOOL_URL": str(spool or folder / "spool"),
-                "WEB_CONCURRENCY": str(each),
-                "FAULTS_DIR": str(folder),
-            }
+            more = {"WEB_CONCURRENCY": str(each), "FAULTS_DIR": str(folder)}
             common = {**os.environ, **environment_of(settings), **PATIENCE, **SETTLED, **more, **(environment or {})}
             world = cls(
                 folder=folder,
@@ -166,6 +164,9 @@ class World:
                 yield world
             finally:
                 world.database.dispose()
+                for member in world.members:
+                    if member.running:
+                        member.kill()  # it can stand that
                 processes.stop([one.child for one in world.members if one.child], folder)
 
     @property
@@ -228,7 +229,10 @@ class World:
     def house(self) -> House:
         """An organization of one's own, with an account at every provider."""
         assert becomes(self._database_answers, READY_SECONDS)
-        return House.build(self.nodes[0].server, self.sandbox, self.database, self.vault)
+        house = House.build(self.nodes[0].server, self.sandbox, self.database, self.vault)
+        # With a document of which there can be versions.
+        factify = replace(house.places["factify"], settings={"document_id": document_at_factify(house)})
+        return replace(house, places={**house.places, "factify": factify})
 
     def _database_answers(self) -> bool:
         try:
