@@ -78,17 +78,19 @@ def defer(
     *,
     after: timedelta | None = None,
     lock: str | None = None,
+    priority: int | None = None,
     **arguments: Any,
 ) -> int:
     """Put a job in, in the session's transaction, to be done at once or `after` a while; returns its number.
 
-    `lock`: of jobs under the same one, only one may be waiting to begin. Raises NoTransaction.
+    `lock`: of jobs under the same one, only one may be waiting to begin. `priority`: the highest goes first, then the
+    oldest. Raises NoTransaction.
     """
     driver = session.connection().connection.driver_connection if session.in_transaction() else None
     if not isinstance(driver, psycopg.Connection) or driver.info.transaction_status != TransactionStatus.INTRANS:
         raise NoTransaction(task.name)
     due = datetime.now(UTC) + after if after else None
-    job = task.configure(schedule_at=due, queueing_lock=lock or task.queueing_lock).job
+    job = task.configure(schedule_at=due, queueing_lock=lock or task.queueing_lock, priority=priority or 0).job
     return JobDeferrer(job_manager=DOOR, job=job, connection=driver).defer(**arguments)
 
 

@@ -51,6 +51,11 @@ def is_more_due(session: Session, now: datetime, share: Share) -> bool:
     return session.scalars(_due(now, share)).first() is not None
 
 
+def count_in_hand(session: Session) -> int:
+    """How many uploads of the session's organization workers have in hand."""
+    return session.scalars(_in_hand()).one()
+
+
 def given_up(session: Session, now: datetime, limit: int) -> Sequence[Upload]:
     """Lock uploads that waited for long enough behind an open breaker: others were tried in their place."""
     wanted = (
@@ -75,12 +80,7 @@ def _due(now: datetime, share: Share) -> Select[Upload]:
 
     Connections are judged once each, and not for every upload that waits for one.
     """
-    in_hand = (
-        select(func.count())
-        .select_from(HELD)
-        .join(Process, and_(Process.id == HELD.process_id, Process.kind == "worker"))
-        .where(HELD.state == State.DELIVERING)
-    )
+    in_hand = _in_hand()
     of_connection = in_hand.where(HELD.connection_id == Connection.id).correlate(Connection).scalar_subquery()
     usable = (
         select(Connection.id)
@@ -101,4 +101,13 @@ def _due(now: datetime, share: Share) -> Select[Upload]:
         )
         .order_by(Upload.due_at, Upload.id)
         .limit(1)
+    )
+
+
+def _in_hand() -> Select[int]:
+    return (
+        select(func.count())
+        .select_from(HELD)
+        .join(Process, and_(Process.id == HELD.process_id, Process.kind == "worker"))
+        .where(HELD.state == State.DELIVERING)
     )

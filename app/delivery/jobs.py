@@ -36,13 +36,22 @@ FIND_DUE: Final = text("SELECT ventanilla_find_due(:now)")
 FIND_KEPT: Final = text("SELECT ventanilla_find_kept(:uploads)")
 
 
-def wake(session: Session, organization_id: UUID, due_at: datetime | None = None, now: datetime | None = None) -> None:
+def wake(
+    session: Session,
+    organization_id: UUID,
+    due_at: datetime | None = None,
+    now: datetime | None = None,
+    *,
+    in_hand: int = 0,
+) -> None:
     """Let a worker look for what is due of an organization, in the transaction that made it so.
 
+    Whoever has least `in_hand` goes first: one that comes late with one upload is not behind all others' next ones.
     What is due later is found by the kick of that second. Let it be the last thing that the transaction does.
     """
     if due_at is None or now is None or due_at <= now:
-        queue.defer_once(session, deliver, f"deliver {organization_id}", organization=str(organization_id))
+        lock, organization = f"deliver {organization_id}", str(organization_id)
+        queue.defer_once(session, deliver, lock, priority=-in_hand, organization=organization)
 
 
 @queue.jobs.task(name="deliver", queue=queue.DELIVERIES, pass_context=True)

@@ -272,7 +272,7 @@ class Redeliverer(Asker):
 
     def _wake_for_more(self, session: Session, organization_id: UUID, now: datetime) -> None:
         if claiming.is_more_due(session, now, self._share):
-            wake(session, organization_id)
+            wake(session, organization_id, in_hand=claiming.count_in_hand(session))
 
     def _start(self, session: Session, upload: Upload, now: datetime) -> Attempt:
         return attempts.start(session, upload, process_id=self._process_id, now=now)

@@ -45,9 +45,11 @@ def world(long: bool) -> Iterator[World]:
     """One that lasts."""
     folder = Path(tempfile.mkdtemp(prefix="ventanilla-faults-"))
     nodes, workers, each = (2, 3, 3) if long else (1, 2, 2)
-    with World.running(folder, nodes=nodes, workers=workers, each=each) as world:
-        yield world
-    shutil.rmtree(folder)
+    try:
+        with World.running(folder, nodes=nodes, workers=workers, each=each) as world:
+            yield world
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class Ordeal:
     kills: int = 0
     points: tuple[Point, ...] = POINTS
     #: No kill more after that: the run is bounded, and says how far it came.
-    seconds: float = 480.0
+    seconds: float = 330.0
     kinds: tuple[Kind, ...] = (*DURABLE, *RESUMABLE)
 
 
@@ -51,7 +51,7 @@ ORDEALS: Final = (
         Ordeal(
             id="without a copy, at every point",
             waves=5,
-            seconds=150.0,
+            seconds=100.0,
             points=tuple(point for point in POINTS if point.name in UNKEPT),
             kinds=RELAYED_AND_DIRECT,
         ),

@@ -33,7 +33,7 @@ from tests.tenancy import becomes
 
 #: The gateway's own patience with a provider: long enough for a machine that is busy.
 PATIENCE: Final = {"CONNECT_SECONDS": "2", "ANSWER_SECONDS": "3", "TOTAL_SECONDS": "20", "DRAIN_SECONDS": "3"}
-READY_SECONDS: Final = 60.0
+READY_SECONDS: Final = 180.0
 #: From when on it is believed that what is not at a provider is not on its way either: longer than any patience here.
 SETTLED: Final = {"SETTLED_SECONDS": "30"}
 #: While something waits for its next try, so often, the clocks are set forward, by so much.

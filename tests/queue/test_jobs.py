@@ -97,6 +97,25 @@ def test_the_kick_goes_by_the_clock_of_its_worker(waiting: Queue, owner_engine: 
     assert queued(owner_engine, "deliver") == [(str(waiting.organization.id), "todo")]
 
 
+def test_whoever_has_least_in_hand_goes_first(waiting: Queue, late: Queue, owner_engine: Engine) -> None:
+    for one, in_hand in ((waiting, 3), (late, 0)):
+        with one.database.transaction(one.organization.id) as session:
+            jobs.wake(session, one.organization.id, in_hand=in_hand)
+    with owner_engine.connect() as connection:
+        first = text("SELECT args->>'organization' FROM procrastinate_jobs ORDER BY priority DESC, id")
+        turns = connection.scalars(first).all()
+    assert turns == [str(late.organization.id), str(waiting.organization.id)]
+
+
+def test_what_is_in_hand_is_counted(waiting: Queue, owner_engine: Engine) -> None:
+    """While the first is claimed, the wake-up for the next says so."""
+    waiting.leave(), waiting.leave()
+    redeliverer = waiting.redeliverer()
+    assert redeliverer._claim(waiting.organization.id) is not None
+    with owner_engine.connect() as connection:
+        assert connection.scalars(text("SELECT priority FROM procrastinate_jobs")).all() == [-1]
+
+
 def test_repairing_wakes(waiting: Queue, owner_engine: Engine) -> None:
     one = waiting.leave(due=timedelta(hours=5))
     waiting.pause("codat")
