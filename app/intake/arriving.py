@@ -11,12 +11,14 @@ from pydantic import SecretStr
 
 from app.errors import Refusal
 from app.intake.body import Body
-from app.intake.errors import FieldsAfterFile, FileTooLarge, Malformed, Truncated
+from app.intake.errors import DuplicatePart, FieldsAfterFile, FileTooLarge, Malformed, Truncated
 from app.intake.multipart import Event, PartEnd, PartStart
 from app.intake.part_header import PartHeader
 
 #: A file of at most so many bytes is read whole before anything is done with it.
 SMALL: Final = 1 << 16
+#: What comes after a file and is none, or what nobody can read: the file before it is not taken either.
+IN_DOUBT: Final = (DuplicatePart, FieldsAfterFile, Malformed)
 
 
 class Following:
@@ -31,12 +33,12 @@ class Following:
     def look(self) -> bool:
         """Look past a file whose delimiter was seen: whether more was to come.
 
-        Raises what leaves in doubt where the file ends, or that it is not the last: FieldsAfterFile, Malformed. A body
-        that breaks off there leaves it whole; that is raised by whoever takes the next.
+        Raises what leaves in doubt where the file ends, or what it was meant to be. A body that breaks off there leaves
+        it whole; that is raised by whoever takes the next.
         """
         try:
             self._start = self._next()
-        except (FieldsAfterFile, Malformed):
+        except IN_DOUBT:
             raise
         except Refusal as refusal:
             self._broken = refusal
