@@ -39,6 +39,7 @@ class Following:
         try:
             self._start = self._next()
         except IN_DOUBT:
+            self._events = iter(())  # nothing of what else is there is taken
             raise
         except Refusal as refusal:
             self._broken = refusal

@@ -17,6 +17,8 @@ from playwright.sync_api import Browser, expect
 
 from app.config import Settings
 from app.database import Database, utcnow
+from app.intake.spool import Spool
+from app.intake.spool.local import Folder
 from app.local import processes
 from app.local.place import ROOT
 from app.portal.entrance import MOST_FILES
@@ -121,7 +123,7 @@ def house(working: Server, sandbox: Sandbox, database: Database, vault: Vault) -
 
 @pytest.fixture
 def shelves(place: Path, house: House, vault: Vault) -> Shelves:
-    return Shelves(house=house, vault=vault, spool=None)  # type: ignore[arg-type] - only its rows are looked at
+    return Shelves(house=house, vault=vault, spool=Spool(Folder(place / "several.spool")))
 
 
 def form(house: House, provider: str = "flatfile", **settings: Any) -> Form:
