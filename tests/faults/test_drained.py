@@ -53,12 +53,15 @@ def test_each_once_and_nobody_last(world: World, oracle: Oracle, seed: int, long
     houses = [world.house() for _ in range(organizations)]
     late = [world.house() for _ in (LATE if long else LATE[:1])]
     pause(world, [*houses, *late])
+    for worker in world.workers:
+        worker.kill()  # as long as there is nothing for them to do
     handed = hand_in_all(houses, uploads, seed)
     small = [hand_in(house, SMALL, random.Random(seed)) for house in late]  # noqa: S311
     assert {one.status for one in (*handed, *small)} == {202}
     kinds = (BUSY, LOST_ANSWER, RESET)
     waits, behind = [], []
     with Weather(world.sandbox, seed=seed, kinds=kinds, every=1.0 if long else 0.3, most=uploads // 4) as weather:
+        world.revive()
         began = time.monotonic()
         for house in houses:
             resume(world, house, {kind.connection for kind in DURABLE})

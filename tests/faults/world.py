@@ -37,7 +37,7 @@ READY_SECONDS: Final = 180.0
 #: From when on it is believed that what is not at a provider is not on its way either: longer than any patience here.
 SETTLED: Final = {"SETTLED_SECONDS": "30"}
 #: While something waits for its next try, so often, the clocks are set forward, by so much.
-JUMP_EVERY, JUMP_SECONDS = 8.0, 40.0
+JUMP_EVERY, JUMP_SECONDS = 4.0, 40.0
 
 
 @dataclass(kw_only=True)
