@@ -187,3 +187,27 @@ def test_no_form_is_put_on_a_credential_that_ends_by_itself(
     assert "ends by itself on 2026-12-01 00:00Z" in refused.output
     assert "Use a key" in refused.output
     assert run(*add, "--attended").exit_code == 0
+
+
+def test_an_operator_says_whether_a_copy_is_kept(run: Run, acme: str, database: Database) -> None:
+    done = run(
+        *("connection", "add", acme, "flatfile", "--environment", "sandbox", "--no-verify"),
+        *("--setting", "base_url=https://platform.flatfile.com/api/v1"),
+        *("--setting", "environment_id=us_env_1", "--setting", "space_id=us_sp_1"),
+        stdin="sk_0123456789abcdef\n",
+    )
+    assert done.exit_code == 0, done.output
+    added = run("form", "add", acme, "flatfile", "flatfile/file", "--no-durable")
+    address = added.output.splitlines()[0]
+    assert form_of(database, address).settings == {"durable": False}
+    assert "no copy is kept" in run("form", "edit", address).output
+    for said in ("--durable", "--no-durable"):
+        assert run("form", "edit", address, said).exit_code == 0
+        assert (form_of(database, address).settings or {}) == ({} if said == "--durable" else {"durable": False})
+
+
+@pytest.mark.parametrize("said", ["--durable", "--no-durable"])
+def test_what_is_never_kept_cannot_be(run: Run, acme: str, facturapi: str, said: str) -> None:
+    done = run("form", "add", acme, facturapi, "facturapi/logo", said)
+    assert ("facturapi/logo is never kept." in done.output) is (said == "--durable")
+    assert bool(done.exit_code) is (said == "--durable")
