@@ -34,6 +34,7 @@ class Held(Arriving):
         self.filename = filename  # type: ignore[misc]
         self.content_type = "image/png"  # type: ignore[misc]
         self.body = None  # type: ignore[assignment,misc]
+        self.followed = False
         self.content = content
         self._is_whole = whole
         self._raises = raises
@@ -49,6 +50,9 @@ class Held(Arriving):
 
     def head(self, count: int) -> bytes:
         return self.content[:count]
+
+    def look_ahead(self, count: int) -> bool:  # noqa: ARG002 - there is nothing to look for
+        return self.followed
 
     def blocks(self) -> Iterator[bytes]:
         half = len(self.content) // 2
