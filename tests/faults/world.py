@@ -147,6 +147,7 @@ class World:
                 uploads_a_minute=1_000_000,
             )
             more = {"WEB_CONCURRENCY": str(each), "FAULTS_DIR": str(folder)}
+            more["PYTHONDONTWRITEBYTECODE"] = ""  # they start again and again: let that be quick
             common = {**os.environ, **environment_of(settings), **PATIENCE, **SETTLED, **more, **(environment or {})}
             world = cls(
                 folder=folder,
