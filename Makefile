@@ -36,6 +36,7 @@ help: ## Show this
 
 .PHONY: test
 test: setup chromium curl ## Set up and run every test, with coverage
+	@$(BIN)/python -m compileall -q app  # once, where the environment keeps each of many processes from it
 	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term
 	@echo "What decides about bytes and keys, every line and branch:"
 	@$(BIN)/coverage report --fail-under=100 --include='$(WHOLE)'
