@@ -14,6 +14,9 @@ VENDORS := $(patsubst %/requirements.txt,%/.venv/.installed,$(wildcard tests/ven
 # A package for Node is installed beside the tests that use it.
 NODES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/*/node/package-lock.json))
 LOCKS := requirements requirements-local requirements-dev $(basename $(wildcard tests/vendors/*/requirements.in))
+# A test that failed beside hundreds of processes of others is run once more, alone; what fails then is broken.
+AGAIN = echo "Once more, alone: what failed above" && \
+	$(BIN)/pytest -n 0 --last-failed --last-failed-no-failures none --cov --cov-append --cov-report=
 INSTALL := install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
 PIP := $(BIN)/pip
 
@@ -37,7 +40,7 @@ help: ## Show this
 .PHONY: test
 test: setup chromium curl ## Set up and run every test, with coverage
 	@$(BIN)/python -m compileall -q app  # once, where the environment keeps each of many processes from it
-	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term
+	$(BIN)/pytest -n auto --cov --cov-report=term || { test $$? = 1 && $(AGAIN); }
 	@echo "What decides about bytes and keys, every line and branch:"
 	@$(BIN)/coverage report --fail-under=100 --include='$(WHOLE)'
 	$(BIN)/npm test --silent
@@ -48,11 +51,11 @@ check: setup ## Linters, types, import rules and the fast tests: seconds
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
-	$(BIN)/pytest -q -n auto --dist loadgroup -m "not live"
+	$(BIN)/pytest -q -n auto -m "not live"
 
 .PHONY: coverage
 coverage: setup chromium curl ## The same as test, and a page for each file in htmlcov/
-	$(BIN)/pytest -q -n auto --dist loadgroup --cov --cov-report=html --cov-report=term
+	$(BIN)/pytest -q -n auto --cov --cov-report=html --cov-report=term
 
 .PHONY: mutants
 mutants: setup ## Change intake, checks, delivery and the vault in small ways and list the changes that no test notices

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from _pytest.nodeid import NodeId
 from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text
 
@@ -28,18 +27,6 @@ if TYPE_CHECKING:
     from app.database import Database
     from app.local.postgres import Embedded
     from app.tenants.vault import Vault
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Name its group in each test's id, by which `--dist loadgroup` keeps a group in one process.
-
-    xdist 3.8 does so itself, where pytest 9.2 does not look any more; and nobody said anything.
-    """
-    if hasattr(config, "workerinput"):
-        for item in items:
-            groups = sorted({str(mark.args[0]) for mark in item.iter_markers("xdist_group")})
-            if groups and not item.nodeid.endswith(suffix := f"@{'_'.join(groups)}"):
-                item._id = NodeId.parse(item.nodeid + suffix)
 
 
 @pytest.fixture

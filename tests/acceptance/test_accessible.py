@@ -24,7 +24,7 @@ from tests.acceptance.counter import Counter
 from tests.checks.cases import NOW as ISSUED
 from tests.checks.cases import Files
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.live]
 
 languages = pytest.mark.parametrize("language", ["es", "en"])
 Open = Callable[..., Counter]

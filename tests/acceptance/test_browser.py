@@ -15,7 +15,7 @@ from app.sandbox.sat import Issued
 from tests.acceptance.browser import fill, visit
 from tests.acceptance.counter import Counter
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.live]
 
 WORDS = {
     "es": {"send": "Enviar", "delivered": "entregado", "switch": "English", "show": "Mostrar"},

@@ -18,7 +18,7 @@ from tests.acceptance.browser import examine, visit, visit_to_examine
 from tests.acceptance.counter import Counter
 from tests.checks.cases import Files
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.live]
 
 languages = pytest.mark.parametrize("language", ["es", "en"])
 

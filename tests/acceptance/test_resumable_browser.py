@@ -31,7 +31,7 @@ from tests.resumable.splitter import CUT_AFTER, Splitter
 from tests.resumable.test_nodes import kill_midway
 from tests.servers import Sandbox, Server, environment_of
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.live]
 
 LARGE = 20_000_000
 NOTICE = "2026-01"

@@ -17,7 +17,7 @@ from tests.acceptance.customer import Customer
 from tests.checks.test_image import DATA, END, PNG_SIGNATURE, chunk, header
 from tests.tenancy import becomes
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.live]
 
 #: So large that not all of it is there when the first of it is looked at.
 COMMENT = chunk(b"tEXt", b"Comment\0" + secrets.token_hex(190_000).encode())

@@ -51,7 +51,7 @@ class Held(Arriving):
     def head(self, count: int) -> bytes:
         return self.content[:count]
 
-    def look_ahead(self, count: int) -> bool:  # noqa: ARG002 - there is nothing to look for
+    def look_ahead(self, count: int) -> bool:
         return self.followed
 
     def blocks(self) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ from tests.faults.world import World
 from tests.relay.house import House
 from tests.tenancy import becomes
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 
 #: A late tenant's upload begins to be delivered within this.
 PROMPT_SECONDS = 2.0

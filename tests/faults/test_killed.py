@@ -86,7 +86,6 @@ def test_a_point_whose_function_is_gone_is_noticed() -> None:
 
 
 @pytest.mark.live
-@pytest.mark.xdist_group("faults")
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("ordeal", ORDEALS, ids=lambda ordeal: ordeal.id)
 def test_killed(world: World, oracle: Oracle, seed: int, long: bool, report: Report, ordeal: Ordeal) -> None:

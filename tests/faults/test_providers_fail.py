@@ -18,7 +18,7 @@ from tests.faults.world import World
 from tests.relay.house import House
 from tests.relay.samples import BY_OPERATION
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 
 FAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "reset": RESET,

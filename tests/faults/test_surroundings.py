@@ -27,7 +27,7 @@ from tests.intake.spool.gate import Asked, Cut, Fault, Gate, nothing, serving
 from tests.relay.house import House
 from tests.tenancy import becomes
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("faults"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 SECTION: Final = "What the gateway stands on"
 BUCKET: Final = "copies"

@@ -30,7 +30,7 @@ from app.local.processes import wait_until
 from app.providers import registry
 from app.tenants import tokens
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("run")]
+pytestmark = [pytest.mark.live]
 
 READY_SECONDS = 10.0
 STOP_SECONDS = 20.0

@@ -34,7 +34,7 @@ from tests.resumable.splitter import Splitter
 from tests.servers import Sandbox, Server, environment_of
 from tests.vendors.driving import Driver
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("nodes")]
+pytestmark = [pytest.mark.live]
 
 #: Twelve times what the line carries at once.
 SIZE: Final = 3 << 20

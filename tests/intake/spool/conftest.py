@@ -113,7 +113,7 @@ def local(tmp_path: Path) -> House:
     return in_a_folder(tmp_path / "spool")
 
 
-@pytest.fixture(params=["folder", pytest.param("bucket", marks=[pytest.mark.live, pytest.mark.xdist_group("bucket")])])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=[pytest.mark.live])])
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> House:
     """Each kind of place in turn."""
     if request.param == "folder":

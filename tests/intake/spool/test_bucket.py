@@ -14,7 +14,7 @@ from app.intake.spool.bucket import PART_BYTES, Bucket, Buffers
 from tests.intake.spool.conftest import PREFIX, House, in_a_bucket
 from tests.intake.spool.gate import Asked, Cut, Fault, Gate, nothing
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("bucket")]
+pytestmark = [pytest.mark.live]
 
 MIB = 1 << 20
 
