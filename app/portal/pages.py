@@ -134,10 +134,7 @@ def _hand_in(way: Entrance) -> ResponseReturnValue:
                 token = None  # nothing came of it, so this one is to be tried anew
             handed = _deliver(way, sent, token)
     except AlreadyHandedIn:
-        former = together.found(sent.outcome_token) if sent and sent.outcome_token else None
-        if former is None:
-            raise
-        return redirect(former.address, 303)
+        return redirect(together.former(sent.outcome_token if sent else None).address, 303)
     except Refusal as refusal:
         if shuts(refusal):
             raise

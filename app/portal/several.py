@@ -88,6 +88,12 @@ def found(token: str) -> Handed | None:
     return None if former.state in ANEW and not several else Handed(token=token, several=several)
 
 
+def former(token: str | None) -> Handed:
+    """What the twin of a page that was sent twice is led to: it is there, even where it is only on its way."""
+    assert token is not None  # noqa: S101 - by it the twin was known
+    return found(token) or Handed(token=token, several=False)
+
+
 def hand_in(way: Entrance, streamed: Streamed, token: str | None) -> Handed:
     """Hand in the file that comes and those after it; what one of them is refused for does not concern the others.
 

@@ -42,7 +42,7 @@ READS = {
     "house both": 200,
     "house read": 200,
 }
-MATRIX = {"api.hand_in": WRITES, "api.upload": READS}
+MATRIX = {"api.hand_in": WRITES, "api.upload": READS, "api.receipt": READS}
 
 
 def test_no_address_is_forgotten(app: Flask) -> None:

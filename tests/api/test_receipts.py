@@ -63,7 +63,7 @@ def test_what_was_not_delivered_has_none(desk: Desk, seal_all: Callable[[], None
     assert "Retry-After" not in answer.headers
 
 
-@pytest.mark.parametrize(("token", "status"), [("their both", 404), ("write", 403), (None, 401), ("house both", 200)])
+@pytest.mark.parametrize(("token", "status"), READS.items())
 def test_a_receipt_is_its_organizations(
     desk: Desk, seal_all: Callable[[], None], token: str | None, status: int
 ) -> None:
