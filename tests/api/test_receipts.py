@@ -17,6 +17,7 @@ from app.records.signing import Keys
 from app.sandbox.sat import issue
 from app.tenants.vault import Vault
 from tests.api.conftest import PNG, Desk
+from tests.api.test_entrance import READS
 
 
 @pytest.fixture
