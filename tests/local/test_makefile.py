@@ -36,8 +36,9 @@ def test_each_vendors_package_is_set_up_by_its_lock_in_an_environment_of_its_own
     for wanted in sorted((ROOT / "tests" / "vendors").glob("*/requirements.in")):
         folder = wanted.parent.relative_to(ROOT)
         (package,) = wanted.read_text().split()
-        assert re.fullmatch(r"[a-z-]+(\[[a-z]+\])?==[0-9.]+", package)
-        assert f"{package} \\\n    --hash=sha256:" in wanted.with_suffix(".txt").read_text()
+        named = re.fullmatch(r"([a-z-]+)(?:\[[a-z]+\])?(==[0-9.]+)", package)
+        assert named
+        assert f"{named[1]}{named[2]} \\\n    --hash=sha256:" in wanted.with_suffix(".txt").read_text()
         install = next(line for line in done.stdout.splitlines() if f"--python {folder}/.venv " in line)
         assert "--require-hashes" in install
         assert install.endswith(f"{folder}/requirements.txt")
