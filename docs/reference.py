@@ -33,8 +33,8 @@ BLOCKS: Final[Mapping[str, Mapping[str, str]]] = {
 
 #: What `gunicorn.conf.py` reads, which is no part of the gateway's own settings.
 SERVER: Final = (
-    "The server reads `HOST` and `PORT` (where it listens), `WEB_CONCURRENCY` (processes) and `THREADS` (requests at once",
-    "in each) besides; `FORWARDED_ALLOW_IPS` and `LOG_LEVEL` are the gateway's and its own.",
+    "The server reads `HOST` and `PORT` (where it listens), `WEB_CONCURRENCY` (processes) and `THREADS` (requests at",
+    "once in each) besides; `FORWARDED_ALLOW_IPS` and `LOG_LEVEL` are the gateway's and its own.",
 )
 
 

@@ -12,8 +12,10 @@ depends_on = None
 
 SECURITY = (
     "ALTER TABLE copies ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
-    "CREATE POLICY organization ON copies TO ventanilla_app, ventanilla_worker "
-    "USING (organization_id = ventanilla_organization()) WITH CHECK (organization_id = ventanilla_organization())",
+    (
+        "CREATE POLICY organization ON copies TO ventanilla_app, ventanilla_worker "
+        "USING (organization_id = ventanilla_organization()) WITH CHECK (organization_id = ventanilla_organization())"
+    ),
     "CREATE POLICY owner ON copies TO CURRENT_USER USING (true) WITH CHECK (true)",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON copies TO ventanilla_app, ventanilla_worker",
 )
