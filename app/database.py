@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -161,12 +161,6 @@ class Alone:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._groups = Groups(lambda: psycopg.connect(driver_url(url), **CONNECT))
         self._written: dict[TextClause, str] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     def execute(self, statement: TextClause, values: Mapping[str, Any]) -> Rows:
         """Run a statement and return its rows."""

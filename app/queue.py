@@ -20,6 +20,7 @@ import psycopg
 import structlog
 from procrastinate.jobs import JobDeferrer
 from procrastinate.manager import JobManager
+from procrastinate.worker import Worker
 from psycopg.pq import TransactionStatus
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
@@ -121,75 +122,82 @@ def run_worker(
     `concurrency`: deliveries at once. `stopping` is called when the worker is told to stop. Handlers find what is
     `given` under its name in their context.
     """
-    told: list[int] = []
+    signalled: list[int] = []
     for number in STOPPING:  # until there is a loop that can be told
-        signal.signal(number, lambda number, _: told.append(number))
-    with suppress(asyncio.CancelledError):
-        asyncio.run(_work_until_told(lambda: work(url, db, concurrency=concurrency, **given), stopping, told))
+        signal.signal(number, lambda number, _: signalled.append(number))
+
+    def begin(told: asyncio.Event) -> Coroutine[Any, Any, None]:
+        return work(url, db, told, concurrency=concurrency, **given)
+
+    asyncio.run(_work_until_told(begin, stopping, signalled))
 
 
 async def _work_until_told(
-    begin: Callable[[], Coroutine[Any, Any, None]], stopping: Callable[[], None], told: list[int]
+    begin: Callable[[asyncio.Event], Coroutine[Any, Any, None]], stopping: Callable[[], None], signalled: list[int]
 ) -> None:
-    working = asyncio.ensure_future(begin())
+    told = asyncio.Event()
 
     def stop() -> None:
         stopping()
-        working.cancel()
+        told.set()
 
     for number in STOPPING:
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    if told:
+    if signalled:
         stop()
-    await working
+    await begin(told)
 
 
-async def work(url: SecretStr, db: Database, *, concurrency: int = 4, **given: Any) -> None:
-    """Work until cancelled, which lets running jobs end. A database that goes away is waited for."""
-    task = asyncio.current_task()
+async def work(url: SecretStr, db: Database, told: asyncio.Event, *, concurrency: int = 4, **given: Any) -> None:
+    """Work until `told` to stop, and let running jobs end. A database that goes away is waited for.
+
+    Nothing here is cancelled to stop it: a cancellation that comes while connections open is lost in them.
+    """
     threads = ThreadPoolExecutor(concurrency + CHORES_AT_ONCE + ERRANDS_AT_ONCE, thread_name_prefix="job")
     asyncio.get_running_loop().set_default_executor(threads)
-    while True:
+    while not told.is_set():
         cause = "stopped"  # which it does, without a word, when the connection that listens is cut
         try:
-            await _work(url, concurrency, {**given, DATABASE: db})
+            await _work(url, concurrency, {**given, DATABASE: db}, told)
         except procrastinate.exceptions.ConnectorException as exc:
             if not isinstance(exc.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
                 raise  # waiting changes nothing about a wrong role
             cause = type(exc.__cause__).__name__
-        if task and task.cancelling():
+        if told.is_set():
             return
         log.warning("the queue begins anew: its database went away, or the clock was set", cause=cause)
-        await asyncio.sleep(AGAIN_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(told.wait(), AGAIN_SECONDS)
 
 
-async def _work(url: SecretStr, concurrency: int, given: dict[str, Any]) -> None:
-    """Work until one of the workers ends, or the clock is set, and then let the others end, too."""
+async def _work(url: SecretStr, concurrency: int, given: dict[str, Any], told: asyncio.Event) -> None:
+    """Work until told to stop, one of the workers ends, or the clock is set, and then let the others end, too."""
     async with worker_app(url) as app:
+        app.perform_import_paths()  # type: ignore[no-untyped-call] # of the library, as the two below
         workers = [
-            asyncio.ensure_future(
-                app.run_worker_async(
-                    queues=[queue],
-                    name=f"ventanilla {queue}",
-                    concurrency=at_once,
-                    additional_context=given,
-                    delete_jobs="successful",
-                    fetch_job_polling_interval=POLL_SECONDS,
-                    update_heartbeat_interval=BEAT_SECONDS,
-                    stalled_worker_timeout=DEAD_SECONDS,
-                    shutdown_graceful_timeout=STOP_SECONDS,
-                    install_signal_handlers=False,
-                )
+            Worker(
+                app=app,
+                queues=[queue],
+                name=f"ventanilla {queue}",
+                concurrency=at_once,
+                additional_context=given,
+                delete_jobs="successful",
+                fetch_job_polling_interval=POLL_SECONDS,
+                update_heartbeat_interval=BEAT_SECONDS,
+                stalled_worker_timeout=DEAD_SECONDS,
+                shutdown_graceful_timeout=STOP_SECONDS,
+                install_signal_handlers=False,
             )
             for queue, at_once in ((CHORES, CHORES_AT_ONCE), (ERRANDS, ERRANDS_AT_ONCE), (DELIVERIES, concurrency))
         ]
-        workers.append(asyncio.ensure_future(until_clock_is_set()))
-        try:
-            await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            ended = await asyncio.gather(*workers, return_exceptions=True)
+        running = [asyncio.ensure_future(worker.run()) for worker in workers]  # type: ignore[no-untyped-call]
+        reasons = [asyncio.ensure_future(told.wait()), asyncio.ensure_future(until_clock_is_set())]
+        await asyncio.wait([*running, *reasons], return_when=asyncio.FIRST_COMPLETED)
+        for worker in workers:
+            worker.stop()  # type: ignore[no-untyped-call]
+        for reason in reasons:
+            reason.cancel()
+        ended = await asyncio.gather(*running, return_exceptions=True)
     for failure in ended:
         if isinstance(failure, Exception):
             raise failure

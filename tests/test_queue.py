@@ -108,7 +108,8 @@ def work_until(postgres: Embedded, worker: Database, done: Callable[[], bool]) -
     """Work until `done`, and say whether that was in time."""
 
     async def main() -> bool:
-        working = asyncio.create_task(queue.work(postgres.worker_url, worker))
+        told = asyncio.Event()
+        working = asyncio.create_task(queue.work(postgres.worker_url, worker, told))
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 while not done():
@@ -117,7 +118,7 @@ def work_until(postgres: Embedded, worker: Database, done: Callable[[], bool]) -
         except TimeoutError:
             return False
         finally:
-            working.cancel()
+            told.set()
             await asyncio.gather(working, return_exceptions=True)
         return True
 
@@ -174,24 +175,41 @@ def test_the_worker_outlives_its_connections(
 
 
 def test_the_worker_begins_again_until_it_is_told_to_stop(worker: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[asyncio.Task[None]] = []
+    begun = 0
 
-    async def fall(*_: object) -> None:
-        begun.append(tasks[0])
-        if len(begun) == 1:
+    async def fall(_url: object, _concurrency: object, _given: object, told: asyncio.Event) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
             raise procrastinate.exceptions.ConnectorException from psycopg.OperationalError()
-        if len(begun) == 3:
-            tasks[0].cancel()  # and the library comes back without a word, as it may
+        if begun == 3:
+            told.set()  # and the library comes back without a word, as it may
 
     async def main() -> None:
-        tasks.append(asyncio.create_task(queue.work(SecretStr(""), worker)))
-        await asyncio.wait(tasks, timeout=WAIT_SECONDS)
+        await asyncio.wait_for(queue.work(SecretStr(""), worker, asyncio.Event()), WAIT_SECONDS)
 
-    tasks: list[asyncio.Task[None]] = []
     monkeypatch.setattr(queue, "AGAIN_SECONDS", 0)
     monkeypatch.setattr(queue, "_work", fall)
     asyncio.run(main())
-    assert len(begun) == 3
+    assert begun == 3
+
+
+@pytest.mark.parametrize("rounds", range(0, 120, 8))
+def test_the_worker_stops_whenever_it_is_told(
+    postgres: Embedded, worker: Database, owner_engine: Engine, rounds: int
+) -> None:
+    """Also while it is beginning: after so many rounds of its loop, most of which come before it has begun."""
+
+    async def main() -> None:
+        told = asyncio.Event()
+        working = asyncio.create_task(queue.work(postgres.worker_url, worker, told))
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        told.set()
+        await asyncio.wait_for(working, WAIT_SECONDS)
+
+    asyncio.run(main())
+    assert _workers(owner_engine) == 0
 
 
 def test_chores_go_on_whatever_errands_wait_for(
@@ -244,7 +262,7 @@ def test_a_clock_that_runs_is_let_be() -> None:
 
 def test_the_worker_does_not_wait_for_a_role_to_become_another(postgres: Embedded, worker: Database) -> None:
     with pytest.raises(procrastinate.exceptions.ConnectorException):
-        asyncio.run(asyncio.wait_for(queue.work(postgres.app_url, worker), WAIT_SECONDS))
+        asyncio.run(asyncio.wait_for(queue.work(postgres.app_url, worker, asyncio.Event()), WAIT_SECONDS))
 
 
 def test_a_job_that_was_done_leaves_no_trace(

@@ -188,8 +188,7 @@ class Journal:
             return Record(upload=copied(upload, **known), attempts=(copied(attempt, **end),))
 
         if upload.link_id is None and not settling.has_more_to_it(outcome, effect):
-            with self._database.alone() as connection:
-                return finish(connection)
+            return finish(self._database.alone())
         with self._database.transaction(self._organization_id) as session:
             record = finish(session)
             settling.follow_up(session, record.upload, effect)
@@ -250,8 +249,7 @@ class Journal:
 
     def _start(self, now: datetime, state: State, attempt: Attempt | None) -> Upload:
         if self._origin.link is None:
-            with self._database.alone() as connection:
-                return self._row(connection, state, now, attempt=attempt)
+            return self._row(self._database.alone(), state, now, attempt=attempt)
         with self._database.transaction(self._organization_id) as session:
             links.reserve(session, self._origin.link, now)
             return self._row(session, state, now, attempt=attempt)

@@ -24,7 +24,7 @@ from app.delivery.way import NoWay, Way
 from app.errors import Refusal
 from app.intake import Arriving, Streamed
 from app.intake.arriving import Unmeasured
-from app.intake.spool import Spool, SpoolAway
+from app.intake.spool import Spool
 from app.providers.base import Ending, Outcome
 from app.providers.operation import Mode, Operation
 from app.records.copies import Whole
@@ -149,13 +149,9 @@ class Keeper(Sender):
         return Shelf(spool=self._spool, cipher=cipher, organization_id=origin.organization.id, upload_id=upload_id)
 
     def _forget(self, journal: Journal) -> None:
-        """Remove the bytes of a copy that is not needed; what cannot be removed now goes with the next sweep."""
-        if journal.keeps_copy:
-            return
-        try:
-            self._spool.remove(journal.id)
-        except SpoolAway:
-            log.warning("copy could not be removed", upload=str(journal.id))
+        """Remove the bytes of a copy that is not needed."""
+        if not journal.keeps_copy:
+            self._spool.discard(journal.id)
 
 
 def _reread(handed_in: HandedIn, arriving: Arriving, shelf: Shelf, size: int, stored: int) -> Reread:

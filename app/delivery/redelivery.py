@@ -229,7 +229,7 @@ class Redeliverer(Asker):
     def _settle(self, claim: Claim, outcome: Outcome, effect: Consequence) -> None:
         state, kept = self._insist(lambda: self._settled(claim, outcome, effect))
         if not kept:
-            self._remove(claim)
+            self._spool.discard(claim.upload.id)
         log.info("left", upload=str(claim.upload.id), state=state, problem=outcome.problem, code=outcome.code)
 
     def _settled(self, claim: Claim, outcome: Outcome, effect: Consequence) -> tuple[State, bool]:
@@ -262,13 +262,6 @@ class Redeliverer(Asker):
             return upload
         log.warning("upload lost to another", upload=str(upload.id), state=upload.state)
         return None
-
-    def _remove(self, claim: Claim) -> None:
-        """Remove the bytes of what nobody needs any more; what cannot be removed now is swept."""
-        try:
-            self._spool.remove(claim.upload.id)
-        except SpoolAway:
-            log.warning("copy could not be removed", upload=str(claim.upload.id))
 
     def _wake_for_more(self, session: Session, organization_id: UUID, now: datetime) -> None:
         if claiming.is_more_due(session, now, self._share):

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import text
 
 from app.database import Database
-from app.intake.spool import Spool, SpoolAway
+from app.intake.spool import Spool
 from app.records import audit, copies, uploads
 
 log = structlog.get_logger("ventanilla.retention")
@@ -32,7 +32,7 @@ def remove_outdated(database: Database, spool: Spool, now: datetime) -> int:
         while gone := _forget(database, organization_id, now):
             removed += len(gone)
             for upload_id in gone:
-                _remove(spool, upload_id)
+                spool.discard(upload_id)
     return removed
 
 
@@ -49,10 +49,3 @@ def _forget(database: Database, organization_id: UUID, now: datetime) -> list[UU
                 now=now,
             )
     return gone
-
-
-def _remove(spool: Spool, upload_id: UUID) -> None:
-    try:
-        spool.remove(upload_id)
-    except SpoolAway:
-        log.warning("a copy that nobody needs could not be removed yet", upload=str(upload_id))

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Final
 
 from flask import url_for
@@ -120,10 +121,8 @@ def hand_in(way: Entrance, streamed: Streamed, token: str | None) -> Handed:
 
 def present(token: str) -> Listed:
     """Write all of them out; raises NothingHere."""
-    tokens = [token, *(token_of(token, number) for number in range(1, MOST_FILES + 1))]
-    known = [entrance.by_outcome(token)]
-    known += [entrance.by_outcome(one) for one in tokens[1:] if entrance.found(one)]
-    rows = [_row(one, handed_in) for one, handed_in in zip(tokens, known, strict=False)]
+    others = takewhile(entrance.found, (token_of(token, number) for number in range(1, MOST_FILES + 1)))
+    rows = [_row(one, entrance.by_outcome(one)) for one in (token, *others)]
     states = {row.shown.state for row in rows}
     again = bool(states & AGAIN)
     form = next((row.shown.again for row in rows if row.shown.again), None)

@@ -12,7 +12,7 @@ from procrastinate import JobContext
 from app import queue
 from app.database import utcnow
 from app.delivery.jobs import SPOOL
-from app.intake.spool import Spool, SpoolAway
+from app.intake.spool import Spool
 from app.records import resumables
 
 log = structlog.get_logger("ventanilla.resumable")
@@ -32,11 +32,8 @@ def expire(context: JobContext, timestamp: int) -> None:
 
 
 def remove(spool: Spool, copies: list[UUID]) -> None:
-    """Remove copies; what cannot be removed now goes with the spool's next sweep."""
+    """Remove copies, and say how many those were."""
     for copy in copies:
-        try:
-            spool.remove(copy)
-        except SpoolAway:
-            log.warning("copy could not be removed", copy=str(copy))
+        spool.discard(copy)
     if copies:
         log.info("resumables expired", copies=len(copies))

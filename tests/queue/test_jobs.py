@@ -216,12 +216,13 @@ def test_who_comes_late_with_one_is_served_before_the_rest_of_anothers_many(
 
     async def main() -> None:
         given = {jobs.REDELIVERER: quick, jobs.SPOOL: waiting.spool}
-        working = asyncio.create_task(queue.work(postgres.worker_url, waiting.worker, concurrency=1, **given))
+        told = asyncio.Event()
+        working = asyncio.create_task(queue.work(postgres.worker_url, waiting.worker, told, concurrency=1, **given))
         async with asyncio.timeout(WAIT_SECONDS):
             while late.organization.id not in quick.turns:
                 assert not working.done()
                 await asyncio.sleep(0.02)
-        working.cancel()
+        told.set()
         await asyncio.gather(working, return_exceptions=True)
 
     wake(waiting)

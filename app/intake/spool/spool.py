@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Final, Self
 from uuid import UUID, uuid4
 
+import structlog
 import tink
 from tink import aead
 
 from app.config import Settings
-from app.intake.spool.base import CopyLost, Place, Sink, Volume
+from app.intake.spool.base import CopyLost, Place, Sink, SpoolAway, Volume
 from app.intake.spool.bucket import Bucket
 from app.intake.spool.cipher import BLOCK_BYTES, Feed, opening, sealing
 from app.intake.spool.local import Folder
 from app.intake.spool.room import Room, Share
+
+log = structlog.get_logger("ventanilla.spool")
 
 #: Uploads that are asked about at a time.
 BATCH: Final = 500
@@ -86,6 +89,13 @@ class Spool:
     def remove(self, upload_id: UUID) -> None:
         """Remove a copy, whole or begun; does nothing where there is none."""
         self._room.freed(self.place.remove(upload_id))
+
+    def discard(self, upload_id: UUID) -> None:
+        """Remove a copy that nobody needs any more; what cannot be removed now is left for the sweep."""
+        try:
+            self.remove(upload_id)
+        except SpoolAway:
+            log.warning("copy could not be removed", upload=str(upload_id))
 
     def sweep(self, known: Callable[[Collection[UUID]], Collection[UUID]], before: datetime) -> int:
         """Remove what has not changed since `before` and is of uploads that `known` does not give back; count them.
