@@ -65,6 +65,16 @@ def database(postgres: Embedded) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
+def worker(postgres: Embedded) -> Iterator[Database]:
+    """The same as a worker sees it: it may see every organization's."""
+    from app.database import Database
+
+    found = Database(postgres.worker_url, pool=10)
+    yield found
+    found.dispose()
+
+
+@pytest.fixture(scope="session")
 def owner_engine(postgres: Embedded) -> Iterator[Engine]:
     """The tables' owner, for arranging and looking at what no role of the gateway could."""
     url = postgres.owner_url.get_secret_value().replace("postgresql://", "postgresql+psycopg://", 1)

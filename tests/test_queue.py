@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -39,13 +39,7 @@ LISTENING = text(f"SELECT count(*) {OF_THE_WORKER} AND query LIKE 'LISTEN%'")
 CUT = text(f"SELECT pg_terminate_backend(pid) {OF_THE_WORKER}")
 WAIT_SECONDS = 20.0
 
-
-@pytest.fixture
-def worker(postgres: Embedded, clean: None) -> Iterator[Database]:
-    """The database as the worker sees it, with an empty queue."""
-    database = Database(postgres.worker_url, pool=2)
-    yield database
-    database.dispose()
+pytestmark = pytest.mark.usefixtures("clean")  # an empty queue
 
 
 def queued(engine: Engine) -> list[tuple[Any, ...]]:

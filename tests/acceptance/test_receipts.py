@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.database import Database
-from app.local.postgres import Embedded
 from app.records.sealing import seal
 from app.sandbox.sat import Issued
 from app.tenants.vault import Vault
@@ -24,13 +23,11 @@ languages = pytest.mark.parametrize("language", ["es", "en"])
 
 
 @pytest.fixture
-def seal_all(postgres: Embedded, vault: Vault) -> Callable[[], None]:
+def seal_all(worker: Database, vault: Vault) -> Callable[[], None]:
     """Seals what there is, as the worker does each second."""
 
     def seal_all() -> None:
-        worker = Database(postgres.worker_url, pool=1)
         seal(worker, vault)
-        worker.dispose()
 
     return seal_all
 

@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.database import Database
-from app.local.postgres import Embedded
 from app.records import receipts
 from app.records.sealing import seal
 from app.records.signing import Keys
@@ -21,11 +20,9 @@ from tests.api.test_entrance import READS
 
 
 @pytest.fixture
-def seal_all(postgres: Embedded, vault: Vault) -> Callable[[], None]:
+def seal_all(worker: Database, vault: Vault) -> Callable[[], None]:
     def seal_all() -> None:
-        worker = Database(postgres.worker_url, pool=1)
         seal(worker, vault)
-        worker.dispose()
 
     return seal_all
 

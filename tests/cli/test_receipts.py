@@ -13,7 +13,6 @@ from sqlalchemy import Engine, delete, update
 
 from app.cli import without_gateway
 from app.database import Database
-from app.local.postgres import Embedded
 from app.records import uploads
 from app.records.models import AuditEntry, ChainHead, Receipt
 from app.records.sealing import seal
@@ -24,7 +23,7 @@ from tests.tenancy import NOW, Tenant, tenant
 
 
 @pytest.fixture
-def mine(app: Flask, database: Database, postgres: Embedded, vault: Vault) -> Tenant:
+def mine(app: Flask, database: Database, worker: Database, vault: Vault) -> Tenant:
     """An organization with three receipts."""
     made = tenant(database, vault, f"chained-{secrets.token_hex(4)}")
     for _ in range(3):
@@ -41,9 +40,7 @@ def mine(app: Flask, database: Database, postgres: Embedded, vault: Vault) -> Te
                 now=NOW,
             )
             uploads.move(session, upload, State.DELIVERED, actor="tests", now=NOW)
-    worker = Database(postgres.worker_url, pool=1)
     seal(worker, vault)
-    worker.dispose()
     return made
 
 
@@ -148,7 +145,7 @@ def test_contradictions(run: Run, saved: tuple[Path, Path]) -> None:
 
 
 def test_a_new_key_signs_and_the_old_one_stays_good(
-    run: Run, mine: Tenant, database: Database, postgres: Embedded, vault: Vault, saved: tuple[Path, Path]
+    run: Run, mine: Tenant, database: Database, worker: Database, vault: Vault, saved: tuple[Path, Path]
 ) -> None:
     chain, former = saved
     done = run("receipt", "rotate-key", "--yes")
@@ -156,9 +153,7 @@ def test_a_new_key_signs_and_the_old_one_stays_good(
     kid = done.output.split()[0]
     with database.transaction(mine.id) as session:
         uploads.move(session, mine.upload, State.DELIVERED, actor="tests", now=NOW)
-    worker = Database(postgres.worker_url, pool=1)
     seal(worker, vault)
-    worker.dispose()
     chain.write_text(run("receipt", "export", mine.organization.slug).output)
     assert json.loads(chain.read_text().splitlines()[-1])["receipt"]["key"] == kid
     assert run("receipt", "verify", str(chain)).exit_code == 0

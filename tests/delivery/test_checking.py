@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -14,7 +13,6 @@ from sqlalchemy import update
 from app.database import HOUSE, Database
 from app.delivery import checking
 from app.delivery.checking import EVERY, JITTER, Checker
-from app.local.postgres import Embedded
 from app.providers.base import Ending, Outcome, Verdict
 from app.providers.outcomes import not_verified
 from app.records import audit
@@ -54,13 +52,6 @@ class Watch:
         self.asker.tried = []
         self.checker.check_due()
         return self.asker.tried
-
-
-@pytest.fixture
-def worker(postgres: Embedded) -> Iterator[Database]:
-    database = Database(postgres.worker_url, pool=2)
-    yield database
-    database.dispose()
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from sqlalchemy import Engine, text
 from app import queue
 from app.database import Database
 from app.delivery import Deliverer, following
-from app.local.postgres import Embedded
 from app.providers import registry
 from app.providers.base import Ending, Outcome
 from app.tenants import connections
@@ -34,13 +33,6 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Played:
     provider = Played(ending=PROCESSING)
     monkeypatch.setitem(registry.PROVIDERS, "facturapi", provider)
     return provider
-
-
-@pytest.fixture
-def worker(postgres: Embedded) -> Iterator[Database]:
-    found = Database(postgres.worker_url, pool=1)
-    yield found
-    found.dispose()
 
 
 class Silent(Played):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -16,7 +15,6 @@ from app.delivery import retention, settling
 from app.delivery.retention import remove_outdated
 from app.intake.spool import CopyLost, Spool, SpoolAway
 from app.intake.spool.local import Folder
-from app.local.postgres import Embedded
 from app.records import audit, copies, uploads
 from app.records.models import Copy, Upload
 from app.records.states import State
@@ -68,13 +66,6 @@ class Keeping:
             return b"".join(self.spool.read(self.cipher, self.tenant.id, self.id))
         except CopyLost:
             return None
-
-
-@pytest.fixture
-def worker(postgres: Embedded) -> Iterator[Database]:
-    database = Database(postgres.worker_url, pool=2)
-    yield database
-    database.dispose()
 
 
 @pytest.fixture

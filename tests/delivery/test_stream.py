@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.checks import Policy, Rejected
+from app.database import Database
 from app.delivery import Deliverer, looking
 from app.delivery.engine import Engine
 from app.delivery.errors import HeldUp, TookTooLong
@@ -259,18 +260,12 @@ def test_a_later_look_knows_what_the_record_knows(tenant: Tenant, played: Played
         part.source.blocks()
 
 
-def test_a_stream_that_was_never_marked_is_swept_some_day(tenant: Tenant, postgres: Any) -> None:
-    from app.database import Database
-
+def test_a_stream_that_was_never_marked_is_swept_some_day(tenant: Tenant, worker: Database) -> None:
     def die() -> None:
         raise Death
 
     with pytest.raises(Death):
         stream(tenant, Held(png(), at=die))
-    worker = Database(postgres.worker_url, pool=1)
-    try:
-        sweep(worker, tenant.clock() + timedelta(hours=26))
-    finally:
-        worker.dispose()
+    sweep(worker, tenant.clock() + timedelta(hours=26))
     (upload,) = tenant.uploads()
     assert (upload.state, upload.problem) == (State.FAILED, "interrupted")

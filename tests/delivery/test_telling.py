@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +11,6 @@ from sqlalchemy import Engine, text
 
 from app.database import Database
 from app.delivery.telling import IN_HAND, MOST_TRIES, Teller
-from app.local.postgres import Embedded
 from app.mail import MailAway, MailRefused, Message
 from app.records import audit, mails, uploads
 from app.records.models import Upload
@@ -73,13 +71,6 @@ class Desk:
         with self.database.transaction(self.tenant.id) as session:
             entries = audit.listing(session, subject=self.tenant.upload)
         return [entry.action for entry in entries if ".mail_" in entry.action]
-
-
-@pytest.fixture
-def worker(postgres: Embedded) -> Iterator[Database]:
-    database = Database(postgres.worker_url, pool=2)
-    yield database
-    database.dispose()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 from pydantic import SecretStr
 
 from app.database import HOUSE, Database
-from app.local.postgres import Embedded
 from app.providers import registry
 from app.providers.base import Ending, Outcome, Unavailable
 from app.records import audit
@@ -151,14 +150,10 @@ def test_the_house_s_is_renewed_for_all_who_borrow_it(keys: Keys, house: Connect
         assert [one.action for one in audit.listing(session, subject=house)] == ["connection.renewed"]
 
 
-def test_a_worker_may_renew_too(keys: Keys, postgres: Embedded) -> None:
-    worker = Database(postgres.worker_url, pool=1)
+def test_a_worker_may_renew_too(keys: Keys, worker: Database) -> None:
     tenant = keys.tenant
-    try:
-        with worker.transaction(tenant.organization.id) as session:
-            connection = session.get_one(Connection, tenant.connection.id)
-            sealed = connections.credentials(session, connection)
-            assert connections.renew(session, tenant.vault, sealed, keys.new)
-    finally:
-        worker.dispose()
+    with worker.transaction(tenant.organization.id) as session:
+        connection = session.get_one(Connection, tenant.connection.id)
+        sealed = connections.credentials(session, connection)
+        assert connections.renew(session, tenant.vault, sealed, keys.new)
     assert keys.stored() == tenant.key

@@ -33,6 +33,8 @@ SECTION: Final = "What the gateway stands on"
 BUCKET: Final = "copies"
 #: Of the disk that is filled.
 DISK_BYTES: Final = 24 * MIB
+#: Why it is not tried beside the other tests.
+LONG_ONLY: Final = "takes minutes: `make faults` runs it"
 
 
 def settled(world: World, oracle: Oracle, houses: Sequence[House], handed: Sequence[Handed]) -> Verdict:
@@ -54,7 +56,7 @@ def statuses(handed: Sequence[Handed]) -> str:
 def small_disk(long: bool) -> Iterator[Path]:
     """A disk that is soon full."""
     if not long:
-        pytest.skip("the long form has the time")
+        pytest.skip(LONG_ONLY)
     folder = Path(tempfile.mkdtemp(prefix="ventanilla-disk-"))
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
@@ -99,7 +101,7 @@ def test_a_full_disk_is_refused_and_what_was_taken_arrives(
 def gate(long: bool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     """A server of buckets, and the environment that says where it is."""
     if not long:
-        pytest.skip("the long form has the time")
+        pytest.skip(LONG_ONLY)
     with serving() as gate:
         gate.make(BUCKET)
         for name, value in {
@@ -211,7 +213,7 @@ HAPPENINGS: Final[Mapping[str, Callable[[World], None]]] = {
 @pytest.mark.parametrize("what", HAPPENINGS)
 def test_nothing_is_lost(world: World, oracle: Oracle, seed: int, long: bool, report: Report, what: str) -> None:
     if not long:
-        pytest.skip("the long form has the time")
+        pytest.skip(LONG_ONLY)
     houses = [world.house() for _ in range(2)]
     with Stream(world, houses, seed=seed) as stream:
         HAPPENINGS[what](world)

@@ -18,7 +18,6 @@ from urllib3.filepost import encode_multipart_formdata
 from werkzeug.test import TestResponse
 
 from app.database import Database
-from app.local.postgres import Embedded
 from app.records import canonical, receipts, signing, uploads
 from app.records.models import Receipt
 from app.records.sealing import seal
@@ -87,11 +86,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(app: Flask, database: Database, postgres: Embedded, vault: Vault) -> Desk:
+def desk(app: Flask, database: Database, worker: Database, vault: Vault) -> Desk:
     def seal_all() -> None:
-        worker = Database(postgres.worker_url, pool=1)
         seal(worker, vault)
-        worker.dispose()
 
     mine = tenant(database, vault, f"paper-{secrets.token_hex(4)}")
     return Desk(client=app.test_client(), database=database, mine=mine, seal=seal_all)

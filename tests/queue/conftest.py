@@ -13,7 +13,6 @@ from app.config import Settings
 from app.database import Database
 from app.local import processes
 from app.local.place import ROOT
-from app.local.postgres import Embedded
 from app.records.models import Process
 from app.records.processes import DEAD_AFTER
 from app.tenants.vault import Vault
@@ -26,14 +25,6 @@ Start = Callable[[], processes.Child]
 
 #: Longer than any wait here takes, on a machine that has much else to do.
 PATIENT_SECONDS = 60.0
-
-
-@pytest.fixture
-def worker(postgres: Embedded) -> Iterator[Database]:
-    """The database as a worker sees it."""
-    found = Database(postgres.worker_url, pool=10)
-    yield found
-    found.dispose()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.database import Database
-from app.local.postgres import Embedded
 from app.records import uploads
 from app.records.models import Upload
 from app.records.states import State
@@ -22,14 +21,6 @@ from tests.tenancy import NOW, Tenant, tenant
 @pytest.fixture(scope="module")
 def mine(database: Database, vault: Vault) -> Tenant:
     return tenant(database, vault, f"mine-{secrets.token_hex(4)}")
-
-
-@pytest.fixture(scope="module")
-def worker(postgres: Embedded) -> Iterator[Database]:
-    """The database as the worker sees it."""
-    found = Database(postgres.worker_url, pool=5)
-    yield found
-    found.dispose()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import Engine, select, text
 
 from app.database import Database
-from app.local.postgres import Embedded
 from app.records import resumables
 from app.records.models import Resumable, ResumableKind
 from app.records.resumables import LockLost, Part
@@ -24,13 +23,6 @@ MINE, THEIRS = uuid4(), uuid4()
 @pytest.fixture
 def organization_id(database: Database) -> UUID:
     return organizations.add(database, slug=f"t-{secrets.token_hex(6)}", name="Acme").id
-
-
-@pytest.fixture
-def worker(postgres: Embedded) -> Iterator[Database]:
-    found = Database(postgres.worker_url, pool=1)
-    yield found
-    found.dispose()
 
 
 @pytest.fixture

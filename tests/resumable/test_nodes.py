@@ -25,7 +25,6 @@ from app.delivery.redelivery import Redeliverer
 from app.intake.spool import Spool
 from app.local import processes
 from app.local.place import ROOT
-from app.local.postgres import Embedded
 from app.tenants.vault import Vault
 from tests.relay.files import csv
 from tests.relay.house import House
@@ -129,7 +128,7 @@ def test_a_file_arrives_through_whichever_node_is_left(
     sandbox: Sandbox,
     database: Database,
     owner_engine: Any,
-    postgres: Embedded,
+    worker: Database,
     vault: Vault,
     settings: Settings,
     tmp_path: Path,
@@ -153,7 +152,7 @@ def test_a_file_arrives_through_whichever_node_is_left(
     upload = desk.upload(told["Ventanilla-Upload"])
     sha256 = hashlib.sha256(content).hexdigest()
     assert [(part["size"], part["sha256"]) for part in upload.parts] == [(SIZE, sha256)]
-    assert arrivals(house, postgres, vault, settings) == [(SIZE, sha256)]
+    assert arrivals(house, worker, vault, settings) == [(SIZE, sha256)]
 
 
 def kill_midway(splitter: Splitter, node: Server) -> None:
@@ -166,15 +165,13 @@ def kill_midway(splitter: Splitter, node: Server) -> None:
     splitter.forget(node.url)
 
 
-def arrivals(house: House, postgres: Embedded, vault: Vault, settings: Settings) -> list[tuple[int, str]]:
+def arrivals(house: House, worker: Database, vault: Vault, settings: Settings) -> list[tuple[int, str]]:
     """What the provider has once a worker has delivered all that is due."""
-    worker = Database(postgres.worker_url, pool=2)
     redeliverer = Redeliverer(worker, vault, Spool.from_settings(settings), settings, clock=utcnow, process_id=uuid4())
     try:
         redeliverer.next(house.organization.id)
     finally:
         redeliverer.close()
-        worker.dispose()
     parts = [
         part
         for entry in house.sandbox.ledger("flatfile", complete=True)

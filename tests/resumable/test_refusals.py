@@ -126,19 +126,15 @@ def test_what_was_given_up_leaves_nothing(desk: Desk, settings: Settings) -> Non
     assert not in_spool(settings, str(copy))
 
 
-def test_what_has_expired_leaves_nothing(desk: Desk, settings: Settings, postgres: object) -> None:
+def test_what_has_expired_leaves_nothing(desk: Desk, settings: Settings, worker: Database) -> None:
     from app.intake.spool import Spool
     from app.resumable import jobs
 
     path, kept = desk.expired(), desk.begun()
     (copy,) = desk.row(path).objects
-    worker = Database(postgres.worker_url, pool=1)  # type: ignore[attr-defined]
-    try:
-        assert resumables.known(worker, [copy]) == {copy}
-        freed = resumables.expire(worker, utcnow(), utcnow())
-        assert resumables.known(worker, [copy]) == set()
-    finally:
-        worker.dispose()
+    assert resumables.known(worker, [copy]) == {copy}
+    freed = resumables.expire(worker, utcnow(), utcnow())
+    assert resumables.known(worker, [copy]) == set()
     assert copy in freed
     jobs.remove(Spool.from_settings(settings), freed)
     assert not in_spool(settings, str(copy))

@@ -17,7 +17,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.database import HOUSE, Base, Database
-from app.local.postgres import Embedded
 from app.records import audit, uploads
 from app.records.sealing import seal
 from app.records.states import State
@@ -58,16 +57,14 @@ class Undone(Exception):  # noqa: N818 - an end, not an error
 
 
 @pytest.fixture(scope="module")
-def two(database: Database, postgres: Embedded, owner_engine: Engine, vault: Vault) -> tuple[Tenant, Tenant]:
+def two(database: Database, worker: Database, owner_engine: Engine, vault: Vault) -> tuple[Tenant, Tenant]:
     """Two organizations with a row in every table."""
     suffix = secrets.token_hex(4)
     made = tenant(database, vault, f"mine-{suffix}"), tenant(database, vault, f"theirs-{suffix}")
     for one in made:
         with database.transaction(one.id) as session:
             uploads.move(session, one.upload, State.DELIVERED, actor="tests", now=NOW)
-    worker = Database(postgres.worker_url, pool=1)
     seal(worker, vault)
-    worker.dispose()
     with owner_engine.connect() as connection:
         for table in TABLES.values():
             found = set(connection.scalars(select(owner_of(table))))
