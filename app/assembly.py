@@ -57,7 +57,7 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
         database=database,
         vault=vault,
         spool=spool,
-        deliverer=Deliverer(database, vault, spool, settings, clock, process.id),
+        deliverer=Deliverer(database, vault, spool, settings, clock, process.work),
         shedding=Shedding.from_settings(settings, behind, spool.check_room),
         mailer=mail.mailer(settings),
         clock=clock,

@@ -22,6 +22,7 @@ from procrastinate.jobs import JobDeferrer
 from procrastinate.manager import JobManager
 from procrastinate.worker import Worker
 from psycopg.pq import TransactionStatus
+from psycopg_pool import PoolTimeout
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
@@ -159,10 +160,11 @@ async def work(url: SecretStr, db: Database, told: asyncio.Event, *, concurrency
         cause = "stopped"  # which it does, without a word, when the connection that listens is cut
         try:
             await _work(url, concurrency, {**given, DATABASE: db}, told)
-        except procrastinate.exceptions.ConnectorException as exc:
-            if not isinstance(exc.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
+        except (procrastinate.exceptions.ConnectorException, PoolTimeout) as exc:
+            known = exc.__cause__ if isinstance(exc, procrastinate.exceptions.ConnectorException) else exc
+            if not isinstance(known, psycopg.OperationalError | psycopg.InterfaceError):
                 raise  # waiting changes nothing about a wrong role
-            cause = type(exc.__cause__).__name__
+            cause = type(known).__name__
         if told.is_set():
             return
         log.warning("the queue begins anew: its database went away, or the clock was set", cause=cause)

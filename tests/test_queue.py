@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 import procrastinate
 import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
 from pydantic import SecretStr
 from sqlalchemy import Engine, select, text
 
@@ -168,12 +169,17 @@ def test_the_worker_outlives_its_connections(
     assert work_until(postgres, worker, cut_and_back)
 
 
-def test_the_worker_begins_again_until_it_is_told_to_stop(worker: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("first", [PoolTimeout("30 s"), None])
+def test_the_worker_begins_again_until_it_is_told_to_stop(
+    worker: Database, monkeypatch: pytest.MonkeyPatch, first: Exception | None
+) -> None:
     begun = 0
 
     async def fall(_url: object, _concurrency: object, _given: object, told: asyncio.Event) -> None:
         nonlocal begun
         begun += 1
+        if begun == 1 and first:
+            raise first
         if begun == 1:
             raise procrastinate.exceptions.ConnectorException from psycopg.OperationalError()
         if begun == 3:

@@ -34,9 +34,9 @@ def worker() -> None:
     at_once = parts.settings.worker_concurrency
     database = Database(url, pool=max(4, at_once // 2))
     heartbeat = Heartbeat(database, "worker")
-    deliverer = Deliverer(database, parts.vault, parts.spool, parts.settings, parts.clock, heartbeat.id)
+    deliverer = Deliverer(database, parts.vault, parts.spool, parts.settings, parts.clock, heartbeat.work)
     redeliverer = Redeliverer(
-        database, parts.vault, parts.spool, parts.settings, clock=parts.clock, process_id=heartbeat.id
+        database, parts.vault, parts.spool, parts.settings, clock=parts.clock, work=heartbeat.work
     )
     given = {
         DELIVERER: deliverer,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from uuid import UUID
 
 from app import checks
 from app.checks import Policy, Rejected
@@ -28,6 +27,7 @@ from app.intake.spool import Spool
 from app.providers.base import HandIn
 from app.providers.operation import Mode, Operation
 from app.providers.wire import FilePart
+from app.records.processes import Work
 from app.tenants.doors import Admitted
 from app.tenants.vault import Vault
 
@@ -42,11 +42,11 @@ class Deliverer(Keeper):
         spool: Spool,
         settings: Settings,
         clock: Callable[[], datetime],
-        process_id: UUID,
+        work: Work,
         *,
         limits: Limits | None = None,
     ) -> None:
-        super().__init__(database, vault, settings, clock, process_id, spool=spool, limits=limits)
+        super().__init__(database, vault, settings, clock, work, spool=spool, limits=limits)
         self._destinations = Destinations(database, self._ways)
 
     def hand_in(
@@ -63,32 +63,32 @@ class Deliverer(Keeper):
         `way`: of who came in just now, and opened it at the door. Raises ConnectionPaused and LinkClosed, and Rejected
         for what a check or a look at the provider refuses; that one has the id of its record.
         """
-        journal = self._journal(origin, operation, operation.modes[0])
-        way = way or self._open(origin)
-        journal.contents = Contents.of(collected.files.values())
-        try:
-            checked = checks.run(
-                operation,
-                collected,
-                secrets=collected.secrets,
-                expected_rfc=origin.organization.rfc,
-                now=self.now(),
+        with self._journal(origin, operation, operation.modes[0]) as journal:
+            way = way or self._open(origin)
+            journal.contents = Contents.of(collected.files.values())
+            try:
+                checked = checks.run(
+                    operation,
+                    collected,
+                    secrets=collected.secrets,
+                    expected_rfc=origin.organization.rfc,
+                    now=self.now(),
+                )
+            except Rejected as rejected:
+                journal.refuse(rejected, REFUSED)
+                raise
+            journal.contents.facts = checked.facts
+            handin = HandIn(
+                id=journal.id,
+                organization=origin.organization.slug,
+                received_at=self._received_at(origin),
+                parts={name: _whole(file) for name, file in collected.files.items()},
+                fields=collected.fields,
+                secrets=checked.secrets,
+                facts=checked.facts,
+                replace=replace,
             )
-        except Rejected as rejected:
-            journal.refuse(rejected, REFUSED)
-            raise
-        journal.contents.facts = checked.facts
-        handin = HandIn(
-            id=journal.id,
-            organization=origin.organization.slug,
-            received_at=self._received_at(origin),
-            parts={name: _whole(file) for name, file in collected.files.items()},
-            fields=collected.fields,
-            secrets=checked.secrets,
-            facts=checked.facts,
-            replace=replace,
-        )
-        return self._hand_over(journal, way, operation, handin)
+            return self._hand_over(journal, way, operation, handin)
 
     def stream(
         self,
@@ -106,21 +106,22 @@ class Deliverer(Keeper):
         its id. What is durable is taken although its connection is paused, and may find no room in the spool.
         """
         mode = mode or operation.modes[0]
-        handed_in = HandedIn(
-            journal=self._journal(origin, operation, mode),
-            origin=origin,
-            operation=operation,
-            fields=streamed.fields,
-            secrets=streamed.secrets,
-            policy=policy,
-        )
-        if mode is Mode.DURABLE:
-            return self.keep(handed_in, streamed)
-        way = way or self._open(origin)
-        arriving = handed_in.file_of(streamed)
-        watch = self._begin(handed_in, arriving)
-        handin = self._with_file(handed_in, arriving, watch, Passing(arriving, watch))
-        return self._hand_over(handed_in.journal, way, operation, handin)
+        with self._journal(origin, operation, mode) as journal:
+            handed_in = HandedIn(
+                journal=journal,
+                origin=origin,
+                operation=operation,
+                fields=streamed.fields,
+                secrets=streamed.secrets,
+                policy=policy,
+            )
+            if mode is Mode.DURABLE:
+                return self.keep(handed_in, streamed)
+            way = way or self._open(origin)
+            arriving = handed_in.file_of(streamed)
+            watch = self._begin(handed_in, arriving)
+            handin = self._with_file(handed_in, arriving, watch, Passing(arriving, watch))
+            return self._hand_over(journal, way, operation, handin)
 
     def destination(self, admitted: Admitted, connection: str) -> Destination | None:
         """Return the organization's connection of that name, with the way to its provider; None: there is none."""

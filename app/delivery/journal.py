@@ -25,6 +25,7 @@ from app.records import attempts, copies, uploads
 from app.records.copies import Whole
 from app.records.jsonable import jsonable
 from app.records.models import Attempt, Upload
+from app.records.processes import Work
 from app.records.states import MOVING, State
 from app.records.uploads import Overtaken
 from app.records.writing import On
@@ -48,7 +49,7 @@ class Journal:
         self,
         database: Database,
         clock: Callable[[], datetime],
-        process_id: UUID,
+        work: Work,
         *,
         origin: Origin,
         operation: Operation,
@@ -67,7 +68,7 @@ class Journal:
         self.taken_back: Outcome | None = None
         self._database = database
         self._clock = clock
-        self._process_id = process_id
+        self._process_id = work.process_id
         self._origin = origin
         self._operation = operation
         #: How it travels.
@@ -139,8 +140,7 @@ class Journal:
     def end(self, outcome: Outcome, effect: Consequence) -> State:
         """Write the outcome down, and what follows from it; the state in which that leaves the upload.
 
-        One that was begun and that the database does not take is left as it is: the sweeper finds it, and its page
-        tells.
+        One that was begun and that the database does not take is left lying: the sweeper finds it, and its page tells.
         """
         for seconds in PATIENCE:
             try:

@@ -73,23 +73,24 @@ class Keeper(Sender):
         All that is written is written in one transaction: until then it can be tried again. Raises Rejected, which has
         the id of its record and after which there is no copy, LinkClosed, SpoolAway and CopyLost.
         """
-        handed_in = HandedIn(
-            journal=self._journal(origin, operation, Mode.DURABLE, spooled.upload_id),
-            origin=origin,
-            operation=operation,
-            fields=spooled.fields,
-            secrets={},
-            policy=policy,
-        )
-        with self._database.transaction(origin.organization.id) as session:
-            shelf = self._shelf(session, origin, spooled.upload_id)
-        return self._accept(handed_in, Reread(shelf, spooled))
+        with self._journal(origin, operation, Mode.DURABLE, spooled.upload_id) as journal:
+            handed_in = HandedIn(
+                journal=journal,
+                origin=origin,
+                operation=operation,
+                fields=spooled.fields,
+                secrets={},
+                policy=policy,
+            )
+            with self._database.transaction(origin.organization.id) as session:
+                shelf = self._shelf(session, origin, spooled.upload_id)
+            return self._accept(handed_in, Reread(shelf, spooled))
 
     def turn_away(self, origin: Origin, operation: Operation, refusal: Refusal, file: Arriving | None = None) -> None:
         """Write down that a file which came with others was not taken, or that more of them were to come."""
-        journal = self._journal(origin, operation, Mode.DURABLE)
-        journal.contents = Contents.of([file] if file else [])
-        journal.refuse(refusal, effect_of(refusal))
+        with self._journal(origin, operation, Mode.DURABLE) as journal:
+            journal.contents = Contents.of([file] if file else [])
+            journal.refuse(refusal, effect_of(refusal))
 
     def _pass_on(self, handed_in: HandedIn, arriving: Arriving, shelf: Shelf, to: Way | NoWay | Outcome) -> Result:
         """Take a file in, and send it; `to` is why not, where nothing may leave."""

@@ -42,6 +42,7 @@ from app.providers.outcomes import unlearnt
 from app.providers.wire import Outgoing
 from app.records import attempts, audit, copies, uploads
 from app.records.models import Attempt, Copy, Upload
+from app.records.processes import Work
 from app.records.states import State
 from app.tenants import organizations
 from app.tenants.models import Connection, Organization
@@ -97,7 +98,7 @@ class Redeliverer(Asker):
         settings: Settings,
         *,
         clock: Callable[[], datetime],
-        process_id: UUID,
+        work: Work,
         limits: Limits | None = None,
         share: Share | None = None,
     ) -> None:
@@ -106,7 +107,8 @@ class Redeliverer(Asker):
         self._spool = spool
         self._settled_after = timedelta(seconds=settings.settled_seconds)
         self._kept = timedelta(days=settings.failed_days)
-        self._process_id = process_id
+        self._work = work
+        self._process_id = work.process_id
         self._deadlines = replace(self._ways.deadlines, total=settings.relay_total_seconds)
         self._share = share or Share(
             of_connection=settings.deliveries_per_connection, of_organization=settings.deliveries_per_organization
@@ -127,10 +129,11 @@ class Redeliverer(Asker):
         if claim is None:
             return False
         log.info("taken up", upload=str(claim.upload.id), attempt=claim.attempt.number, in_doubt=claim.in_doubt)
-        claim = replace(claim, way=self._ways.fresh(claim.way))
-        ready = self._find_out(claim) if claim.in_doubt else claim
-        if ready is not None:
-            self._settle(ready, *self._send(ready))
+        with self._work.holding(claim.upload.id):
+            claim = replace(claim, way=self._ways.fresh(claim.way))
+            ready = self._find_out(claim) if claim.in_doubt else claim
+            if ready is not None:
+                self._settle(ready, *self._send(ready))
         return True
 
     def _claim(self, organization_id: UUID) -> Claim | None:

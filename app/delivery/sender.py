@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ from app.intake import Arriving, Streamed
 from app.providers.base import Ending, HandIn, Outcome
 from app.providers.operation import Mode, Operation
 from app.providers.wire import FilePart, Outgoing
+from app.records.processes import Work
 from app.records.states import State
 from app.tenants import links
 from app.tenants.models import Connection, Link
@@ -69,30 +71,36 @@ class Sender(Asker):
         vault: Vault,
         settings: Settings,
         clock: Callable[[], datetime],
-        process_id: UUID,
+        work: Work,
         *,
         limits: Limits | None,
     ) -> None:
         super().__init__(database, Ways(database, vault, settings, clock, limits or Limits(database)), clock)
         self._vault = vault
-        self._process_id = process_id
+        self._work = work
         self._kept = timedelta(days=settings.failed_days)
         relayed = changed(self._ways.deadlines, total=settings.relay_total_seconds)
         kept = changed(relayed, grace=settings.provider_grace_seconds, rate=settings.provider_minimum_rate)
         #: Of a file that is sent while it arrives, by how it travels.
         self._streaming = {Mode.RELAY: relayed, Mode.DURABLE: kept}
 
-    def _journal(self, origin: Origin, operation: Operation, mode: Mode, upload_id: UUID | None = None) -> Journal:
-        return Journal(
+    @contextmanager
+    def _journal(
+        self, origin: Origin, operation: Operation, mode: Mode, upload_id: UUID | None = None
+    ) -> Iterator[Journal]:
+        """Of an upload that this process works on meanwhile."""
+        journal = Journal(
             self._database,
             self.now,
-            self._process_id,
+            self._work,
             origin=origin,
             operation=operation,
             mode=mode,
             kept=self._kept,
             id=upload_id,
         )
+        with self._work.holding(journal.id):
+            yield journal
 
     def _enter(self, session: Session, origin: Origin) -> Connection:
         """The connection as it is now; raises LinkClosed where the link that leads there is not open any more."""

@@ -4,7 +4,8 @@ What there is a whole copy of does not end: it waits to be taken up, and is due 
 looked for by whoever takes it up, for its last attempt is `unknown`.
 
 A living process can leave something too: it learnt how an attempt ended, and the database was away for so long that it
-could not be written down. By the mark's age that is found. One who was only slow can still tell the truth.
+could not be written down. It lets go of that itself, once it can; and by the mark's age what hangs is found. One who
+was only slow can still tell the truth.
 """
 
 from __future__ import annotations

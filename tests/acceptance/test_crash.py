@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from uuid import uuid4
 
 import psutil
 import pytest
@@ -19,6 +18,7 @@ from app.intake.spool import Spool
 from app.local import processes
 from app.local.place import ROOT
 from app.records.models import Attempt, Upload
+from app.records.processes import Work
 from app.sandbox.sat import issue
 from tests.acceptance.conftest import gateway_with_clock
 from tests.acceptance.counter import Counter, World
@@ -110,7 +110,7 @@ def test_killed_after_the_mark_it_is_unknown_and_a_look_tells(
     assert [attempt.outcome for attempt in counter.attempts] == ["unknown"]
     assert becomes(lambda: mortal.answers("/readyz")), "gunicorn started another"
 
-    deliverer = Deliverer(world.database, world.vault, Spool.from_settings(settings), settings, utcnow, uuid4())
+    deliverer = Deliverer(world.database, world.vault, Spool.from_settings(settings), settings, utcnow, Work())
     result = deliverer.check_again(counter.organization.id, counter.upload.id, actor="operator")
     deliverer.close()
     assert (result.state, counter.upload.state) == ("delivered", "delivered")

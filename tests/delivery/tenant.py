@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import SecretStr
-from uuid_utils.compat import uuid7
 
 from app.config import Settings
 from app.database import Database
@@ -21,6 +20,7 @@ from app.intake.spool import Spool
 from app.providers.facturapi import CERTIFICATE
 from app.records import attempts, audit, uploads
 from app.records.models import Attempt, AuditEntry, Upload
+from app.records.processes import Work
 from app.sandbox import sat
 from app.tenants import forms, links
 from app.tenants.models import Connection, Link, Organization
@@ -79,7 +79,7 @@ class Tenant:
     def deliverer(self, **changes: Any) -> Deliverer:
         """A gateway's deliverer, under other settings if told."""
         settings = self.settings.model_copy(update=changes)
-        made = Deliverer(self.database, self.vault, self.spool, settings, self.clock, uuid7())
+        made = Deliverer(self.database, self.vault, self.spool, settings, self.clock, Work())
         self.deliverers.append(made)
         return made
 

@@ -15,6 +15,7 @@ from app.database import Database
 from app.delivery import Deliverer, following
 from app.providers import registry
 from app.providers.base import Ending, Outcome
+from app.records.processes import Work
 from app.tenants import connections
 from app.tenants.models import Connection
 from tests.delivery.streaming import Played
@@ -82,7 +83,7 @@ class Follower:
 @pytest.fixture
 def follower(tenant: Tenant, played: Played, worker: Database, owner_engine: Engine) -> Iterator[Follower]:
     upload_id = stream(tenant).upload_id
-    deliverer = Deliverer(worker, tenant.vault, tenant.spool, tenant.settings, tenant.clock, tenant.organization.id)
+    deliverer = Deliverer(worker, tenant.vault, tenant.spool, tenant.settings, tenant.clock, Work())
     yield Follower(tenant=tenant, worker=worker, engine=owner_engine, upload_id=upload_id, deliverer=deliverer)
     deliverer.close()
 

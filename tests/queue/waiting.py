@@ -23,6 +23,7 @@ from app.intake.spool import Spool
 from app.intake.spool.local import Folder
 from app.records import attempts, copies, uploads
 from app.records.models import Attempt, Breaker, Copy, Process, Upload
+from app.records.processes import Work
 from app.records.states import State
 from app.tenants import connections, organizations
 from app.tenants.models import Connection, Environment, Organization
@@ -171,13 +172,13 @@ class Queue:
 
     def redeliverer(self, kind: type[Redeliverer] = Redeliverer, **options: Any) -> Redeliverer:
         """A worker's redeliverer, under other settings if told; the worker is alive."""
-        process_id = uuid4()
+        work = Work()
         with self.worker.doors() as session:
-            session.add(Process(id=process_id, kind="worker"))
+            session.add(Process(id=work.process_id, kind="worker"))
         given = {"share": options.pop("share", None)}
         allowed = {"egress_allow": (*self.settings.egress_allow, NOWHERE)}
         settings = self.settings.model_copy(update=allowed | options)
-        made = kind(self.worker, self.vault, self.spool, settings, clock=self.clock, process_id=process_id, **given)
+        made = kind(self.worker, self.vault, self.spool, settings, clock=self.clock, work=work, **given)
         self.redeliverers.append(made)
         return made
 

@@ -257,15 +257,15 @@ def beaten_at(engine: Engine, process: UUID) -> datetime:
 
 def test_a_heart_beats_from_start_to_stop(owner_engine: Engine, heartbeat: Heartbeat) -> None:
     heartbeat.start()
-    first = beaten_at(owner_engine, heartbeat.id)  # it is known as soon as it has started
+    first = beaten_at(owner_engine, heartbeat.work.process_id)  # it is known as soon as it has started
     heartbeat.start()  # does nothing
-    assert becomes(lambda: beaten_at(owner_engine, heartbeat.id) > first)
+    assert becomes(lambda: beaten_at(owner_engine, heartbeat.work.process_id) > first)
     heartbeat.stop()
-    assert known(owner_engine, heartbeat.id) == set()
+    assert known(owner_engine, heartbeat.work.process_id) == set()
     assert not any(thread.name == "heartbeat" for thread in threading.enumerate())
     heartbeat.stop()  # does nothing
     heartbeat.start()  # and again
-    assert known(owner_engine, heartbeat.id) == {heartbeat.id}
+    assert known(owner_engine, heartbeat.work.process_id) == {heartbeat.work.process_id}
 
 
 def test_a_heart_survives_a_database_that_is_away(
@@ -282,9 +282,9 @@ def test_a_heart_survives_a_database_that_is_away(
     heartbeat.start()
     monkeypatch.setattr(processes, "beat", away)
     assert missed.wait(10)
-    before = beaten_at(owner_engine, heartbeat.id)
+    before = beaten_at(owner_engine, heartbeat.work.process_id)
     back.set()
-    assert becomes(lambda: beaten_at(owner_engine, heartbeat.id) > before)
+    assert becomes(lambda: beaten_at(owner_engine, heartbeat.work.process_id) > before)
 
 
 def test_a_heart_stops_where_the_database_is_away(heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,3 +344,48 @@ def test_what_was_received_and_kept_before_anything_was_sent_waits(
     keep_copy(database, upload)
     assert sweep(worker, NOW) == Swept(waiting=1)
     assert state(database, upload) == (State.WAITING, None)
+
+
+@pytest.fixture
+def in_hand(database: Database, vault: Vault, heartbeat: Heartbeat, nobody: None) -> Iterator[Upload]:
+    """An upload that is on its way, in the hands of a process that beats."""
+    heartbeat.beat()
+    mine = tenant(database, vault, f"held-{secrets.token_hex(4)}")
+    with database.transaction(mine.id) as session:
+        upload = uploads.get(session, mine.upload.id)
+        upload.process_id = heartbeat.work.process_id
+    yield upload
+    processes.leave(database, heartbeat.work.process_id)
+
+
+def test_what_a_living_process_left_lying_is_swept(
+    worker: Database, heartbeat: Heartbeat, in_hand: Upload, database: Database
+) -> None:
+    assert sweep(worker) == Swept()
+    heartbeat.look()
+    assert sweep(worker) == Swept(), "somebody may just have taken it up"
+    heartbeat.look()
+    assert sweep(worker) == Swept(failed=1)
+    with database.transaction(in_hand.organization_id) as session:
+        assert uploads.get(session, in_hand.id).state is State.FAILED
+
+
+def test_what_a_process_works_on_stays_with_it(worker: Database, heartbeat: Heartbeat, in_hand: Upload) -> None:
+    with heartbeat.work.holding(in_hand.id):
+        for _ in range(3):
+            heartbeat.look()
+        assert sweep(worker) == Swept()
+    heartbeat.look()
+    heartbeat.look()
+    assert sweep(worker) == Swept(failed=1)
+
+
+def test_a_heart_lets_go_by_itself(worker: Database, heartbeat: Heartbeat, in_hand: Upload) -> None:
+    heartbeat.start()
+    assert becomes(lambda: sweep(worker) == Swept(failed=1))
+
+
+def test_one_process_lets_go_of_nothing_of_anothers(database: Database, worker: Database, in_hand: Upload) -> None:
+    assert processes.in_hand(database, uuid4()) == set()
+    processes.let_go(database, uuid4(), [in_hand.id])
+    assert sweep(worker) == Swept()

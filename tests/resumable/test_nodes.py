@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 import psutil
 import pytest
@@ -25,6 +24,7 @@ from app.delivery.redelivery import Redeliverer
 from app.intake.spool import Spool
 from app.local import processes
 from app.local.place import ROOT
+from app.records.processes import Work
 from app.tenants.vault import Vault
 from tests.relay.files import csv
 from tests.relay.house import House
@@ -167,7 +167,7 @@ def kill_midway(splitter: Splitter, node: Server) -> None:
 
 def arrivals(house: House, worker: Database, vault: Vault, settings: Settings) -> list[tuple[int, str]]:
     """What the provider has once a worker has delivered all that is due."""
-    redeliverer = Redeliverer(worker, vault, Spool.from_settings(settings), settings, clock=utcnow, process_id=uuid4())
+    redeliverer = Redeliverer(worker, vault, Spool.from_settings(settings), settings, clock=utcnow, work=Work())
     try:
         redeliverer.next(house.organization.id)
     finally:
