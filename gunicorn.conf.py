@@ -46,8 +46,11 @@ gunicorn.http.wsgi.SERVER = "ventanilla"
 
 
 def on_starting(server: Any) -> None:
-    """Read the gateway's settings before any process of it is started: one that failed would be started for ever."""
-    if server.app.app_uri == "wsgi:app":
-        from app import assembly
+    """Read the gateway's settings before any process of it is started: one that failed would be started for ever.
 
+    What is imported here every process has when it begins, so that one that died is replaced within a moment.
+    """
+    from app import assembly
+
+    if server.app.app_uri == "wsgi:app":
         assembly.preflight()

@@ -119,7 +119,7 @@ def test_the_process_beats_from_the_first_request_that_may_change_something(
     logged: tuple[Flask, io.StringIO], database: Database
 ) -> None:
     app, _ = logged
-    process = app.extensions["ventanilla"].process.id  # gateways of other tests may beat beside it
+    process = app.extensions["ventanilla"].process.work.process_id  # gateways of other tests may beat beside it
 
     def known() -> list[str]:
         with database.doors() as session:

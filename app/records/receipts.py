@@ -253,7 +253,7 @@ def _file(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _certificate(facts: Mapping[str, Any]) -> dict[str, str] | None:
-    if not facts.get("not_after") or not facts.get("number"):
+    if not all(facts.get(name) for name in ("number", "not_before", "not_after")):
         return None
     return {
         "serial": facts["number"],

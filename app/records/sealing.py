@@ -18,12 +18,11 @@ import structlog
 from procrastinate import JobContext
 from sqlalchemy import Select, func, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from app import queue
-from app.database import Database, utcnow
+from app.database import AWAY, Database, utcnow
 from app.records import audit, canonical, receipts, signing
 from app.records.heads import Chain, Head
 from app.records.models import AuditEntry, ChainHead, Receipt, Upload
@@ -77,8 +76,11 @@ def seal(db: Database, vault: Vault, now: datetime | None = None, *, batch: int 
     for owner in owners:
         try:
             sealed += _seal_chain(db, owner, signer, now, batch)
-        except IntegrityError:
-            # Its end is not where its head says. Sealing goes on for the others; `flask audit verify` says more.
+        except AWAY:
+            raise
+        except Exception:
+            # Its end is not where its head says, or a row is not as rows are. Sealing goes on for the others; `flask
+            # audit verify` says more.
             log.exception("chain cannot be continued", organization=str(owner or "house"))
     return sealed
 

@@ -44,7 +44,7 @@ def report(seed: int) -> Report:
 def world(long: bool) -> Iterator[World]:
     """One that lasts."""
     folder = Path(tempfile.mkdtemp(prefix="ventanilla-faults-"))
-    nodes, workers, each = (2, 3, 3) if long else (1, 2, 2)
+    nodes, workers, each = (2, 3, 2) if long else (1, 2, 2)
     try:
         with World.running(folder, nodes=nodes, workers=workers, each=each) as world:
             yield world

@@ -47,7 +47,7 @@ class Ordeal:
 FEW: Final = frozenset({"mark-not-committed", "mark-committed", "worker-claimed", "worker-mark-committed"})
 ORDEALS: Final = (
     (
-        Ordeal(id="with a copy, at every point", waves=5),
+        Ordeal(id="with a copy, at every point", waves=5, seconds=480.0),
         Ordeal(
             id="without a copy, at every point",
             waves=5,
@@ -58,6 +58,7 @@ ORDEALS: Final = (
         Ordeal(
             id="of all kinds, at random",
             kills=200,
+            seconds=480.0,
             kinds=(*DURABLE, *RESUMABLE, *RELAYED_AND_DIRECT),
         ),
     )

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import UUID, uuid4
 
-from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from app.config import Settings
@@ -26,10 +25,10 @@ from app.records.models import Attempt, Breaker, Copy, Process, Upload
 from app.records.processes import Work
 from app.records.states import State
 from app.tenants import connections, organizations
-from app.tenants.models import Connection, Environment, Organization
+from app.tenants.models import Connection, Organization
 from app.tenants.vault import Vault
 from tests.relay import files
-from tests.relay.house import PLACES, Place
+from tests.relay.house import PLACES, Place, furnish
 from tests.relay.samples import BY_OPERATION
 from tests.servers import Sandbox
 
@@ -72,21 +71,8 @@ class Queue:
         """Make it, with nothing in it that another test could meet."""
         organization = organizations.add(database, slug=f"t-{secrets.token_hex(6)}", name="Acme", locale="en")
         places = {slug: PLACES[slug](sandbox) for slug in ("codat", "factify", "flatfile", "formkiq")}
-        sandbox.seed(**{slug: place.seed for slug, place in places.items()})
         with database.transaction(organization.id) as session:
-            made = {
-                slug: connections.add(
-                    session,
-                    vault,
-                    organization_id=organization.id,
-                    provider=slug,
-                    name=slug,
-                    environment=Environment.SANDBOX,
-                    settings=dict(place.settings),
-                    credential={name: SecretStr(secret) for name, secret in place.credential.items()},
-                )
-                for slug, place in places.items()
-            }
+            made = furnish(session, vault, sandbox, organization, places)
         return cls(
             database=database,
             worker=worker,

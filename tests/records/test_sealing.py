@@ -15,10 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Delete, Engine, Update, delete, select, text, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.database import HOUSE, Base, Database
-from app.records import audit, signing, uploads, verifying
+from app.records import audit, sealing, signing, uploads, verifying
 from app.records.chain import Wrong
 from app.records.models import AuditEntry, ChainHead, Receipt, SigningKey, Upload
 from app.records.sealing import Sealed, seal
@@ -215,6 +216,44 @@ def test_a_chain_that_cannot_be_continued_holds_up_no_other(
         first = AuditEntry.organization_id == mine.id, AuditEntry.number == 1
         with owner_engine.begin() as connection:
             connection.execute(update(AuditEntry).where(*first).values(number=None))
+
+
+def test_a_row_that_cannot_be_told_of_holds_up_no_other(
+    database: Database, worker: Database, vault: Vault, mine: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tenant(database, vault, f"other-{secrets.token_hex(5)}")
+    seal(worker, vault)
+    for one in (mine, other):
+        with database.transaction(one.id) as session:
+            note(session, one, "more")
+    place = sealing._place_entry
+
+    def stumble(entry: AuditEntry, end: Any) -> Any:
+        if entry.organization_id == mine.id:
+            raise KeyError("not_before")
+        return place(entry, end)
+
+    monkeypatch.setattr(sealing, "_place_entry", stumble)
+    seal(worker, vault)
+    assert entries(database, mine)[-1].number is None
+    assert entries(database, other)[-1].number == 2
+    monkeypatch.undo()
+    seal(worker, vault)
+    assert entries(database, mine)[-1].number
+
+
+def test_a_database_that_is_away_is_no_chains_fault(
+    database: Database, worker: Database, vault: Vault, mine: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.transaction(mine.id) as session:
+        note(session, mine, "more")
+
+    def away(*_: object) -> Any:
+        raise OperationalError("SELECT", {}, Exception("gone"))
+
+    monkeypatch.setattr(sealing, "_seal_chain", away)
+    with pytest.raises(OperationalError):
+        seal(worker, vault)
 
 
 def test_what_was_sealed_is_counted() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from pydantic import SecretStr
+from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.tenants import connections, organizations, tokens
@@ -101,6 +102,26 @@ PLACES: Final[Mapping[str, Callable[[Sandbox], Place]]] = {
 }
 
 
+def furnish(
+    session: Session, vault: Vault, sandbox: Sandbox, organization: Organization, places: Mapping[str, Place]
+) -> dict[str, Connection]:
+    """Give an organization a connection to each of those, and let the sandbox know them."""
+    sandbox.seed(**{slug: place.seed for slug, place in places.items()})
+    return {
+        slug: connections.add(
+            session,
+            vault,
+            organization_id=organization.id,
+            provider=slug,
+            name=slug,
+            environment=Environment.SANDBOX,
+            settings=dict(place.settings),
+            credential={name: SecretStr(secret) for name, secret in place.credential.items()},
+        )
+        for slug, place in places.items()
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     """All of it."""
@@ -120,21 +141,8 @@ class House:
             database, slug=f"t-{secrets.token_hex(6)}", name="Acme", rfc="EKU9003173C9", locale="en"
         )
         places = {slug: make(sandbox) for slug, make in PLACES.items()}
-        sandbox.seed(**{slug: place.seed for slug, place in places.items()})
         with database.transaction(organization.id) as session:
-            made = {
-                slug: connections.add(
-                    session,
-                    vault,
-                    organization_id=organization.id,
-                    provider=slug,
-                    name=slug,
-                    environment=Environment.SANDBOX,
-                    settings=dict(place.settings),
-                    credential={name: SecretStr(secret) for name, secret in place.credential.items()},
-                )
-                for slug, place in places.items()
-            }
+            made = furnish(session, vault, sandbox, organization, places)
             scopes = ["uploads:write", "uploads:read"]
             _, token = tokens.create(session, organization_id=organization.id, name="tests", scopes=scopes)
         return cls(
