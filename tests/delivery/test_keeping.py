@@ -12,6 +12,7 @@ from sqlalchemy import select
 from uuid_utils.compat import uuid7
 
 from app.checks import Policy, Rejected
+from app.database import Database
 from app.delivery import breaker
 from app.delivery.journal import Journal
 from app.delivery.spooling import Spooled
@@ -21,9 +22,10 @@ from app.providers import registry
 from app.providers.base import Ending, Outcome
 from app.providers.facturapi import LOGO
 from app.providers.operation import Mode
-from app.records import copies
+from app.records import attempts, copies, uploads
 from app.records.models import Copy, Upload
 from app.records.states import State
+from app.records.sweeper import sweep
 from app.tenants import connections
 from app.tenants.models import Connection
 from tests.delivery.streaming import Held, Played, streamed
@@ -170,6 +172,49 @@ def test_a_process_that_dies_leaves_a_row_for_what_is_whole(
     assert only(tenant).state is State.DELIVERING
     assert len(rows(tenant)) == (at == "end")
     assert held(tenant) == 1  # without a row it is swept
+
+
+def test_who_was_only_slow_says_when_it_is_tried_again(
+    tenant: Tenant, played: Played, worker: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken for dead after its mark, and knows better than the sweeper, who could only doubt."""
+    played.ending, end = RETRY, Journal.end
+
+    def late(journal: Journal, *given: Any) -> State:
+        sweep(worker)
+        upload = only(tenant)
+        assert (upload.state, tenant.attempt(upload.id).outcome) == (State.WAITING, "unknown")
+        return end(journal, *given)
+
+    monkeypatch.setattr(Journal, "end", late)
+    assert keep(tenant).state is State.WAITING
+    upload = only(tenant)
+    assert tenant.attempt(upload.id).outcome == "retry"
+    assert upload.due_at is not None
+    assert upload.due_at >= upload.created_at + timedelta(seconds=60)
+    assert (upload.tries, len(rows(tenant)), held(tenant)) == (1, 1, 1)
+
+
+def test_who_was_taken_for_dead_ends_no_attempt_of_anothers(
+    tenant: Tenant, played: Played, worker: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played.ending, end, other = Outcome(ending=Ending.FAILED, problem="provider-refused"), Journal.end, uuid7()
+
+    def late(journal: Journal, *given: Any) -> State:
+        sweep(worker)
+        now = tenant.clock()
+        with worker.transaction(tenant.organization.id) as session:
+            upload = uploads.lock(session, journal.id)
+            uploads.change(session, upload, State.DELIVERING, actor="tests", now=now)
+            attempts.start(session, upload, process_id=other, now=now)
+        return end(journal, *given)
+
+    monkeypatch.setattr(Journal, "end", late)
+    result = keep(tenant)
+    upload = only(tenant)
+    assert (result.state, upload.state, upload.process_id) == (State.DELIVERING, State.DELIVERING, other)
+    assert [attempt.outcome for attempt in result.record.attempts] == ["unknown", None]
+    assert (len(rows(tenant)), held(tenant)) == (1, 1), "the other needs it"
 
 
 @pytest.mark.parametrize("how", ["paused", "broken"])

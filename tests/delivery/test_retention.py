@@ -95,6 +95,18 @@ def test_what_was_delivered_is_forgotten_at_once(keeping: Keeping) -> None:
     assert keeping.row is None
 
 
+def test_what_waits_to_be_tried_again_keeps_its_copy_for_as_long_as_that_takes(keeping: Keeping) -> None:
+    keeping.end(State.WAITING)
+    assert keeping.row
+    assert keeping.row.keep_until is None
+
+
+@pytest.mark.parametrize("state", [State.REJECTED, State.CANCELLED])
+def test_what_nobody_can_send_again_is_forgotten_at_once(keeping: Keeping, state: State) -> None:
+    keeping.end(state)
+    assert keeping.row is None
+
+
 def test_what_was_delivered_is_kept_where_its_organization_wants_it(worker: Database, keeping: Keeping) -> None:
     keeping.end(State.DELIVERED, days=30)
     assert keeping.row

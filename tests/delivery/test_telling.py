@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from app.database import Database
+from app.delivery import telling
 from app.delivery.telling import IN_HAND, MOST_TRIES, Teller
 from app.mail import MailAway, MailRefused, Message
 from app.records import audit, mails, uploads
-from app.records.models import Upload
+from app.records.models import OutcomeMail, Upload
 from app.records.states import State
 from app.tenants import organizations
 from app.tenants.vault import Vault
@@ -214,6 +215,57 @@ def test_what_is_tried_once_more_is_told_of_at_its_end(desk: Desk) -> None:
     desk.end(State.DELIVERED)
     (message,) = desk.tell()
     assert message.id.endswith(".delivered")
+
+
+def test_what_is_tried_once_more_in_that_moment_is_told_of_at_its_end(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its mail was taken in hand, and before anything was written in it."""
+    desk.ask()
+    desk.end(State.FAILED)
+    letter = desk.teller._letter
+
+    def overtaken(mail: OutcomeMail) -> Message:
+        monkeypatch.undo()
+        desk.end(State.WAITING)
+        return letter(mail)
+
+    monkeypatch.setattr(desk.teller, "_letter", overtaken)
+    assert desk.tell() == []
+    assert (desk.asked, desk.actions) == (True, [])
+    desk.end(State.DELIVERED)
+    desk.now += IN_HAND
+    (message,) = desk.tell()
+    assert message.id.endswith(".delivered")
+
+
+def test_a_round_sends_some_of_each_organizations(
+    desk: Desk, database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "AT_ONCE", 2)
+    for _ in range(3):
+        fail(desk, desk.tenant, ANA)
+    fail(desk, tenant(database, vault, f"u-{secrets.token_hex(6)}"), EVA)
+    rounds = [sorted(message.to for message in desk.tell()) for _ in range(3)]
+    assert rounds == [[ANA, ANA, EVA], [ANA], []]
+
+
+def fail(desk: Desk, whose: Tenant, address: str) -> None:
+    """Let another upload of an organization fail, of which somebody is to be told."""
+    with desk.database.transaction(whose.id) as session:
+        upload = uploads.begin(
+            session,
+            organization_id=whose.id,
+            connection_id=whose.connection.id,
+            operation=whose.upload.operation,
+            mode=whose.upload.mode,
+            state=State.DELIVERING,
+            process_id=whose.upload.process_id,
+            actor="tests",
+            now=desk.now,
+        )
+        assert mails.ask(session, desk.vault, upload.id, address=address, locale="es", now=desk.now)
+        uploads.move(session, upload, State.FAILED, actor="tests", now=desk.now)
 
 
 def test_one_round_at_a_time(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,13 +13,16 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
+from structlog.testing import capture_logs
 
 from app import queue
 from app.config import Settings
-from app.database import Database
+from app.database import Database, utcnow
 from app.delivery import jobs, limits
 from app.delivery.outcome import SPOOLED, Consequence
 from app.delivery.redelivery import Claim, Redeliverer
+from app.intake.spool import Spool
+from app.intake.spool.local import Folder
 from app.local.postgres import Embedded
 from app.providers.base import Ending, Outcome, RateLimit
 from app.providers.codat import Codat
@@ -30,6 +34,8 @@ from tests.servers import Sandbox
 WAIT_SECONDS = 60.0
 JOBS = text("SELECT task_name, args, status::text FROM procrastinate_jobs ORDER BY id")
 ABANDON = text("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL WHERE id = :id")
+END = text("UPDATE procrastinate_jobs SET status = CAST(:status AS procrastinate_job_status) WHERE id = :id")
+AGE = text("UPDATE procrastinate_events SET at = at - make_interval(days => :days) WHERE job_id = :id")
 
 
 def queued(engine: Engine, task: str) -> list[tuple[str, ...]]:
@@ -158,6 +164,54 @@ def test_what_no_row_knows_is_removed_from_the_spool(waiting: Queue) -> None:
     assert jobs.sweep_orphans(waiting.worker, waiting.spool, waiting.clock() - timedelta(hours=1)) == 0, "too young"
     assert jobs.sweep_orphans(waiting.worker, waiting.spool, waiting.clock() + timedelta(seconds=9)) == 1
     assert [waiting.lies(each) for each in (one, left, moving)] == [True, False, True]
+
+
+def sweep_spool(waiting: Queue, spool: Spool) -> list[Any]:
+    """What is logged of the job."""
+    given = {queue.DATABASE: waiting.worker, jobs.SPOOL: spool}
+    with capture_logs() as lines:
+        jobs.sweep_spool(cast("Any", SimpleNamespace(additional_context=given)), 0)
+    return [line["event"] for line in lines]
+
+
+def test_the_spool_is_swept_of_what_has_lain_there_for_long(waiting: Queue) -> None:
+    """What is young may be about to get its row."""
+    known, old, young = waiting.leave(), waiting.leave(), waiting.leave()
+    for one in (old, young):
+        waiting.forget_copy(one)
+    long_ago = (utcnow() - 2 * jobs.YOUNG).timestamp()
+    for one in (known, old):
+        for path in waiting.folder.rglob(f"{one}.*"):
+            os.utime(path, (long_ago, long_ago))
+    assert sweep_spool(waiting, waiting.spool) == ["orphans removed from the spool"]
+    assert [waiting.lies(each) for each in (known, old, young)] == [True, False, True]
+    assert sweep_spool(waiting, waiting.spool) == [], "nothing more is removed"
+
+
+def test_a_spool_that_is_away_is_swept_another_time(waiting: Queue, tmp_path: Path) -> None:
+    (tmp_path / "no folder").touch()
+    assert sweep_spool(waiting, Spool(Folder(tmp_path / "no folder"))) == ["spool could not be swept"]
+
+
+def test_jobs_that_failed_are_forgotten_after_a_week(waiting: Queue, postgres: Embedded, owner_engine: Engine) -> None:
+    def leave(status: str, days: int) -> int:
+        with waiting.database.transaction(waiting.organization.id) as session:
+            number = queue.defer(session, jobs.deliver, lock=f"{status} {days}", organization="x")
+        with owner_engine.begin() as connection:
+            connection.execute(END, {"id": number, "status": status})
+            connection.execute(AGE, {"id": number, "days": days})
+        return number
+
+    kept = [leave("failed", 6), leave("todo", 8)]
+    leave("failed", 8)
+
+    async def forget() -> None:
+        async with queue.worker_app(postgres.worker_url) as app:
+            await jobs.forget_jobs(cast("Any", SimpleNamespace(app=app)), timestamp=0)
+
+    asyncio.run(forget())
+    with owner_engine.connect() as connection:
+        assert connection.scalars(text("SELECT id FROM procrastinate_jobs ORDER BY id")).all() == kept
 
 
 def test_whoever_takes_one_up_lets_somebody_take_up_the_next(waiting: Queue, owner_engine: Engine) -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
-from app.delivery import breaker, claiming
+from app.delivery import breaker, claiming, redelivery
 from app.delivery.claiming import Share
-from app.delivery.redelivery import Redeliverer
+from app.delivery.outcome import Consequence
+from app.delivery.redelivery import Claim, Redeliverer
+from app.providers.base import Outcome
 from app.records.states import State
+from app.records.sweeper import OVERDUE_AFTER, sweep
 from tests.queue.waiting import Queue
 
 DOCUMENTS = ["codat/file", "factify/document", "flatfile/file", "formkiq/document"]
@@ -148,11 +155,43 @@ def test_what_the_provider_refuses_has_failed_and_its_copy_is_kept(waiting: Queu
     assert kept.keep_until > waiting.clock() + timedelta(days=6)
 
 
-def test_a_copy_that_is_lost_is_said_to_be(waiting: Queue) -> None:
-    one = waiting.leave(lost=True)
+@pytest.mark.parametrize("what", ["object", "row"])
+def test_a_copy_that_is_lost_is_said_to_be(waiting: Queue, what: str) -> None:
+    one = waiting.leave(lost=what == "object")
+    if what == "row":
+        waiting.forget_copy(one)
     waiting.redeliverer().next(waiting.organization.id)
     assert (waiting.state(one), waiting.upload(one).problem) == (State.FAILED, "copy-lost")
     assert waiting.deliveries("codat/file") == []
+
+
+def test_what_leads_nowhere_has_failed_and_its_copy_is_kept(waiting: Queue) -> None:
+    one = waiting.leave()
+    credential = waiting.without_credential("codat")
+    redeliverer = waiting.redeliverer()
+    redeliverer.next(waiting.organization.id)
+    assert (waiting.state(one), waiting.upload(one).problem) == (State.FAILED, "settings-wrong")
+    assert waiting.deliveries("codat/file") == []
+    waiting.give_credential("codat", credential)
+    waiting.retry(one)
+    redeliverer.next(waiting.organization.id)
+    assert waiting.state(one) is State.DELIVERED
+
+
+def test_what_may_have_arrived_waits_for_a_way_to_look(waiting: Queue) -> None:
+    """That nobody can ask says nothing of what was sent."""
+    one = waiting.leave()
+    waiting.attempted(one, "unknown", http_status=500)
+    credential = waiting.without_credential("codat")
+    redeliverer = waiting.redeliverer()
+    redeliverer.next(waiting.organization.id)
+    assert (waiting.state(one), waiting.outcomes(one)) == (State.WAITING, ["unknown"])
+    assert waiting.copy(one) is not None
+    waiting.give_credential("codat", credential)
+    waiting.due_now(one)
+    redeliverer.next(waiting.organization.id)
+    assert waiting.outcomes(one) == ["failed", "delivered"]
+    assert len(waiting.deliveries("codat/file")) == 1
 
 
 def test_a_credential_that_is_refused_pauses_and_what_waits_is_not_taken_up(waiting: Queue) -> None:
@@ -239,6 +278,27 @@ def test_what_waited_for_long_enough_behind_a_breaker_is_given_up_untried(waitin
     assert {waiting.upload(one).problem for one in several} == {"gave-up"}
 
 
+def test_whom_anothers_probe_overtakes_takes_up_something_else(waiting: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hand-in became the probe after this worker had seen that there may be one."""
+    behind = waiting.leave("codat/file", due=timedelta(seconds=-2))
+    elsewhere = waiting.leave("flatfile/file")
+    waiting.open_breaker("codat")
+    waiting.clock.ahead = breaker.FIRST
+    allows = breaker.allows
+
+    def overtaken(session: Session, connection_id: UUID, now: datetime) -> bool:
+        monkeypatch.undo()
+        with waiting.database.transaction(waiting.organization.id) as other:
+            assert allows(other, connection_id, now)
+        return allows(session, connection_id, now)
+
+    monkeypatch.setattr(breaker, "allows", overtaken)
+    claim = waiting.redeliverer()._claim(waiting.organization.id)
+    assert claim is not None
+    assert claim.upload.id == elsewhere
+    assert waiting.state(behind) is State.WAITING
+
+
 def test_several_threads_claim_each_upload_once(waiting: Queue) -> None:
     several = [waiting.leave("flatfile/file", size=200) for _ in range(24)]
     workers = [waiting.redeliverer(share=Share(of_connection=99, of_organization=99)) for _ in range(2)]
@@ -304,4 +364,61 @@ def test_who_was_taken_for_dead_does_not_go_on(waiting: Queue) -> None:
     slow._settle(claim, *slow._send(claim))
     assert waiting.state(one) is State.DELIVERED
     assert waiting.outcomes(one) == ["interrupted", "delivered"]
+    assert len(waiting.deliveries("codat/file")) == 1
+
+
+def test_who_was_taken_for_dead_while_it_looked_does_not_send(waiting: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It saw that the file is not there, and before it could say so another sent it."""
+    one = waiting.leave()
+    waiting.attempted(one, "unknown", http_status=500)
+    slow, other = waiting.redeliverer(), waiting.redeliverer()
+    look = slow.look
+
+    def overtaken(*given: Any) -> Outcome:
+        looked = look(*given)
+        waiting.attempted_ends(one)
+        other.next(waiting.organization.id)
+        return looked
+
+    monkeypatch.setattr(slow, "look", overtaken)
+    assert slow.next(waiting.organization.id)
+    assert waiting.state(one) is State.DELIVERED
+    assert waiting.outcomes(one) == ["failed", "delivered"]
+    assert len(waiting.deliveries("codat/file")) == 1
+
+
+def away(*_: object) -> Any:
+    """What is met when the database does not answer."""
+    raise OperationalError("UPDATE", {}, Exception("starting"))
+
+
+def test_an_end_is_written_once_the_database_is_back(waiting: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redelivery, "PATIENCE", (0.0,))
+    one, redeliverer = waiting.leave(), waiting.redeliverer()
+    settled, tries = redeliverer._settled, list[UUID]()
+
+    def stumble(claim: Claim, outcome: Outcome, effect: Consequence) -> tuple[State, bool]:
+        tries.append(claim.upload.id)
+        return settled(claim, outcome, effect) if len(tries) == 3 else away()
+
+    monkeypatch.setattr(redeliverer, "_settled", stumble)
+    assert redeliverer.next(waiting.organization.id)
+    assert (waiting.state(one), waiting.outcomes(one)) == (State.DELIVERED, ["delivered"])
+    assert len(waiting.deliveries("codat/file")) == 1
+
+
+def test_an_end_that_cannot_be_written_is_left_to_the_sweeper(waiting: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And then found out: it is there."""
+    monkeypatch.setattr(redelivery, "PATIENCE", (0.0,))
+    one, redeliverer = waiting.leave(), waiting.redeliverer()
+    with monkeypatch.context() as patched:
+        patched.setattr(redeliverer, "_settled", away)
+        with pytest.raises(OperationalError):
+            redeliverer.next(waiting.organization.id)
+    assert waiting.state(one) is State.DELIVERING
+    assert sweep(waiting.worker, waiting.clock() + OVERDUE_AFTER).waiting == 1
+    assert (waiting.state(one), waiting.outcomes(one)) == (State.WAITING, ["unknown"])
+    waiting.due_now(one)
+    redeliverer.next(waiting.organization.id)
+    assert (waiting.state(one), waiting.outcomes(one)) == (State.DELIVERED, ["delivered"])
     assert len(waiting.deliveries("codat/file")) == 1

@@ -11,11 +11,14 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import Engine, text
 
+from app.database import HOUSE
 from app.delivery import retrying
 from app.delivery.errors import CopyGone
 from app.delivery.retrying import MayBeThere, NotLeft
 from app.records.states import State
+from app.tenants import connections
 from tests.queue.waiting import Queue
+from tests.tenancy import house
 
 Run = Callable[..., Result]
 
@@ -37,16 +40,11 @@ def fail(waiting: Queue, *several: UUID) -> None:
     assert waiting.states(several) == [State.FAILED] * len(several)
 
 
-def retry(waiting: Queue, upload_id: UUID, *, may_be_there: bool = False) -> None:
-    with waiting.database.transaction(waiting.organization.id) as session:
-        retrying.retry(session, upload_id, actor="somebody", now=waiting.clock(), may_be_there=may_be_there)
-
-
 def test_what_failed_is_delivered_when_somebody_says_so(waiting: Queue) -> None:
     one = waiting.leave()
     fail(waiting, one)
     waiting.clock.ahead = timedelta(hours=30)
-    retry(waiting, one)
+    waiting.retry(one)
     upload, kept = waiting.upload(one), waiting.copy(one)
     assert (upload.state, upload.problem, upload.tries, upload.deadline_at) == (State.WAITING, None, 0, None)
     assert kept is not None
@@ -60,14 +58,14 @@ def test_what_has_no_copy_any_more_cannot_be_sent_again(waiting: Queue) -> None:
     fail(waiting, one)
     waiting.forget_copy(one)
     with pytest.raises(CopyGone):
-        retry(waiting, one)
+        waiting.retry(one)
     assert waiting.state(one) is State.FAILED
 
 
 def test_what_has_not_failed_is_let_be(waiting: Queue) -> None:
     one = waiting.leave()
     with pytest.raises(NotLeft):
-        retry(waiting, one)
+        waiting.retry(one)
 
 
 def test_what_may_be_there_is_sent_again_only_by_who_knows_that(waiting: Queue) -> None:
@@ -76,8 +74,8 @@ def test_what_may_be_there_is_sent_again_only_by_who_knows_that(waiting: Queue) 
     waiting.redeliverer().next(waiting.organization.id)
     assert waiting.state(one) is State.UNKNOWN
     with pytest.raises(MayBeThere):
-        retry(waiting, one)
-    retry(waiting, one, may_be_there=True)
+        waiting.retry(one)
+    waiting.retry(one, may_be_there=True)
     assert waiting.state(one) is State.WAITING
     assert waiting.outcomes(one) == ["overruled"]
     waiting.redeliverer().next(waiting.organization.id)
@@ -129,3 +127,20 @@ def test_they_are_sent_again_in_bulk(waiting: Queue, run: Run) -> None:
     assert waiting.state(gone) is State.FAILED
     for wrong in ((), ("--all", waiting.organization.slug, str(gone)), (waiting.organization.slug,)):
         assert run("retry", *wrong).exit_code == 2
+
+
+def test_a_house_connection_is_let_be_used_again(waiting: Queue, owner_engine: Engine) -> None:
+    """No upload goes through it: it only lends, and there is nobody to wake."""
+    lender = house(waiting.database, waiting.vault)
+
+    def resume() -> bool:
+        with waiting.database.transaction(HOUSE) as session:
+            return retrying.resume(session, lender, waiting.clock())
+
+    assert not resume(), "it was not paused"
+    with waiting.database.transaction(HOUSE) as session:
+        assert connections.pause(session, lender, "credential-refused", waiting.clock())
+    assert resume()
+    assert not resume()
+    with owner_engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'deliver'")) == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import UUID, uuid4
 
+from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from app.config import Settings
@@ -153,7 +154,8 @@ class Queue:
         with self.database.transaction(self.organization.id) as session:
             upload = uploads.lock(session, upload_id)
             attempt = attempts.listing(session, upload_id)[-1]
-            attempts.end(session, attempt, outcome=attempts.INTERRUPTED, now=now)
+            if attempt.ended_at is None:
+                attempts.end(session, attempt, outcome=attempts.INTERRUPTED, now=now)
             uploads.change(session, upload, State.WAITING, actor="test", now=now)
 
     def redeliverer(self, kind: type[Redeliverer] = Redeliverer, **options: Any) -> Redeliverer:
@@ -187,6 +189,22 @@ class Queue:
         """Let a connection's credential be good again."""
         with self.database.transaction(self.organization.id) as session:
             return retrying.resume(session, self.connections[provider], self.clock())
+
+    def retry(self, upload_id: UUID, *, may_be_there: bool = False) -> None:
+        """Have somebody send it again."""
+        with self.database.transaction(self.organization.id) as session:
+            retrying.retry(session, upload_id, actor="somebody", now=self.clock(), may_be_there=may_be_there)
+
+    def without_credential(self, provider: str) -> Mapping[str, SecretStr]:
+        """Take a connection's credential away, and say what it was."""
+        with self.database.transaction(self.organization.id) as session:
+            had = connections.credential(session, self.vault, self.connections[provider])
+            connections.set_credential(session, self.vault, self.connections[provider], {})
+        return had
+
+    def give_credential(self, provider: str, credential: Mapping[str, SecretStr]) -> None:
+        with self.database.transaction(self.organization.id) as session:
+            connections.set_credential(session, self.vault, self.connections[provider], credential)
 
     def flatfile(self, *, up: bool) -> None:
         """Let that provider be where it is, or nowhere."""
