@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from app.database import HOUSE, Database
 from app.records import attempts, uploads
-from app.records.models import Attempt, Breaker, Copy, OutcomeMail, Resumable, ResumableKind, Upload
+from app.records.models import Attempt, Breaker, Copy, IdempotencyKey, OutcomeMail, Resumable, ResumableKind, Upload
 from app.records.states import State
 from app.tenants import connections, forms, links, organizations, tokens
 from app.tenants.models import Connection, Environment, Form, Link, Organization
@@ -67,7 +67,7 @@ def tenant(db: Database, vault: Vault, slug: str, *, passphrase: str | None = No
         link, link_token = links.create(
             session, form=form, expires_at=NOW + timedelta(days=1), passphrase=passphrase, max_uses=max_uses
         )
-        _, api_token = tokens.create(session, organization_id=organization.id, name="tests", scopes=["uploads"])
+        token, api_token = tokens.create(session, organization_id=organization.id, name="tests", scopes=["uploads"])
         outcome_token, outcome_hash = uploads.new_outcome_token()
         process_id = uuid4()
         upload = uploads.begin(
@@ -89,6 +89,7 @@ def tenant(db: Database, vault: Vault, slug: str, *, passphrase: str | None = No
         session.add(Breaker(organization_id=organization.id, connection_id=connection.id))
         session.add(OutcomeMail(organization_id=organization.id, upload_id=upload.id, sealed=b"x", locale="es"))
         session.add(_resumable(organization.id))
+        session.add(_key(upload, token.id))
     return Tenant(
         organization=organization,
         connection=connection,
@@ -108,6 +109,17 @@ def _resumable(organization_id: UUID) -> Resumable:
         kind=ResumableKind.PART,
         key_hash=secrets.token_bytes(32),
         sealed=b"x",
+        expires_at=NOW + timedelta(days=36_500),
+    )
+
+
+def _key(upload: Upload, token_id: UUID) -> IdempotencyKey:
+    return IdempotencyKey(
+        organization_id=upload.organization_id,
+        api_token_id=token_id,
+        key_hash=secrets.token_bytes(32),
+        said=b"x",
+        upload_id=upload.id,
         expires_at=NOW + timedelta(days=36_500),
     )
 

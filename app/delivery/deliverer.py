@@ -60,8 +60,8 @@ class Deliverer(Keeper):
     ) -> Result:
         """Check a hand-in that is whole, or has no file, send it, and say what became of it.
 
-        `way`: of who came in just now, and opened it at the door. Raises ConnectionPaused and LinkClosed, and Rejected
-        for what a check or a look at the provider refuses; that one has the id of its record.
+        `way`: of who came in just now, and opened it at the door. Raises ConnectionPaused, LinkClosed, KeyInUse, and
+        Rejected for what a check or a look at the provider refuses; that one has the id of its record.
         """
         with self._journal(origin, operation, operation.modes[0]) as journal:
             way = way or self._open(origin)
@@ -99,11 +99,13 @@ class Deliverer(Keeper):
         policy: Policy,
         mode: Mode | None = None,
         way: Way | NoWay | None = None,
+        later: bool = False,
     ) -> Result:
         """Pass a file on while it arrives, watch it pass, and say what became of it; `mode`: the operation's first.
 
         Raises as `hand_in` does, and what intake has to say of the file on its way. Whatever of that has a record has
-        its id. What is durable is taken although its connection is paused, and may find no room in the spool.
+        its id. What is durable is taken although its connection is paused, and may find no room in the spool; `later`:
+        it is only taken, and delivered from its copy.
         """
         mode = mode or operation.modes[0]
         with self._journal(origin, operation, mode) as journal:
@@ -116,7 +118,7 @@ class Deliverer(Keeper):
                 policy=policy,
             )
             if mode is Mode.DURABLE:
-                return self.keep(handed_in, streamed)
+                return self.keep(handed_in, streamed, later=later)
             way = way or self._open(origin)
             arriving = handed_in.file_of(streamed)
             watch = self._begin(handed_in, arriving)
@@ -138,6 +140,8 @@ class Deliverer(Keeper):
             return self._ways.open(session, connection)
 
     def _hand_over(self, journal: Journal, way: Way | NoWay, operation: Operation, handin: HandIn) -> Result:
+        if journal.keyed:  # whoever is second is not to ask the provider for anything either
+            journal.begin()
         try:
             outcome = self._send(way, operation, handin, journal)
         except Refusal as refusal:

@@ -21,7 +21,7 @@ from app.delivery.outcome import HELD, Consequence
 from app.errors import Refusal
 from app.providers.base import Ending, Outcome
 from app.providers.operation import Mode, Operation
-from app.records import attempts, copies, uploads
+from app.records import attempts, copies, idempotency, uploads
 from app.records.copies import Whole
 from app.records.jsonable import jsonable
 from app.records.models import Attempt, Upload
@@ -86,8 +86,13 @@ class Journal:
         """Whether there is a record that somebody could find in the middle."""
         return self._upload is not None
 
+    @property
+    def keyed(self) -> bool:
+        """Whether its caller may send the same again, to be done once."""
+        return self._origin.key is not None
+
     def begin(self, state: State = State.DELIVERING) -> None:
-        """Commit row and attempt, and count the link's use; raises LinkClosed, and then nothing may leave.
+        """Commit row and attempt, count the link's use, take the key; nothing may leave after LinkClosed or KeyInUse.
 
         `receiving` has no attempt yet: nothing is going to leave.
         """
@@ -248,11 +253,16 @@ class Journal:
         return Record(upload=upload, attempts=(attempt,) if attempt else ())
 
     def _start(self, now: datetime, state: State, attempt: Attempt | None) -> Upload:
-        if self._origin.link is None:
+        link, key = self._origin.link, self._origin.key
+        if link is None and key is None:
             return self._row(self._database.alone(), state, now, attempt=attempt)
         with self._database.transaction(self._organization_id) as session:
-            links.reserve(session, self._origin.link, now)
-            return self._row(session, state, now, attempt=attempt)
+            if link is not None:
+                links.reserve(session, link, now)
+            upload = self._row(session, state, now, attempt=attempt)
+            if key is not None:
+                idempotency.take(session, key, upload, now)
+            return upload
 
     def _first(self, now: datetime, **known: Any) -> Attempt:
         return attempts.first(

@@ -46,8 +46,8 @@ class Keeper(Sender):
         super().__init__(*args, **more)
         self._spool = spool
 
-    def keep(self, handed_in: HandedIn, streamed: Streamed) -> Result:
-        """Take a file into the spool and, if anything may leave now, pass it on at the same time.
+    def keep(self, handed_in: HandedIn, streamed: Streamed, *, later: bool = False) -> Result:
+        """Take a file into the spool and, if anything may leave now, pass it on at the same time; not so if `later`.
 
         The client is heard to its end whatever the provider does; what it hands in is refused, or left off, as any is.
         """
@@ -56,7 +56,7 @@ class Keeper(Sender):
             connection = self._enter(session, origin)
             shelf = self._shelf(session, origin, journal.id)
             way = self._ways.open(session, connection)
-            held = PAUSED if connection.paused_at is not None else None
+            held = PAUSED if connection.paused_at is not None else UNTRIED if later else None
             if held is None and not breaker.allows(session, connection.id, self.now()):
                 held = LET_BE
         arriving = handed_in.file_of(streamed)

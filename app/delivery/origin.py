@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from app.providers.base import Outcome
+from app.records.idempotency import Claim
 from app.records.models import Attempt, Upload
 from app.records.states import State
 from app.tenants.models import Connection, Link, Organization
@@ -30,6 +31,8 @@ class Origin:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     #: What the outcome page's address is to end with, known before; the same page sent twice is one hand-in.
     outcome_token: str | None = None
+    #: By which the caller knows it again, so that it is done once: it begins before anything at all is sent.
+    key: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

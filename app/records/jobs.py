@@ -6,7 +6,8 @@ import structlog
 from procrastinate import JobContext
 
 from app import queue
-from app.records import sweeper
+from app.database import utcnow
+from app.records import idempotency, sweeper
 
 log = structlog.get_logger("ventanilla.sweeper")
 
@@ -20,3 +21,11 @@ def sweep(context: JobContext, timestamp: int) -> None:
     swept = sweeper.sweep(queue.database(context))
     if swept != sweeper.Swept():
         log.warning("orphans ended", unknown=swept.unknown, failed=swept.failed, waiting=swept.waiting)
+
+
+@queue.jobs.periodic(cron="*/5 * * * *")
+@queue.jobs.task(name="forget_keys", queueing_lock="forget_keys", pass_context=True)
+def forget_keys(context: JobContext, timestamp: int) -> None:
+    """Every five minutes: forget keys of services whose time is over."""
+    del timestamp
+    idempotency.forget(queue.database(context), utcnow())

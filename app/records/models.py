@@ -34,6 +34,7 @@ __all__ = [
     "Breaker",
     "ChainHead",
     "Copy",
+    "IdempotencyKey",
     "OutcomeMail",
     "Process",
     "Receipt",
@@ -153,6 +154,29 @@ class OutcomeMail(Base):
     tries: Mapped[int] = mapped_column(default=0, server_default="0")
     due_at: Mapped[datetime] = mapped_column(default=utcnow)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class IdempotencyKey(Base):
+    """A key by which a service says that several requests are one; written with the upload that it stands for."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "api_token_id", "key_hash"),
+        ForeignKeyConstraint(["organization_id", "upload_id"], ["uploads.organization_id", "uploads.id"]),
+        Index("ix_idempotency_keys_expires_at", "expires_at"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    api_token_id: Mapped[UUID] = mapped_column(ForeignKey("api_tokens.id"))
+    key_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    #: Of method, path, and all that came with it but the files' bytes, whose hashes are the upload's; keyed, because
+    #: passwords are among it.
+    said: Mapped[bytes] = mapped_column(LargeBinary)
+    upload_id: Mapped[UUID]
+    #: What was answered, where that is answered again: status, headers and body.
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), default=None)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    expires_at: Mapped[datetime]
 
 
 class Resumable(Base):

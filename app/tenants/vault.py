@@ -12,7 +12,8 @@ import os
 import stat
 import tempfile
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Self
@@ -31,6 +32,8 @@ from app.tenants.models import Credential, DataKey
 #: A shorter secret would be told too much of by its last four characters.
 LEAST_LENGTH_SHOWN: Final = 16
 PRINT_BYTES: Final = 8
+#: Of a print that has to stand for what it is of, among any number of others.
+LONG_PRINT_BYTES: Final = 32
 #: Data keys that a process keeps open.
 MOST_OPEN: Final = 1_000
 
@@ -118,9 +121,14 @@ class Vault:
                 f"The {credential.field} of connection {credential.connection_id} does not open."
             ) from None
 
-    def cipher(self, session: Session, organization_id: UUID) -> aead.Aead:
-        """What seals an organization's own things, each bound to its place; works without the session afterwards."""
+    def cipher(self, session: Session, organization_id: UUID | None) -> aead.Aead:
+        """What seals an organization's own things, or the house's, each bound to its place; works without the session afterwards."""
         return self._cipher(self._data_key(session, organization_id) or self._make_data_key(session, organization_id))
+
+    def prints(self, session: Session, organization_id: UUID) -> Callable[[bytes], bytes]:
+        """What tells an organization's own things apart and lets none be guessed; works without the session too."""
+        key = self._data_key(session, organization_id) or self._make_data_key(session, organization_id)
+        return partial(self._prints(key).primary().compute, output_length=LONG_PRINT_BYTES)
 
     def wrap_signing_key(self, key_id: UUID, private: bytes) -> bytes:
         """Encrypt the private part of a signing key, for that key's row and no other."""

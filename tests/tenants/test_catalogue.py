@@ -56,6 +56,7 @@ APP = {
     "attempts": "INSERT SELECT UPDATE",
     "copies": "DELETE INSERT SELECT UPDATE",
     "outcome_mails": "INSERT SELECT UPDATE",
+    "idempotency_keys": "INSERT SELECT UPDATE",
     "resumables": "INSERT SELECT UPDATE",
     "breakers": "INSERT SELECT UPDATE",
     "audit_entries": "INSERT SELECT",
@@ -76,6 +77,7 @@ WORKER = {
     "attempts": "INSERT SELECT UPDATE",
     "copies": "DELETE INSERT SELECT UPDATE",
     "outcome_mails": "DELETE SELECT UPDATE",
+    "idempotency_keys": "DELETE SELECT",
     "resumables": "DELETE SELECT UPDATE",
     "breakers": "INSERT SELECT UPDATE",
     "audit_entries": "INSERT SELECT",
@@ -128,7 +130,7 @@ def test_a_policy_that_asks_nothing_is_noticed(owner: Connection) -> None:
 
 def test_doors_have_one_search_path_and_no_public(owner: Connection) -> None:
     doors = owner.execute(DOORS).all()
-    assert len(doors) == 22
+    assert len(doors) == 23
     for name, settings, grants in doors:
         assert settings == ["search_path=pg_catalog, pg_temp"], name
         assert grants, f"{name} has never had its grants set: the public may execute it"

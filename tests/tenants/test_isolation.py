@@ -41,6 +41,7 @@ UNIQUE: dict[str, dict[str, Any]] = {
     "api_tokens": {"token_hash": b"copy"},
     "uploads": {"outcome_hash": b"copy"},
     "resumables": {"key_hash": b"copy"},
+    "idempotency_keys": {"key_hash": b"copy"},
     "attempts": {"number": 99},
     "audit_entries": {"number": None},
 }
