@@ -284,5 +284,5 @@ def _keep_values_out(context: ExceptionContext) -> None:
     quotes = error.sqlstate.startswith("22")  # data exceptions
     message = type(error).__name__ if quotes else error.diag.message_primary
     error.args = (message,)
-    if ours is not None:
-        ours.args = (f"({error.sqlstate}) {message}",)
+    assert ours is not None  # noqa: S101 - every error of the driver's is wrapped in one
+    ours.args = (f"({error.sqlstate}) {message}",)

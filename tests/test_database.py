@@ -128,3 +128,28 @@ def test_keys_are_in_the_order_of_time(database: Database, clean: None) -> None:
         ours = select(Process.id).where(Process.id.in_([process.id for process in made]))
         assert session.scalars(ours.order_by(Process.id)).all() == [process.id for process in made]
         assert {process.id.version for process in made} == {7}
+
+
+def test_a_connection_that_died_while_it_rested_is_replaced(
+    postgres: Embedded, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the server was started anew: whoever wants one next does not notice."""
+    monkeypatch.setattr("app.database.REST_SECONDS", 0.0)
+    resting = Database(postgres.app_url, pool=1)
+    with resting.doors() as session:
+        former = session.scalar(text("SELECT pg_backend_pid()"))
+    with database.doors() as session:
+        assert session.scalar(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": former})
+    with resting.doors() as session:
+        assert session.scalar(text("SELECT pg_backend_pid()")) != former
+    resting.dispose()
+
+
+def test_a_connection_that_rested_and_lives_is_kept(postgres: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.database.REST_SECONDS", 0.0)
+    database = Database(postgres.app_url, pool=1)
+    with database.doors() as session:
+        former = session.scalar(text("SELECT pg_backend_pid()"))
+    with database.doors() as session:
+        assert session.scalar(text("SELECT pg_backend_pid()")) == former
+    database.dispose()

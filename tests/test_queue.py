@@ -274,6 +274,26 @@ def test_a_job_that_was_done_leaves_no_trace(
     assert all(args != {"timestamp": 7} for _, args, _ in queued(owner_engine))
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_a_signal_that_comes_before_there_is_a_loop_counts_too(early: bool) -> None:
+    stopped: list[str] = []
+    signalled = [int(signal.SIGTERM)] if early else []
+
+    async def begin(told: asyncio.Event) -> None:
+        assert told.is_set() is early
+        if not early:
+            os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(told.wait(), WAIT_SECONDS)
+
+    before = {number: signal.getsignal(number) for number in queue.STOPPING}
+    try:
+        asyncio.run(queue._work_until_told(begin, lambda: stopped.append("once"), signalled))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert stopped == ["once"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_worker_stops_when_told(postgres: Embedded, worker: Database, owner_engine: Engine, number: int) -> None:
     code = (

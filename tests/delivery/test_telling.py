@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Engine, text
@@ -266,6 +267,14 @@ def fail(desk: Desk, whose: Tenant, address: str) -> None:
         )
         assert mails.ask(session, desk.vault, upload.id, address=address, locale="es", now=desk.now)
         uploads.move(session, upload, State.FAILED, actor="tests", now=desk.now)
+
+
+def test_the_job_sends_what_is_due_where_mail_can_be_sent(desk: Desk) -> None:
+    desk.ask()
+    desk.end(State.DELIVERED)
+    for given, sent in (({}, 0), ({telling.TELLER: None}, 0), ({telling.TELLER: desk.teller}, 1)):
+        telling.tell(cast("Any", SimpleNamespace(additional_context=given)), 0)
+        assert len(desk.post.sent) == sent
 
 
 def test_one_round_at_a_time(desk: Desk) -> None:

@@ -177,6 +177,24 @@ def test_who_has_the_lock_is_left_alone(database: Database, worker: Database, va
     assert [entry.number for entry in entries(database, mine)] == [1]
 
 
+def test_what_another_sealed_meanwhile_is_let_be(
+    database: Database, worker: Database, vault: Vault, mine: Tenant, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look for what there is and the turn of this chain."""
+    deliver(database, mine, begin)
+    seal_chain = sealing._seal_chain
+
+    def overtaken(*given: Any) -> Sealed:
+        monkeypatch.undo()
+        seal(worker, vault)
+        return seal_chain(*given)
+
+    monkeypatch.setattr(sealing, "_seal_chain", overtaken)
+    assert seal(worker, vault) == Sealed()
+    assert [entry.number for entry in entries(database, mine)] == [1, 2, 3]
+    assert all(report.is_whole for report in reports(database, mine))
+
+
 def test_a_worker_that_dies_leaves_nothing_half_done(
     database: Database, worker: Database, vault: Vault, mine: Tenant, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -394,6 +412,27 @@ def test_any_byte_of_a_head(bench: Bench, column: str, data: st.DataObject) -> N
     report = bench.after(update(ChainHead).where(bench.at(ChainHead, 0)).values({column: value}))
     assert not report.head_is_sound
     assert not report.is_whole
+
+
+def test_however_many_are_read_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for page in (1, 2, COUNT, COUNT + 1):
+        monkeypatch.setattr(verifying, "PAGE", page)
+        test_the_bench_is_in_order(bench)
+    change = update(AuditEntry).where(bench.at(AuditEntry, COUNT)).values(action="something else")
+    monkeypatch.setattr(verifying, "PAGE", 2)
+    assert places(bench.after(change)) == {COUNT, None}, "the last page is looked at like the first"
+
+
+@pytest.mark.parametrize(
+    "body", ["", "no JSON", "7", "[]", "{}", '{"organization":{},"previous":null,"upload":{}}', '{"organization":7}']
+)
+def test_a_receipt_that_cannot_be_read(bench: Bench, body: str) -> None:
+    """It is said to be wrong, and nothing that it says of the audit log counts."""
+    change = update(Receipt).where(bench.at(Receipt, 2)).values(body=body)
+    chain = bench.after(change, verifying.receipt_chain)
+    assert not chain.is_whole
+    assert 2 in places(chain)
+    assert bench.after(change, verifying.audit_log).is_whole
 
 
 @pytest.mark.parametrize("table", [AuditEntry, Receipt, ChainHead])

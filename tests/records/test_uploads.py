@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy.exc import DBAPIError, NoResultFound
+from sqlalchemy.exc import DBAPIError, IntegrityError, NoResultFound
 from sqlalchemy.orm import Session
 
 from app.database import Database
@@ -20,6 +20,7 @@ from app.records import attempts, audit, uploads
 from app.records.jsonable import jsonable
 from app.records.models import Upload
 from app.records.states import IllegalTransition, State
+from app.records.uploads import AlreadyHandedIn
 from app.tenants import doors
 from app.tenants.models import ApiToken
 from app.tenants.vault import Vault
@@ -248,3 +249,29 @@ def test_knowledge_takes_the_place_of_unknown(session: Session, begin: Begin) ->
     assert attempts.end(session, attempt, outcome="delivered", now=LATER).outcome == "delivered"
     with pytest.raises(attempts.AttemptLost):
         attempts.end(session, attempt, outcome="failed", now=LATER)
+
+
+def test_what_is_handed_in_again_under_the_same_token_is_said_to_be(
+    database: Database, mine: Tenant, begin: Begin
+) -> None:
+    """And nothing else that the database does not take is mistaken for that."""
+    _, outcome_hash = uploads.new_outcome_token()
+    with database.transaction(mine.id) as session:
+        known = begin(session, outcome_hash=outcome_hash)
+    with pytest.raises(AlreadyHandedIn), database.transaction(mine.id) as session:
+        begin(session, outcome_hash=outcome_hash)
+    for wrong in ({"id": known.id}, {"connection_id": uuid4()}):
+        with pytest.raises(IntegrityError), database.transaction(mine.id) as session:
+            begin(session, **wrong)
+
+
+def test_what_the_provider_works_on_is_told_of_once_it_is_done(session: Session, begin: Begin) -> None:
+    upload = begin(session)
+    uploads.move(session, upload, State.DELIVERED, actor="tests", now=NOW, reference="ref-1")
+    told = [uploads.follow(session, upload, status, facts={}, now=LATER) for status in ("processing", "ready", "ready")]
+    assert told == [True, True, False]
+    session.refresh(upload)
+    assert upload.provider_status == "ready"
+    newest, before, *_ = audit.listing(session, subject=upload)
+    assert (newest.action, before.action) == ("upload.processed", "upload.delivered")
+    assert newest.details == {"reference": "ref-1"}
