@@ -1,4 +1,4 @@
-"""What a process that lives left lying can be told from what it works on."""
+"""What a living process left lying can be told from what it works on, and what has arrived from what still does."""
 
 from __future__ import annotations
 
@@ -26,11 +26,21 @@ BEGIN ATOMIC
     WHERE u.id = ANY (left_lying) AND u.process_id = process AND u.state IN ('receiving', 'delivering');
 END
 """
+#: Which of these copies belong to a file that is still arriving: once it has become an upload, that has them.
+RESUMED = """
+CREATE OR REPLACE FUNCTION ventanilla_find_resumed(copies uuid[]) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+        SELECT DISTINCT held FROM public.resumables r, unnest(r.objects) held
+        WHERE r.objects && copies AND held = ANY (copies){besides}
+    $$
+"""
+BESIDES = " AND NOT EXISTS (SELECT FROM public.uploads u WHERE u.id = held)"
 DOORS = {"ventanilla_in_hand": IN_HAND, "ventanilla_let_go": LET_GO}
 
 
 def upgrade() -> None:
     """Make the doors."""
+    op.execute(RESUMED.format(besides=BESIDES))
     for name, function in DOORS.items():
         op.execute(function)
         op.execute(f"REVOKE EXECUTE ON FUNCTION {name} FROM PUBLIC")
@@ -39,5 +49,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take them away."""
+    op.execute(RESUMED.format(besides=""))
     for name in DOORS:
         op.execute(f"DROP FUNCTION {name}")

@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, select, text, update
 
 from app.database import Database
 from app.records import resumables
 from app.records.models import Resumable, ResumableKind
 from app.records.resumables import LockLost, Part
 from app.tenants import organizations
+from app.tenants.vault import Vault
+from tests.tenancy import tenant
 
 NOON = datetime(2026, 11, 21, 20, 5, tzinfo=UTC)
 MINE, THEIRS = uuid4(), uuid4()
@@ -141,6 +143,18 @@ def test_a_copy_that_nothing_is_in_is_left_to_the_dead(
     assert taken
     assert len(taken.objects) == 1
     assert taken.objects != first.objects
+
+
+def test_what_has_become_an_upload_is_that_ones(
+    database: Database, worker: Database, owner_engine: Engine, vault: Vault, make: Callable[..., UUID]
+) -> None:
+    """Else the copy of one that was delivered would lie there until the file's time is over, which is days."""
+    arriving, arrived = uuid4(), tenant(database, vault, f"arrived-{secrets.token_hex(4)}").upload.id
+    for copy in (arriving, arrived):
+        change = update(Resumable).where(Resumable.id == make(upload_id=copy)).values(objects=[copy])
+        with owner_engine.begin() as connection:
+            connection.execute(change)
+    assert resumables.known(worker, [arriving, arrived]) == {arriving}
 
 
 def test_what_expires_is_given_up_and_later_forgotten(
