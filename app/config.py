@@ -176,6 +176,13 @@ class Settings(BaseSettings):
     failed_days: PositiveFloat = Field(
         default=7.0, description="How long the copy of what could not be delivered is kept for a person's retry."
     )
+    webhook_failing_days: PositiveFloat = Field(
+        default=5.0,
+        description="An endpoint at which no webhook arrived for so long, though some were sent, is disabled.",
+    )
+    webhook_kept_days: PositiveFloat = Field(
+        default=30.0, description="How long it is kept what was sent to webhook endpoints, and what they answered."
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
 

@@ -39,6 +39,7 @@ HANDLERS: Final = (
     "app.delivery.telling",
     "app.delivery.chores",
     "app.resumable.jobs",
+    "app.webhooks.jobs",
 )
 #: Longest wait for running jobs when the worker is asked to stop.
 STOP_SECONDS: Final = 20.0
@@ -48,14 +49,17 @@ AGAIN_SECONDS: Final = 2.0
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 #: What a worker passes its handlers, under this name.
 DATABASE: Final = "database"
-#: Each of these has workers of its own. Deliveries and errands wait for others: providers, mail servers, buckets.
-#: Chores wait for the database alone, and go on whatever those wait for.
+#: Each of these has workers of its own. Deliveries, errands and webhooks wait for others: providers, mail servers and
+#: buckets, whoever wants to be told. Chores wait for the database alone, and go on whatever those wait for.
 CHORES: Final = "default"
 ERRANDS: Final = "errands"
 DELIVERIES: Final = "deliveries"
+WEBHOOKS: Final = "webhooks"
 #: How many of them a worker does at once.
 CHORES_AT_ONCE: Final = 4
 ERRANDS_AT_ONCE: Final = 4
+WEBHOOKS_AT_ONCE: Final = 8
+AT_ONCE: Final = {CHORES: CHORES_AT_ONCE, ERRANDS: ERRANDS_AT_ONCE, WEBHOOKS: WEBHOOKS_AT_ONCE}
 #: How often a worker tells the library that it is alive, and after which silence its jobs are taken for abandoned.
 BEAT_SECONDS: Final = 2.0
 DEAD_SECONDS: Final = 10.0
@@ -154,7 +158,8 @@ async def work(url: SecretStr, db: Database, told: asyncio.Event, *, concurrency
 
     Nothing here is cancelled to stop it: a cancellation that comes while connections open is lost in them.
     """
-    threads = ThreadPoolExecutor(concurrency + CHORES_AT_ONCE + ERRANDS_AT_ONCE, thread_name_prefix="job")
+    all_at_once = concurrency + sum(AT_ONCE.values())
+    threads = ThreadPoolExecutor(all_at_once, thread_name_prefix="job")
     asyncio.get_running_loop().set_default_executor(threads)
     while not told.is_set():
         cause = "stopped"  # which it does, without a word, when the connection that listens is cut
@@ -190,7 +195,7 @@ async def _work(url: SecretStr, concurrency: int, given: dict[str, Any], told: a
                 shutdown_graceful_timeout=STOP_SECONDS,
                 install_signal_handlers=False,
             )
-            for queue, at_once in ((CHORES, CHORES_AT_ONCE), (ERRANDS, ERRANDS_AT_ONCE), (DELIVERIES, concurrency))
+            for queue, at_once in (*AT_ONCE.items(), (DELIVERIES, concurrency))
         ]
         running = [asyncio.ensure_future(worker.run()) for worker in workers]  # type: ignore[no-untyped-call]
         reasons = [asyncio.ensure_future(told.wait()), asyncio.ensure_future(until_clock_is_set())]

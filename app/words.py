@@ -169,6 +169,7 @@ TENANTS: Final = {
     "bad-value": N_("“%(value)s” cannot be the %(name)s."),
     "name-taken": N_("“%(name)s” is taken. Choose another name."),
     "not-lent": N_("There is no house connection of %(provider)s in the environment %(environment)s under that id."),
+    "webhook-disabled": N_("The webhook endpoint is disabled. Enable it first."),
 }
 
 #: What the provider, or the way to it, made of it.

@@ -11,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
+from sqlalchemy.orm import Session
 
 from app.database import HOUSE, Database
 from app.records import attempts, uploads
 from app.records.models import Attempt, Breaker, Copy, IdempotencyKey, OutcomeMail, Resumable, ResumableKind, Upload
 from app.records.states import State
 from app.tenants import connections, forms, links, organizations, tokens
-from app.tenants.models import Connection, Environment, Form, Link, Organization
+from app.tenants.models import Connection, Environment, Form, Link, Organization, WebhookEndpoint, WebhookSecret
 from app.tenants.vault import Vault
 
 NOW = datetime(2026, 11, 21, 14, 5, tzinfo=UTC)
@@ -37,6 +38,8 @@ class Tenant:
     upload: Upload
     attempt: Attempt
     outcome_token: str
+    #: Disabled: tests that want something sent make one of their own.
+    endpoint: WebhookEndpoint
 
     @property
     def id(self) -> UUID:
@@ -89,6 +92,7 @@ def tenant(db: Database, vault: Vault, slug: str, *, passphrase: str | None = No
         session.add(Breaker(organization_id=organization.id, connection_id=connection.id))
         session.add(OutcomeMail(organization_id=organization.id, upload_id=upload.id, sealed=b"x", locale="es"))
         session.add(_resumable(organization.id))
+        endpoint = _endpoint(session, organization.id)
         session.add(_key(upload, token.id))
     return Tenant(
         organization=organization,
@@ -100,7 +104,18 @@ def tenant(db: Database, vault: Vault, slug: str, *, passphrase: str | None = No
         upload=upload,
         attempt=attempt,
         outcome_token=outcome_token,
+        endpoint=endpoint,
     )
+
+
+def _endpoint(session: Session, organization_id: UUID) -> WebhookEndpoint:
+    made = WebhookEndpoint(
+        id=uuid4(), organization_id=organization_id, url="https://hooks.example", disabled_at=NOW, disabled_because="x"
+    )
+    session.add(made)
+    session.flush()
+    session.add(WebhookSecret(organization_id=organization_id, endpoint_id=made.id, sealed=b"x"))
+    return made
 
 
 def _resumable(organization_id: UUID) -> Resumable:

@@ -17,6 +17,7 @@ from app.cli import (
     receipts,
     tokens,
     uploads,
+    webhooks,
     worker,
 )
 
@@ -36,6 +37,7 @@ EVERYTHING = (
     tokens.token,
     receipts.receipt,
     audit.audit,
+    webhooks.webhook,
     worker.worker,
 )
 

@@ -58,12 +58,17 @@ def connection(session: Session, slug: str, name: str) -> Connection:
     return found
 
 
+def actor() -> str:
+    """Who is at the keyboard, as the audit log names them."""
+    return f"cli:{getpass.getuser()}"
+
+
 def written(session: Session, organization_id: UUID | None, action: str, subject: Base, **details: Any) -> None:
     """Write in the audit log what the operator at the keyboard did."""
     audit.write(
         session,
         organization_id=organization_id,
-        actor=f"cli:{getpass.getuser()}",
+        actor=actor(),
         action=action,
         subject=subject,
         now=services().clock(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from datetime import timedelta
 
 import click
 from flask.cli import with_appcontext
@@ -20,6 +21,8 @@ from app.delivery.telling import TELLER, Teller
 from app.records.processes import Heartbeat
 from app.records.sealing import VAULT
 from app.services import services
+from app.webhooks.jobs import MESSENGER, WEBHOOKS_KEPT
+from app.webhooks.sending import Messenger
 
 
 @click.command("worker")
@@ -45,6 +48,8 @@ def worker() -> None:
         CHECKER: Checker(database, deliverer, parts.clock),
         TELLER: Teller(database, parts.vault, parts.mailer, parts.clock) if parts.mailer else None,
         VAULT: parts.vault,
+        MESSENGER: Messenger.from_settings(database, parts.vault, parts.settings, parts.clock),
+        WEBHOOKS_KEPT: timedelta(days=parts.settings.webhook_kept_days),
     }
     heartbeat.start()
     try:

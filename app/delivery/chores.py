@@ -59,6 +59,8 @@ def tell_of_certificates(database: Database, now: datetime) -> int:
     for organization_id, slug, _ in doors.organizations(database):
         with database.transaction(organization_id) as session:
             ending = certificates.ending(session, now + SOON)
+            for one in ending:
+                certificates.tell(session, one, now)
         for one in ending:
             log.warning(
                 "certificate ends",

@@ -80,8 +80,10 @@ class Unanswered(AbstractContextManager["Unanswered"]):
 class Http:
     """A session of one connection's own: nothing of it, warm sockets included, is shared with another's."""
 
-    def __init__(self, egress: Egress, *, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, egress: Egress, *, context: ssl.SSLContext | None = None, enough: int | None = None) -> None:
+        """`enough`: of an answer no more is read than so many bytes, for whom its status says all."""
         self._egress = egress
+        self._enough = enough
         self._session = _Session()
         adapter = _Adapter(egress, context or tls_context())
         for scheme in ("https://", "http://"):
@@ -124,8 +126,10 @@ class Http:
                 return NoAnswer(cause="reset", released=False)
             body = _Body()
             taker = sink if sink is not None and good else body
-            while block := response.raw.read(ANSWER_BLOCK):
+            while block := response.raw.read(self._enough or ANSWER_BLOCK):
                 taker.feed(block)
+                if self._enough is not None:
+                    break
                 if sink is taker:
                     exchange.answering()  # of something long, each block has the time of an answer
             headers = {name.lower(): value for name, value in response.headers.items()}

@@ -42,6 +42,7 @@ __all__ = [
     "SigningKey",
     "Slot",
     "Upload",
+    "WebhookDelivery",
     "tenants",
 ]
 
@@ -378,3 +379,37 @@ class Breaker(Base):
     #: Nothing is sent before then; what is sent first after it is a probe, and alone.
     open_until: Mapped[datetime | None] = mapped_column(default=None)
     probing: Mapped[bool] = mapped_column(default=False)
+
+
+class WebhookDelivery(Base):
+    """What an endpoint is to be told: one entry of the audit log, until it has arrived or was tried for long enough."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        UniqueConstraint("endpoint_id", "event_id"),
+        ForeignKeyConstraint(
+            ["organization_id", "endpoint_id"], ["webhook_endpoints.organization_id", "webhook_endpoints.id"]
+        ),
+        Index("ix_webhook_deliveries_due", "endpoint_id", "due_at", postgresql_where=text("ended_at IS NULL")),
+        Index("ix_webhook_deliveries_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+    )
+
+    #: Whose endpoint it is for; None: the house's.
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
+    endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoints.id"))
+    #: Whose audit log tells of it; None: the house's.
+    about_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
+    #: That log's entry: by this id a receiver knows what it had before.
+    event_id: Mapped[UUID]
+    event: Mapped[str] = mapped_column(String(40))
+    #: What is sent, to the letter; written before it is sent for the first time.
+    body: Mapped[str | None] = mapped_column(Text, default=None)
+    #: How often it was tried, when that may be done next, and when it was tried for long enough.
+    tries: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime]
+    deadline_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None] = mapped_column(default=None)
+    arrived: Mapped[bool] = mapped_column(default=False)
+    #: What the last try came to: a status, or why there was none.
+    answer: Mapped[str | None] = mapped_column(String(20), default=None)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)

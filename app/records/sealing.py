@@ -1,8 +1,9 @@
 """Sealing: each second, what was committed since gets its place in its organization's chain, and is signed.
 
 It is found by what it lacks, so nothing has to be told and nothing can be forgotten: an audit entry without a number is
-sealed, and one that says that an upload was delivered gets a receipt in the same transaction. No transaction of anybody
-else waits for it. Two workers at once do no harm: whoever has a chain's lock seals it, the other leaves it alone.
+sealed, and one that says that an upload was delivered gets a receipt in the same transaction, as does what endpoints
+are to be told of it (`app.records.events`). No transaction of anybody else waits for it. Two workers at once do no
+harm: whoever has a chain's lock seals it, the other leaves it alone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from uuid_utils.compat import uuid7
 
 from app import queue
 from app.database import AWAY, Database, utcnow
-from app.records import audit, canonical, receipts, signing
+from app.records import audit, canonical, events, receipts, signing
 from app.records.heads import Chain, Head
 from app.records.models import AuditEntry, ChainHead, Receipt, Upload
 from app.records.receipts import Place, Witnessed
@@ -112,6 +113,7 @@ def _seal_batch(session: Session, owner: UUID | None, signer: Signer, now: datet
         end = _End(Head.of(session, owner, Chain.RECEIPTS), signer)
         session.add_all(_receipts(session, owner, delivered, end))
         end.write(session, now)
+    events.derive(session, owner, entries, now)
     return Sealed(entries=len(entries), receipts=len(delivered))
 
 

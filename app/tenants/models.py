@@ -17,6 +17,7 @@ from sqlalchemy import (
     Computed,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     LargeBinary,
     String,
     UniqueConstraint,
@@ -195,3 +196,45 @@ class ApiToken(Base):
     expires_at: Mapped[datetime | None] = mapped_column(default=None)
     revoked_at: Mapped[datetime | None] = mapped_column(default=None)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class WebhookEndpoint(Base):
+    """Where an organization's own services are told of what happens; without organization, the house's: of all."""
+
+    __tablename__ = "webhook_endpoints"
+    __table_args__ = (UniqueConstraint("organization_id", "id"),)
+
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
+    url: Mapped[str] = mapped_column(String(500))
+    #: What it is told of; empty: of everything.
+    events: Mapped[list[str]] = mapped_column(ARRAY(String(40)), default=list)
+    #: Tries in a row that came to nothing, since when, and until when it is left in peace.
+    failures: Mapped[int] = mapped_column(default=0)
+    failing_since: Mapped[datetime | None] = mapped_column(default=None)
+    quiet_until: Mapped[datetime | None] = mapped_column(default=None)
+    #: Until when it is one worker's, and nobody else sends to it.
+    held_until: Mapped[datetime | None] = mapped_column(default=None)
+    #: When something last arrived.
+    delivered_at: Mapped[datetime | None] = mapped_column(default=None)
+    disabled_at: Mapped[datetime | None] = mapped_column(default=None)
+    disabled_because: Mapped[str | None] = mapped_column(String(20), default=None)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class WebhookSecret(Base):
+    """What an endpoint's webhooks are signed with, under its organization's data key."""
+
+    __tablename__ = "webhook_secrets"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "endpoint_id"], ["webhook_endpoints.organization_id", "webhook_endpoints.id"]
+        ),
+        Index("ix_webhook_secrets_endpoint_id", "endpoint_id"),
+    )
+
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
+    endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoints.id"))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    #: Of one that another has taken the place of: until when both sign.
+    ends_at: Mapped[datetime | None] = mapped_column(default=None)

@@ -122,7 +122,7 @@ class Vault:
             ) from None
 
     def cipher(self, session: Session, organization_id: UUID | None) -> aead.Aead:
-        """What seals an organization's own things, or the house's, each bound to its place; works without the session afterwards."""
+        """What seals an owner's own things, each bound to its place; works without the session afterwards."""
         return self._cipher(self._data_key(session, organization_id) or self._make_data_key(session, organization_id))
 
     def prints(self, session: Session, organization_id: UUID) -> Callable[[bytes], bytes]:

@@ -60,6 +60,9 @@ APP = {
     "resumables": "INSERT SELECT UPDATE",
     "breakers": "INSERT SELECT UPDATE",
     "audit_entries": "INSERT SELECT",
+    "webhook_endpoints": "INSERT SELECT UPDATE",
+    "webhook_secrets": "INSERT SELECT UPDATE",
+    "webhook_deliveries": "SELECT UPDATE",
     "receipts": "SELECT",
     "chain_heads": "SELECT",
     "processes": "DELETE INSERT SELECT UPDATE",
@@ -81,6 +84,9 @@ WORKER = {
     "resumables": "DELETE SELECT UPDATE",
     "breakers": "INSERT SELECT UPDATE",
     "audit_entries": "INSERT SELECT",
+    "webhook_endpoints": "SELECT",
+    "webhook_secrets": "SELECT",
+    "webhook_deliveries": "INSERT SELECT UPDATE",
     "receipts": "INSERT SELECT",
     "chain_heads": "INSERT SELECT UPDATE",
     "signing_keys": "INSERT SELECT",
@@ -130,7 +136,7 @@ def test_a_policy_that_asks_nothing_is_noticed(owner: Connection) -> None:
 
 def test_doors_have_one_search_path_and_no_public(owner: Connection) -> None:
     doors = owner.execute(DOORS).all()
-    assert len(doors) == 23
+    assert len(doors) == 25
     for name, settings, grants in doors:
         assert settings == ["search_path=pg_catalog, pg_temp"], name
         assert grants, f"{name} has never had its grants set: the public may execute it"
@@ -157,6 +163,9 @@ def test_grants_on_columns(owner: Connection) -> None:
         "credentials": "UPDATE ciphertext fingerprint last_four",
         "links": "UPDATE uses",
         "signing_keys": "UPDATE retired_at",
+        "webhook_endpoints": (
+            "UPDATE delivered_at disabled_at disabled_because failing_since failures held_until quiet_until"
+        ),
     }
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.database import HOUSE, Base, Database
 from app.records import audit, uploads
+from app.records.models import WebhookDelivery
 from app.records.sealing import seal
 from app.records.states import State
 from app.tenants import tokens
@@ -43,12 +44,17 @@ UNIQUE: dict[str, dict[str, Any]] = {
     "resumables": {"key_hash": b"copy"},
     "idempotency_keys": {"key_hash": b"copy"},
     "attempts": {"number": 99},
+    "webhook_endpoints": {},
+    "webhook_secrets": {},
+    "webhook_deliveries": {"event_id": uuid4()},
     "audit_entries": {"number": None},
 }
 #: Of these there is one of each organization, connection or upload.
 ONE_EACH = {"data_keys", "copies", "breakers", "outcome_mails"}
 #: What the worker alone writes.
 SEALED = {"receipts", "chain_heads"}
+#: What it alone adds.
+TOLD = {"webhook_deliveries"}
 CHANGEABLE = set(TABLES) - {"audit_entries", "data_keys"} - SEALED
 DELETABLE = {"credentials", "copies"}
 
@@ -65,6 +71,10 @@ def two(database: Database, worker: Database, owner_engine: Engine, vault: Vault
     for one in made:
         with database.transaction(one.id) as session:
             uploads.move(session, one.upload, State.DELIVERED, actor="tests", now=NOW)
+        with worker.transaction(one.id) as session:
+            now = {"created_at": NOW, "due_at": NOW, "deadline_at": NOW}
+            endpoint = {"organization_id": one.id, "endpoint_id": one.endpoint.id}
+            session.add(WebhookDelivery(about_id=one.id, event_id=uuid4(), event="upload.received", **endpoint, **now))
     seal(worker, vault)
     with owner_engine.connect() as connection:
         for table in TABLES.values():
@@ -123,7 +133,7 @@ def test_insert_for_another(mine: Session, owner_engine: Engine, two: tuple[Tena
 
 def test_insert_for_oneself(mine: Session, owner_engine: Engine, two: tuple[Tenant, Tenant], table: Table) -> None:
     row = a_row(owner_engine, table, two[0]) | UNIQUE.get(table.name, {})
-    if table.name in SEALED:
+    if table.name in SEALED | TOLD:
         assert refused(mine, insert(table).values(row)) == "42501"
     elif table.name in {"organizations", *ONE_EACH}:  # there is one already: it gets as far as that
         assert refused(mine, insert(table).values(row)) == "23505"
@@ -191,10 +201,11 @@ def test_an_organization_does_not_outlast_its_transaction(postgres: Any, two: tu
         one_connection.dispose()
 
 
-@pytest.mark.parametrize("child", ["forms", "credentials", "uploads", "links", "attempts"])
+@pytest.mark.parametrize("child", ["forms", "credentials", "uploads", "links", "attempts", "webhook_secrets"])
 def test_references_stay_at_home(mine: Session, owner_engine: Engine, two: tuple[Tenant, Tenant], child: str) -> None:
     table = TABLES[child]
-    parent = {"links": "form_id", "attempts": "upload_id"}.get(child, "connection_id")
+    others = {"links": "form_id", "attempts": "upload_id", "webhook_secrets": "endpoint_id"}
+    parent = others.get(child, "connection_id")
     theirs = a_row(owner_engine, table, two[1])[parent]
     row = a_row(owner_engine, table, two[0]) | {"id": uuid4()} | UNIQUE[child]
     assert refused(mine, insert(table).values(row | {parent: theirs})) == "23503"  # foreign key
