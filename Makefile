@@ -65,8 +65,8 @@ mutants: setup ## Change intake, checks, delivery and the vault in small ways an
 	$(BIN)/mutmut results
 
 .PHONY: faults
-faults: setup ## Kill, cut off and fill up all that can be, in 40 minutes at most; writes docs/reliability.md
-	FAULTS=long FAULTS_REPORT=docs/reliability.md timeout 2400 $(BIN)/pytest -q -n 0 -p no:randomly tests/faults
+faults: setup ## Kill, cut off and fill up all that can be, in 25 minutes at most; writes docs/reliability.md
+	FAULTS=long FAULTS_REPORT=docs/reliability.md timeout 1500 $(BIN)/pytest -q -n 0 -p no:randomly tests/faults
 
 .PHONY: bench
 bench: setup tools ## Measure beside nginx and the tutorials' way; writes docs/benchmarks.md and its chart
