@@ -13,7 +13,6 @@ from uuid import UUID
 
 from flask import request
 from flask_wtf.csrf import validate_csrf
-from sqlalchemy.exc import NoResultFound
 from tink.aead import Aead
 from wtforms import ValidationError
 
@@ -210,10 +209,7 @@ def _admitted(slug: str | None = None) -> Admitted:
 
 def _check_open(organization_id: UUID) -> None:
     with services().database.transaction(organization_id) as session:
-        try:
-            found: Organization = organizations.get(session, organization_id)
-        except NoResultFound:
-            raise NothingHere from None
+        found: Organization = organizations.get(session, organization_id)
     if found.suspended_at is not None:
         raise Suspended
 

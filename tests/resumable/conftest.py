@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
+from flask import Flask
 from sqlalchemy import Engine
 
 from app.database import Database
 from app.tenants.vault import Vault
 from tests.relay.house import House
-from tests.resumable.desk import Desk
+from tests.resumable.desk import Desk, Inside
 from tests.servers import Sandbox, Server
 
 
@@ -21,3 +24,10 @@ def house(gateway: Server, sandbox: Sandbox, database: Database, vault: Vault) -
 @pytest.fixture
 def desk(house: House, owner_engine: Engine) -> Desk:
     return Desk(house=house, owner=owner_engine)
+
+
+@pytest.fixture
+def inside(app: Flask, sandbox: Sandbox, database: Database, vault: Vault, owner_engine: Engine) -> Inside:
+    """The same in this process: nothing here is about the connection."""
+    house = House.build(cast("Server", None), sandbox, database, vault)
+    return Inside(house=house, owner=owner_engine, app=app)

@@ -10,8 +10,6 @@ import pytest
 
 from tests.resumable.desk import BEGUN, CONTENT, OCTETS, Desk, checksum, metadata
 
-pytestmark = pytest.mark.live
-
 ALL: Final = str(len(CONTENT))
 REST: Final = CONTENT[BEGUN:]
 NEXT: Final = {"Upload_Offset": str(BEGUN), "Content_Type": OCTETS["Content-Type"]}
@@ -90,6 +88,17 @@ RULES: Final = (
         headers={**NEXT, "Upload_Offset": "-1"},
         body=REST,
         status=400,
+        offset=BEGUN,
+    ),
+    Rule(
+        id="headers/7",
+        says="a method that there is not is said not to be, and which there are",
+        to=Desk.begun,
+        method="PUT",
+        headers=NEXT,
+        body=REST,
+        status=405,
+        shows={"Allow": "OPTIONS, HEAD, PATCH, DELETE"},
         offset=BEGUN,
     ),
     Rule(
@@ -320,6 +329,32 @@ RULES: Final = (
         status=400,
     ),
     Rule(
+        id="creation/12",
+        says="metadata: what is said is text",
+        to=Desk.none,
+        method="POST",
+        headers={"Upload_Length": ALL, "Upload_Metadata": "filename /w=="},
+        status=400,
+    ),
+    Rule(
+        id="creation/13",
+        says="metadata: which a database can keep",
+        to=Desk.none,
+        method="POST",
+        headers={"Upload_Length": ALL, "Upload_Metadata": metadata(filename="a\0.csv")},
+        status=400,
+    ),
+    Rule(
+        id="creation/14",
+        says="a length that is told later is not more than is taken, either",
+        to=Desk.deferred,
+        method="PATCH",
+        headers={**FIRST, "Upload_Length": str((5 << 30) + 1)},
+        body=CONTENT,
+        status=413,
+        offset=0,
+    ),
+    Rule(
         id="creation-with-upload/1",
         says="the first piece may come with the beginning, and its offset is told",
         to=Desk.none,
@@ -492,37 +527,61 @@ RULES: Final = (
         headers={"Upload_Length": ALL, "Upload_Concat": "both"},
         status=400,
     ),
+    Rule(
+        id="concatenation/9",
+        says="by addresses of ours",
+        to=Desk.none,
+        method="POST",
+        headers={"Upload_Concat": "final;/files/" + "x" * 32 + " /elsewhere/" + "x" * 32},
+        status=400,
+    ),
+    Rule(
+        id="concatenation/10",
+        says="what is joined comes with nothing of its own",
+        to=Desk.none,
+        method="POST",
+        headers={"Upload_Concat": "final;/files/" + "x" * 32, **OCTETS},
+        body=CONTENT,
+        status=403,
+    ),
 )
 
 
+@pytest.fixture(params=["inside", pytest.param("desk", marks=pytest.mark.live)])
+def asked(request: pytest.FixtureRequest) -> Desk:
+    """Who is asked: the gateway in this process, and as it runs in life."""
+    found: Desk = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_rule(desk: Desk, rule: Rule) -> None:
-    path = rule.to(desk)
+def test_rule(asked: Desk, rule: Rule) -> None:
+    path = rule.to(asked)
     headers = dict(rule.headers)
     if rule.method == "POST" and path == "/files":
-        headers.setdefault("Upload_Metadata", desk.said())
-    answer = desk.ask(rule.method, path, rule.body, **headers)
+        headers.setdefault("Upload_Metadata", asked.said())
+    answer = asked.ask(rule.method, path, rule.body, **headers)
     assert answer.status == rule.status, (rule.says, answer)
     assert {name: answer[name] for name in rule.shows} == rule.shows, rule.says
     assert answer["Tus-Resumable"] == "1.0.0"
     if rule.offset is not None:
-        assert desk.offset(path) == rule.offset, rule.says
+        assert asked.offset(path) == rule.offset, rule.says
 
 
-def test_the_address_of_what_was_begun_is_where_it_goes_on(desk: Desk) -> None:
-    made = desk.create()
+def test_the_address_of_what_was_begun_is_where_it_goes_on(asked: Desk) -> None:
+    made = asked.create()
     assert made["Upload-Expires"]
-    assert desk.patch(made["Location"] or "", 0, CONTENT[:3])["Upload-Expires"]
+    assert asked.patch(made["Location"] or "", 0, CONTENT[:3])["Upload-Expires"]
 
 
-def test_metadata_comes_back_as_it_was_said(desk: Desk) -> None:
-    said = desk.said(external_id="é, 7") + ",metadata"
-    assert desk.ask("HEAD", desk.fresh(Upload_Metadata=said))["Upload-Metadata"] == said
+def test_metadata_comes_back_as_it_was_said(asked: Desk) -> None:
+    said = asked.said(external_id="é, 7") + ",metadata"
+    assert asked.ask("HEAD", asked.fresh(Upload_Metadata=said))["Upload-Metadata"] == said
 
 
-def test_parts_that_are_not_whole_are_not_joined(desk: Desk) -> None:
-    parts = f"final;{desk.part()} {desk.unfinished_part()}"
-    assert desk.create(Upload_Length=None, Upload_Concat=parts).status == 409
+def test_parts_that_are_not_whole_are_not_joined(asked: Desk) -> None:
+    parts = f"final;{asked.part()} {asked.unfinished_part()}"
+    assert asked.create(Upload_Length=None, Upload_Concat=parts).status == 409
 
 
 def test_no_rule_stands_here_twice() -> None:
