@@ -225,6 +225,19 @@ API: Final = {
     "bad-json": N_("The body is not one JSON object, or it names something twice."),
     "bad-metadata": N_("“metadata” has to be a JSON object of at most %(limit)s bytes."),
     "durable-not-offered": N_("Files are not kept here to be tried again: leave “durable” out, or send durable=0."),
+    "wait-not-offered": N_("This is answered when it is done, however long that takes: leave “wait” out."),
+    "bad-idempotency-key": N_(
+        "“Idempotency-Key” has to be one string of at most %(limit)s printable ASCII characters."
+    ),
+    "idempotency-key-reused": N_(
+        "This “Idempotency-Key” was used for something else: what is sent with it now is not the same. Use a new one."
+    ),
+    "idempotency-key-in-use": N_(
+        "Another request with this “Idempotency-Key” is under way. Send it again in a moment to hear what became of it."
+    ),
+    "digest-invalid-values": N_("“%(name)s” cannot be read. Write it as sha-256=:…:, the digest in Base64."),
+    "digest-unsupported-algorithms": N_("“%(name)s” has neither sha-256 nor sha-512, which are verified here."),
+    "digest-mismatched-values": N_("What arrived is not what “%(name)s” says. Nothing was kept of it. Send it again."),
 }
 
 #: What a client is told that sends a file in pieces.

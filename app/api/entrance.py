@@ -15,6 +15,7 @@ from app.delivery import Destination, Origin, Record, registry
 from app.intake.addresses import address
 from app.intake.shedding import Caller
 from app.providers.operation import Operation
+from app.records.idempotency import Claim
 from app.records.models import Attempt, Upload
 from app.services import services
 from app.tenants import doors, tokens
@@ -38,7 +39,7 @@ class Entrance:
         seen = address(request.environ, services().settings.forwarded_allow_ips)
         return Caller(organization_id=self.destination.organization.id, token_id=self.token_id, address=seen)
 
-    def origin(self, *, external_id: str | None, metadata: dict[str, object]) -> Origin:
+    def origin(self, *, external_id: str | None, metadata: dict[str, object], key: Claim | None = None) -> Origin:
         """Tell delivery where a hand-in comes from."""
         return Origin(
             organization=self.destination.organization,
@@ -51,6 +52,7 @@ class Entrance:
             actor=f"token:{self.token_id}",
             external_id=external_id,
             metadata=metadata,
+            key=key,
         )
 
 

@@ -9,7 +9,11 @@ Refusal
 ├── BadMetadata        422    the caller's own values cannot be kept
 ├── LongExternalId     422    the same
 ├── DurableNotOffered  501    asked for a way that this operation does not go
-└── BadDurable         400    asked for a way that there never is
+├── WaitNotOffered     501    asked not to be kept waiting where there is no other way
+├── BadDurable         400    asked for a way that there never is
+├── BadWait            400    said of its waiting what is no number of seconds, or too many
+├── BadKey             400    an Idempotency-Key that is none
+└── KeyReused          422    one that stands for something else
 """
 
 from __future__ import annotations
@@ -79,3 +83,29 @@ class BadDurable(Refusal):
     """Neither 0 nor 1."""
 
     slug: ClassVar[str] = "bad-value"
+
+
+class WaitNotOffered(Refusal):
+    """This is answered when it is done: there is no copy that could be delivered later."""
+
+    slug: ClassVar[str] = "wait-not-offered"
+    status: ClassVar[int] = 501
+
+
+class BadWait(Refusal):
+    """No whole number of seconds, or more than anybody is kept waiting."""
+
+    slug: ClassVar[str] = "bad-value"
+
+
+class BadKey(Refusal):
+    """An Idempotency-Key that is empty, too long, or no string."""
+
+    slug: ClassVar[str] = "bad-idempotency-key"
+
+
+class KeyReused(Refusal):
+    """An Idempotency-Key that was used for something else: another address, other parts, or other bytes."""
+
+    slug: ClassVar[str] = "idempotency-key-reused"
+    status: ClassVar[int] = 422

@@ -18,6 +18,7 @@ from app.api.errors import Unauthorized
 from app.database import DatabaseAway
 from app.delivery import Result
 from app.errors import Refusal
+from app.intake.digests import WANTED, DigestUnsupported
 from app.records.states import State
 from app.words import WORDS, sentence
 
@@ -67,6 +68,8 @@ def refused(refusal: Refusal) -> Response:
     response = problem(refusal.status, refusal.slug, detail, upload_id=refusal.upload_id, errors=errors)
     if isinstance(refusal, Unauthorized):
         response.headers["WWW-Authenticate"] = 'Bearer realm="ventanilla"'
+    if isinstance(refusal, DigestUnsupported):
+        response.headers["Want-Content-Digest"] = response.headers["Want-Repr-Digest"] = WANTED
     if refusal.retry_after is not None:
         response.headers["Retry-After"] = str(math.ceil(refusal.retry_after))
     return response

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from flask import request
 from pydantic import SecretStr
 
 from app.api.errors import BadMetadata, LongExternalId
 from app.intake import Collected, Deadlines, Limits, Streamed, receive
+from app.intake.body import Body
+from app.intake.digests import Digests
 from app.intake.document import BadJson, parse_object, receive_object
-from app.intake.errors import NotText, UnknownPart
+from app.intake.errors import DuplicatePart, FieldTooLarge, NotText, UnknownPart
+from app.intake.raw import receive_file
 from app.providers.operation import KIB, Mode, Operation
 from app.services import services
 
 #: Fields of the API itself, which no operation declares.
 EXTERNAL_ID, METADATA, REPLACE = OWN_FIELDS = ("external_id", "metadata", "replace")
+#: What an address may say that is no field: the file's name, where the body is nothing but the file; how it travels,
+#: and how long its caller waits.
+FILENAME, *_ = WAYS = ("filename", "durable", "wait")
 LONGEST_EXTERNAL_ID: Final = 200
 MOST_METADATA: Final = 4 * KIB
 DEEPEST: Final = 32
@@ -40,10 +46,16 @@ class Received:
     replace: bool
 
 
+class Receive(Protocol):
+    """Takes the body of a hand-in, in one of the shapes that it may have."""
+
+    def __call__(self, operation: Operation, mode: Mode, /) -> AbstractContextManager[Received]: ...
+
+
 @contextmanager
 def receive_hand_in(operation: Operation, mode: Mode) -> Iterator[Received]:
     """Take the body of a hand-in. A file that streams has to be taken before this ends."""
-    deadlines = Deadlines.from_settings(services().settings)
+    deadlines = _deadlines()
     if not operation.parts:
         given = receive_object(request.environ, operation.body_bytes + OWN_BYTES, deadlines)
         yield taken_apart(_from_object(operation, given))
@@ -54,6 +66,46 @@ def receive_hand_in(operation: Operation, mode: Mode) -> Iterator[Received]:
         take = reception.collect if mode is Mode.DIRECT else partial(reception.stream, measured=mode is Mode.RELAY)
         files = [part.name for part in operation.parts]
         yield taken_apart(take(files=files, fields={*fields, *OWN_FIELDS}, secrets=secrets))
+
+
+def takes_raw(operation: Operation) -> bool:
+    """Whether the file may be the body itself: it is the only one, and nothing secret comes with it."""
+    return len(operation.parts) == 1 and all(field.kind != "password" for field in operation.fields)
+
+
+@contextmanager
+def receive_raw(operation: Operation, mode: Mode) -> Iterator[Received]:
+    """Take a body that is the file; its name and the fields are in the address."""
+    deadlines, limits = _deadlines(), Limits.of(operation)
+    fields, filename = _from_query(operation, limits.field_bytes), request.args.get(FILENAME, "")
+    part, measured = operation.parts[0].name, mode is not Mode.DURABLE
+    with receive_file(request.environ, part, filename, limits, deadlines, measured=measured) as arriving:
+        yield taken_apart(Streamed(fields=fields, secrets={}, file=arriving))
+
+
+def _deadlines() -> Deadlines:
+    """This request's, whose body is held against what its headers say of it from now on."""
+    deadlines = Deadlines.from_settings(services().settings)
+    Body.of(request.environ, deadlines).digests = Digests.of(request.environ)
+    return deadlines
+
+
+def _from_query(operation: Operation, most: int) -> dict[str, str]:
+    known = {*OWN_FIELDS, *(field.name for field in operation.fields)}
+    fields: dict[str, str] = {}
+    for name, value in request.args.items(multi=True):
+        if name in WAYS:
+            continue
+        if name not in known:
+            raise UnknownPart(name=name)
+        if name in fields:
+            raise DuplicatePart(field=name, name=name)
+        if len(value.encode(errors="replace")) > most:
+            raise FieldTooLarge(most, field=name, name=name)
+        if not _is_text(value):
+            raise NotText(field=name, name=name)
+        fields[name] = value
+    return fields
 
 
 def taken_apart(body: Collected | Streamed) -> Received:

@@ -18,6 +18,7 @@ from gunicorn.http.body import ChunkedReader, LengthReader
 from gunicorn.http.errors import NoMoreData, ParseException
 
 from app.errors import Refusal
+from app.intake.digests import Digests
 from app.intake.errors import ClientGone, Malformed, Truncated
 from app.intake.pace import Clock, Deadlines, Pace, PacedSocket
 
@@ -37,7 +38,7 @@ class Body(io.RawIOBase):
     A body with a Content-Length is read from gunicorn's plain socket, after what the server has buffered, never past
     its end, and the server's own reader is told how far that got: else it would look for the next request in the
     middle of this one. A chunked body, TLS and other servers are read through `wsgi.input`. What it raises is TooSlow,
-    ClientGone, Truncated or Malformed, never OSError: further on that would be taken for the provider's failure.
+    ClientGone, Truncated, Malformed or DigestMismatch, never OSError: that would be taken for the provider's failure.
     """
 
     def __init__(self, environ: WSGIEnvironment, deadlines: Deadlines, clock: Clock = time.monotonic) -> None:
@@ -48,6 +49,8 @@ class Body(io.RawIOBase):
         #: Bytes still to come; None as long as a chunked body has not ended.
         self.left = None if "HTTP_TRANSFER_ENCODING" in environ else int(length) if self.trusted else 0
         self.deadlines = deadlines
+        #: What it has to hash to, where its client said; its last block is not returned before that was found true.
+        self.digests: Digests | None = None
         sock = environ.get("gunicorn.socket")
         #: The client's connection, where the server lets us have it.
         self.connection = sock if isinstance(sock, socket) else None
@@ -102,6 +105,8 @@ class Body(io.RawIOBase):
             self.left -= len(block)
         elif not block:
             self.left = 0
+        if self.digests is not None:
+            self.digests.see(block, last=self.left == 0)
         return block
 
     def readable(self) -> bool:

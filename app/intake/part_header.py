@@ -16,7 +16,7 @@ KNOWN = frozenset({"content-disposition", "content-type", "content-transfer-enco
 #: vertical tab before the colon passes) and lets CR, LF and NUL stand in the value.
 _LINE = re.compile(rb"([0-9A-Za-z-]+):([\t\x20-\x7e\x80-\xff]*)")
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +64,13 @@ def _disposition(value: str) -> tuple[str, str | None]:
     if not parameters.keys() <= {"name", "filename"}:  # `filename*` names the file a second time (RFC 7578, 4.2)
         raise Malformed
     name = parameters.get("name", "")
-    if not name or "\\" in name or _CONTROL.search(name):
+    if not name or "\\" in name or CONTROL.search(name):
         raise Malformed
     filename = parameters.get("filename")
     if filename is None:
         return name, None
     # Browsers write a backslash as it is and a quote as %22; others quote with a backslash; the library guesses.
-    if "\\" in filename or _CONTROL.search(filename) or "%0D" in filename or "%0A" in filename:
+    if "\\" in filename or CONTROL.search(filename) or "%0D" in filename or "%0A" in filename:
         raise BadFileName(field=name)
     return name, filename.replace("%22", '"')
 

@@ -72,7 +72,10 @@ def receive(
     """
     try:
         body = Body.of(environ, deadlines, clock)
-        boundary = _judge(environ, body, limits)
+        boundary = multipart.boundary_of(environ.get("CONTENT_TYPE", ""))
+        judge(environ, body)
+        if body.left is not None and body.left > limits.body_bytes:
+            raise BodyTooLarge(limits.body_bytes)
         try:
             with closing(multipart.parts(body, boundary, limits)) as events:
                 yield Reception(_told(events, body), body, limits, closing_bytes=len(b"\r\n----\r\n") + len(boundary))
@@ -183,20 +186,15 @@ def _distrust(body: Body) -> None:
     body.trusted = False  # its Content-Length may be too short: what follows is then no request
 
 
-def _judge(environ: WSGIEnvironment, body: Body, limits: Limits) -> bytes:
-    """What the headers alone can be refused for; returns the boundary."""
-    boundary = multipart.boundary_of(environ.get("CONTENT_TYPE", ""))
+def judge(environ: WSGIEnvironment, body: Body) -> None:
+    """What the headers of any body can be refused for: that it is encoded, or that nothing says where it ends."""
     codings = environ.get("HTTP_CONTENT_ENCODING", "identity"), environ.get("HTTP_TRANSFER_ENCODING", "chunked")
     if tuple(coding.lower() for coding in codings) != ("identity", "chunked"):
         raise Encoded
     if not body.trusted:
         raise Malformed
-    if body.left is not None:
-        if not environ.get("CONTENT_LENGTH"):
-            raise LengthRequired
-        if body.left > limits.body_bytes:
-            raise BodyTooLarge(limits.body_bytes)
-    return boundary
+    if body.left is not None and not environ.get("CONTENT_LENGTH"):
+        raise LengthRequired
 
 
 def _admit(header: PartHeader, *, files: Collection[str], fields: Collection[str]) -> None:

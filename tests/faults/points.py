@@ -65,7 +65,7 @@ _JOURNAL: Final = "app.delivery.journal:Journal"
 _REDELIVERER: Final = "app.delivery.redelivery:Redeliverer"
 
 POINTS: Final = (
-    Point(name="intake-head-read", function="app.api.uploads:_deliver", at=At.BEFORE),
+    Point(name="intake-head-read", function="app.api.handing_in:_deliver", at=At.BEFORE),
     Point(name="row-not-written", function=f"{_JOURNAL}.begin", at=At.BEFORE),
     Point(name="row-written", function=f"{_JOURNAL}.begin", at=At.AFTER),
     Point(name="first-byte-not-sent", function="app.delivery.http:Http.ask", at=At.BEFORE),
@@ -83,7 +83,7 @@ POINTS: Final = (
     Point(name="outcome-committed", function=f"{_JOURNAL}.end", at=At.AFTER),
     Point(name="copy-not-removed", function="app.delivery.keeper:Keeper._forget", at=At.BEFORE),
     Point(name="copy-removed", function="app.delivery.keeper:Keeper._forget", at=At.AFTER),
-    Point(name="client-not-told", function="app.api.uploads:_deliver", at=At.AFTER),
+    Point(name="client-not-told", function="app.api.handing_in:_deliver", at=At.AFTER),
     *(
         Point(name=f"resumable-{name}", function=function, at=at, often=False)
         for name, function, at in (
