@@ -1,4 +1,4 @@
-"""`flask worker`: delivers what waits, ends what dead processes left, follows what was delivered, and tidies up."""
+"""`flask worker`: delivers what waits, ends what dead processes left, follows, tells and tidies up."""
 
 from __future__ import annotations
 
@@ -41,6 +41,12 @@ def worker() -> None:
     redeliverer = Redeliverer(
         database, parts.vault, parts.spool, parts.settings, clock=parts.clock, work=heartbeat.work
     )
+    messenger = Messenger.from_settings(database, parts.vault, parts.settings, parts.clock)
+
+    def stop() -> None:
+        redeliverer.stop()
+        messenger.stop()
+
     given = {
         DELIVERER: deliverer,
         REDELIVERER: redeliverer,
@@ -48,12 +54,12 @@ def worker() -> None:
         CHECKER: Checker(database, deliverer, parts.clock),
         TELLER: Teller(database, parts.vault, parts.mailer, parts.clock) if parts.mailer else None,
         VAULT: parts.vault,
-        MESSENGER: Messenger.from_settings(database, parts.vault, parts.settings, parts.clock),
+        MESSENGER: messenger,
         WEBHOOKS_KEPT: timedelta(days=parts.settings.webhook_kept_days),
     }
     heartbeat.start()
     try:
-        queue.run_worker(url, database, concurrency=at_once, stopping=redeliverer.stop, **given)
+        queue.run_worker(url, database, concurrency=at_once, stopping=stop, **given)
     finally:
         redeliverer.close()
         deliverer.close()

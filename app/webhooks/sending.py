@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Event
 from typing import Final, Self
 from uuid import UUID
 
@@ -39,7 +40,8 @@ from app.webhooks.jobs import wake
 
 log = structlog.get_logger("ventanilla.webhooks")
 
-DEADLINES: Final = Deadlines(connect=5.0, answer=15.0, total=20.0)
+#: In all no longer than a worker that is told to stop waits for what it has begun.
+DEADLINES: Final = Deadlines(connect=5.0, answer=15.0, total=18.0)
 #: No more is read of an answer: its status says all.
 ANSWER_BYTES: Final = 4 << 10
 #: A turn is over after so many, or when it has lasted for so long: others wait.
@@ -80,6 +82,7 @@ class Messenger:
         self._deadlines = deadlines
         self._turn_seconds = turn_seconds
         self._chance = chance
+        self._stopping = Event()
         #: The time, as everything here is dated.
         self.now: Final = clock
 
@@ -87,6 +90,10 @@ class Messenger:
     def from_settings(cls, database: Database, vault: Vault, settings: Settings, clock: Callable[[], datetime]) -> Self:
         failing_for = timedelta(days=settings.webhook_failing_days)
         return cls(database, vault, Egress(settings.egress_allow), clock, failing_for=failing_for)
+
+    def stop(self) -> None:
+        """Begin nothing more; what is being sent may end."""
+        self._stopping.set()
 
     def turn(self, owner: UUID | None) -> int:
         """Send what is due of one of the owner's endpoints, for a short while; how many were tried."""
@@ -96,7 +103,7 @@ class Messenger:
         until, tried = time.monotonic() + self._turn_seconds, 0
         http = self._http()
         try:
-            while tried < MOST_IN_A_TURN and time.monotonic() < until:
+            while tried < MOST_IN_A_TURN and time.monotonic() < until and not self._stopping.is_set():
                 arrived = self._send_next(http, owner, taken)
                 tried += arrived is not None
                 if not arrived:
@@ -185,7 +192,7 @@ class Messenger:
     def _conclude(self, session: Session, sent: WebhookDelivery, answer: Answer) -> bool:
         """Write down what a try came to; whether it arrived."""
         now = self.now()
-        endpoint = session.get_one(WebhookEndpoint, sent.endpoint_id, with_for_update=True)
+        endpoint = session.get_one(WebhookEndpoint, sent.endpoint_id, with_for_update={"key_share": True})
         delivery = session.get_one(WebhookDelivery, sent.id)
         delivery.answer = told(answer)
         if isinstance(answer, Reply) and answer.ok:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.delivery import backoff
@@ -41,7 +41,7 @@ def endpoint(session: Session, now: datetime) -> WebhookEndpoint | None:
         )
         .order_by(oldest, WebhookEndpoint.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     taken = session.scalars(wanted).one_or_none()
     if taken is not None:
@@ -54,16 +54,17 @@ def delivery(
 ) -> WebhookDelivery | None:
     """Take the endpoint's next delivery that is due in hand, the oldest; None if there is none, or it was disabled.
 
-    Whoever dies with it leaves it to be tried again.
+    Whoever dies with it leaves it to be tried again. The endpoint's row is locked first, as by everybody.
     """
-    enabled = exists().where(WebhookEndpoint.id == endpoint_id, WebhookEndpoint.disabled_at.is_(None))
+    hold = update(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id, WebhookEndpoint.disabled_at.is_(None))
+    if session.scalar(hold.values(held_until=now + IN_HAND).returning(WebhookEndpoint.id)) is None:
+        return None
     wanted = (
         select(WebhookDelivery)
         .where(
             WebhookDelivery.endpoint_id == endpoint_id,
             WebhookDelivery.ended_at.is_(None),
             WebhookDelivery.due_at <= now,
-            enabled,
         )
         .order_by(WebhookDelivery.created_at, WebhookDelivery.id)
         .limit(1)
@@ -73,8 +74,6 @@ def delivery(
     if taken is not None:
         taken.tries += 1
         taken.due_at = backoff.due(now + IN_HAND, taken.tries, chance=chance)
-        hold = update(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id)
-        session.execute(hold.values(held_until=now + IN_HAND))
     return taken
 
 

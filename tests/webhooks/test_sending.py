@@ -309,6 +309,21 @@ def test_a_disabled_endpoint_is_sent_nothing_more_within_a_turn(desk: Desk, rece
     assert [one.arrived for one in desk.deliveries(endpoint)] == [True, False]
 
 
+def test_a_worker_that_is_told_to_stop_begins_nothing_more(desk: Desk, receiver: Receiver) -> None:
+    endpoint, messenger = desk.add(), desk.messenger()
+
+    def stop(handler: Any) -> None:
+        messenger.stop()
+        status(204)(handler)
+
+    receiver.answers.append(stop)
+    desk.move(State.WAITING)
+    tell(desk)
+    assert messenger.turn(desk.owner) == 1
+    assert [one.arrived for one in desk.deliveries(endpoint)] == [True, False]
+    assert desk.turn() == 1, "another worker goes on"
+
+
 def test_what_does_not_open_is_in_nobody_elses_way(desk: Desk, receiver: Receiver, owner_engine: Engine) -> None:
     broken = desk.add()
     tell(desk)
