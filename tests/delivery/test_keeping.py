@@ -285,14 +285,15 @@ def spooled(tenant: Tenant, content: bytes) -> Spooled:
     )
 
 
-def test_what_lies_there_is_judged_and_waits_to_be_sent_at_once(tenant: Tenant, played: Played) -> None:
+@pytest.mark.parametrize("by_link", [True, False])
+def test_what_lies_there_is_judged_and_waits_to_be_sent_at_once(tenant: Tenant, played: Played, by_link: bool) -> None:
     given, link = spooled(tenant, png()), tenant.link()
-    result = tenant.deliverer().accept(tenant.origin(link), LOGO, given, policy=Policy())
+    result = tenant.deliverer().accept(tenant.origin(link if by_link else None), LOGO, given, policy=Policy())
     upload = only(tenant)
     assert (result.upload_id, result.state, upload.id) == (given.upload_id, State.WAITING, given.upload_id)
     assert upload.due_at is not None
     assert upload.due_at <= tenant.clock()
-    assert (upload.parts[0]["size"], upload.tries, tenant.uses(link)) == (len(png()), 0, 1)
+    assert (upload.parts[0]["size"], upload.tries, tenant.uses(link)) == (len(png()), 0, by_link)
     (row,) = rows(tenant)
     assert (row.segments, row.size, row.stored) == (2, given.size, given.stored)
     assert not tenant.requests("PUT")

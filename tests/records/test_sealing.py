@@ -182,16 +182,22 @@ def test_what_another_sealed_meanwhile_is_let_be(
 ) -> None:
     """Between the look for what there is and the turn of this chain."""
     deliver(database, mine, begin)
-    seal_chain = sealing._seal_chain
+    seal_chain, sealed = sealing._seal_chain, list[set[datetime]]()
+
+    def heads() -> set[datetime]:
+        with database.transaction(mine.id) as session:
+            return set(session.scalars(select(ChainHead.sealed_at)))
 
     def overtaken(*given: Any) -> Sealed:
         monkeypatch.undo()
         seal(worker, vault)
+        sealed.append(heads())
         return seal_chain(*given)
 
     monkeypatch.setattr(sealing, "_seal_chain", overtaken)
     assert seal(worker, vault) == Sealed()
     assert [entry.number for entry in entries(database, mine)] == [1, 2, 3]
+    assert sealed == [heads()], "nothing is signed anew"
     assert all(report.is_whole for report in reports(database, mine))
 
 

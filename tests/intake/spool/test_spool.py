@@ -52,6 +52,25 @@ def test_it_comes_in_blocks_that_do_not_grow(local: House) -> None:
     assert {len(block) for block in local.spool.read(local.cipher, local.organization, upload)} == {MIB}
 
 
+def test_a_place_that_goes_away_in_the_midst_of_it_has_lost_nothing(
+    local: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Tink makes of it would look like a copy that is broken."""
+    upload = uuid4()
+    local.keep(upload, some(3 * MIB))
+    blocks = local.spool.read(local.cipher, local.organization, upload)
+    assert next(blocks)
+
+    def away(*_: object) -> bytes:
+        raise SpoolAway
+
+    with monkeypatch.context() as patched:
+        patched.setattr("app.intake.spool.local._File.read", away)
+        with pytest.raises(SpoolAway):
+            list(blocks)
+    assert local.give(upload) == some(3 * MIB)
+
+
 def test_any_kind_of_block_will_do(local: House) -> None:
     upload = uuid4()
     with local.spool.write(local.cipher, local.organization, upload) as writer:
