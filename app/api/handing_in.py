@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Response, request
 
-from app.api import answers, entrance, idempotency, problems, waiting
+from app.api import answers, entrance, problems, waiting
 from app.api.entrance import Entrance
 from app.api.errors import BadDurable, DurableNotOffered
 from app.api.idempotency import Key
@@ -38,7 +38,7 @@ def take(way: Entrance, receive: Receive) -> Response:
         result = _deliver(way, mode, received, key, later=patience.later)
     response = _answer(way, result, patience)
     if key is not None:
-        idempotency.remember(way, result.upload_id, response)
+        key.remember(way, result.upload_id, response)
     return response
 
 

@@ -94,6 +94,19 @@ class Key:
         response.headers[REPLAYED] = "true"
         return response
 
+    def remember(self, way: Entrance, upload_id: UUID, response: Response) -> None:
+        """Keep the answer to the first request with this key, for those that come after it."""
+        if response.status_code not in REMEMBERED:
+            return
+        headers = {name: response.headers[name] for name in TOLD if name in response.headers}
+        told = {"status": response.status_code, "headers": headers, "body": response.get_data(as_text=True)}
+        try:
+            with services().database.transaction(way.destination.organization.id) as session:
+                now = services().clock()
+                idempotency.answer(session, way.token_id, self.hash, upload_id=upload_id, told=told, now=now)
+        except AWAY as exc:  # those who ask again are answered by the record
+            log.warning("answer could not be kept", upload=str(upload_id), cause=type(exc).__name__)
+
     def _said(self, received: Received) -> bytes:
         """All that came, but for the bytes of files: those are not known before the last of them."""
         body = received.body
@@ -109,19 +122,6 @@ class Key:
             "replace": received.replace,
         }
         return self.prints(json.dumps(told, sort_keys=True).encode())
-
-
-def remember(way: Entrance, upload_id: UUID, response: Response) -> None:
-    """Keep the answer to the first request with a key, for those that come after it."""
-    if response.status_code not in REMEMBERED:
-        return
-    headers = {name: response.headers[name] for name in TOLD if name in response.headers}
-    told = {"status": response.status_code, "headers": headers, "body": response.get_data(as_text=True)}
-    try:
-        with services().database.transaction(way.destination.organization.id) as session:
-            idempotency.answer(session, upload_id, told, services().clock())
-    except AWAY as exc:  # those who ask again are answered by the record
-        log.warning("answer could not be kept", upload=str(upload_id), cause=type(exc).__name__)
 
 
 def _read(written: str) -> str:

@@ -88,7 +88,7 @@ class Deliverer(Keeper):
                 facts=checked.facts,
                 replace=replace,
             )
-            return self._hand_over(journal, way, operation, handin)
+            return self._hand_over(origin, journal, way, operation, handin)
 
     def stream(
         self,
@@ -123,7 +123,7 @@ class Deliverer(Keeper):
             arriving = handed_in.file_of(streamed)
             watch = self._begin(handed_in, arriving)
             handin = self._with_file(handed_in, arriving, watch, Passing(arriving, watch))
-            return self._hand_over(journal, way, operation, handin)
+            return self._hand_over(origin, journal, way, operation, handin)
 
     def destination(self, admitted: Admitted, connection: str) -> Destination | None:
         """Return the organization's connection of that name, with the way to its provider; None: there is none."""
@@ -139,8 +139,10 @@ class Deliverer(Keeper):
                 raise ConnectionPaused
             return self._ways.open(session, connection)
 
-    def _hand_over(self, journal: Journal, way: Way | NoWay, operation: Operation, handin: HandIn) -> Result:
-        if journal.keyed:  # whoever is second is not to ask the provider for anything either
+    def _hand_over(
+        self, origin: Origin, journal: Journal, way: Way | NoWay, operation: Operation, handin: HandIn
+    ) -> Result:
+        if origin.key:  # whoever is second is not to ask the provider for anything either
             journal.begin()
         try:
             outcome = self._send(way, operation, handin, journal)

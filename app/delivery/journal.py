@@ -86,11 +86,6 @@ class Journal:
         """Whether there is a record that somebody could find in the middle."""
         return self._upload is not None
 
-    @property
-    def keyed(self) -> bool:
-        """Whether its caller may send the same again, to be done once."""
-        return self._origin.key is not None
-
     def begin(self, state: State = State.DELIVERING) -> None:
         """Commit row and attempt, count the link's use, take the key; nothing may leave after LinkClosed or KeyInUse.
 
@@ -257,12 +252,12 @@ class Journal:
         if link is None and key is None:
             return self._row(self._database.alone(), state, now, attempt=attempt)
         with self._database.transaction(self._organization_id) as session:
-            if link is not None:
+            if link:
                 links.reserve(session, link, now)
             upload = self._row(session, state, now, attempt=attempt)
-            if key is not None:
+            if key:
                 idempotency.take(session, key, upload, now)
-            return upload
+        return upload
 
     def _first(self, now: datetime, **known: Any) -> Attempt:
         return attempts.first(

@@ -107,9 +107,15 @@ def take(session: Session, claim: Claim, upload: Upload, now: datetime) -> None:
         raise KeyInUse
 
 
-def answer(session: Session, upload_id: UUID, told: Mapping[str, Any], now: datetime) -> None:
-    """Remember what was answered to the first request; to be answered again as long as the key is known."""
-    mine = update(IdempotencyKey).where(IdempotencyKey.upload_id == upload_id)
+def answer(
+    session: Session, token_id: UUID, wanted: bytes, *, upload_id: UUID, told: Mapping[str, Any], now: datetime
+) -> None:
+    """Remember what was answered to the request that took the key for that upload; to be answered again."""
+    mine = update(IdempotencyKey).where(
+        IdempotencyKey.api_token_id == token_id,
+        IdempotencyKey.key_hash == wanted,
+        IdempotencyKey.upload_id == upload_id,
+    )
     session.execute(
         mine.values(answer=dict(told), expires_at=now + KEPT), execution_options={"synchronize_session": False}
     )

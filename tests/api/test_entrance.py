@@ -9,7 +9,7 @@ from flask import Flask
 
 from app.api import problems
 from app.tenants.models import Connection, Organization
-from tests.api.conftest import Desk
+from tests.api.conftest import PNG, Desk
 
 #: What each address answers to whom; a token of one's own and the house's are let in by the same rule.
 WRITES = {
@@ -42,7 +42,7 @@ READS = {
     "house both": 200,
     "house read": 200,
 }
-MATRIX = {"api.hand_in": WRITES, "api.upload": READS, "api.receipt": READS}
+MATRIX = {"api.hand_in": WRITES, "api.put_in": WRITES, "api.upload": READS, "api.receipt": READS}
 
 
 def test_no_address_is_forgotten(app: Flask) -> None:
@@ -54,6 +54,14 @@ def test_no_address_is_forgotten(app: Flask) -> None:
 @pytest.mark.parametrize(("token", "status"), WRITES.items())
 def test_who_may_hand_in(desk: Desk, token: str | None, status: int) -> None:
     assert desk.hand_in(token=token).status_code == status
+    assert len(desk.uploads()) == (status == 201)
+    assert len(desk.sandbox.ledger("facturapi")) == (2 if status == 201 else 0)
+
+
+@pytest.mark.parametrize(("token", "status"), WRITES.items())
+def test_who_may_hand_a_file_in_alone(desk: Desk, token: str | None, status: int) -> None:
+    answer = desk.ask("PUT", f"{desk.mine.to_logo}?filename=logo.png", token, data=PNG)
+    assert answer.status_code == status
     assert len(desk.uploads()) == (status == 201)
     assert len(desk.sandbox.ledger("facturapi")) == (2 if status == 201 else 0)
 
@@ -114,11 +122,11 @@ def test_what_there_is_not(desk: Desk, path: str, token: str) -> None:
     assert answer.json["type"] == "/docs/problems#not-found"
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "PATCH"])
+@pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "PATCH"])
 def test_another_method(desk: Desk, method: str) -> None:
     answer = desk.ask(method, desk.mine.to_logo)
     assert (answer.status_code, answer.content_type) == (405, "application/problem+json")
-    assert answer.headers["Allow"] == "POST"
+    assert set(answer.headers["Allow"].split(", ")) == {"POST", "PUT"}
 
 
 def test_a_suspended_organization_takes_nothing(desk: Desk) -> None:
