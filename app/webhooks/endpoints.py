@@ -152,11 +152,19 @@ def secrets(session: Session, vault: Vault, endpoint: WebhookEndpoint, now: date
 
 
 def deliveries(
-    session: Session, endpoint: WebhookEndpoint, *, failed: bool = False, limit: int = PAGE
+    session: Session,
+    endpoint: WebhookEndpoint,
+    *,
+    failed: bool = False,
+    before: WebhookDelivery | None = None,
+    limit: int = PAGE,
 ) -> Sequence[WebhookDelivery]:
-    """What it was told and is to be told, newest first; only what failed, if asked."""
-    order = WebhookDelivery.created_at.desc(), WebhookDelivery.id.desc()
-    wanted = select(WebhookDelivery).where(WebhookDelivery.endpoint_id == endpoint.id).order_by(*order).limit(limit)
+    """What it was told and is to be told, newest first; only what failed, or came before a delivery, if asked."""
+    at, number = WebhookDelivery.created_at, WebhookDelivery.id
+    wanted = select(WebhookDelivery).where(WebhookDelivery.endpoint_id == endpoint.id).limit(limit)
+    wanted = wanted.order_by(at.desc(), number.desc())
+    if before is not None:
+        wanted = wanted.where((at < before.created_at) | ((at == before.created_at) & (number < before.id)))
     if failed:
         wanted = wanted.where(WebhookDelivery.ended_at.is_not(None), WebhookDelivery.arrived.is_(False))
     return session.scalars(wanted).all()

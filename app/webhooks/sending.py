@@ -2,8 +2,8 @@
 
 The rows are the truth. An owner is an organization with endpoints of its own, or the house. Whoever has a turn takes
 one endpoint of an owner in hand for a short while and sends what is due of it; nobody else sends to that endpoint
-meanwhile, and one that does not answer is left in peace for a growing pause. No transaction is open while something is
-sent.
+meanwhile, and one that does not answer is left in peace for a growing pause. Those that failed or were slow when they
+were last tried never take up all of a process. No transaction is open while something is sent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from threading import Event
+from threading import BoundedSemaphore, Event
 from typing import Final, Self
 from uuid import UUID
 
@@ -20,8 +20,9 @@ import structlog
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
+from app import queue
 from app.config import Settings
-from app.database import Database
+from app.database import AWAY, Database
 from app.delivery import backoff
 from app.delivery.backoff import Chance
 from app.delivery.deadlines import Deadlines, Exchange
@@ -47,6 +48,11 @@ ANSWER_BYTES: Final = 4 << 10
 #: A turn is over after so many, or when it has lasted for so long: others wait.
 MOST_IN_A_TURN: Final = 50
 TURN_SECONDS: Final = 5.0
+#: Of the turns that a process has at once, how many may be of endpoints in doubt; and who is slow.
+MOST_IN_DOUBT: Final = queue.WEBHOOKS_AT_ONCE // 2
+SLOW_SECONDS: Final = 2.0
+#: What a try came to for which there was nothing to send.
+UNWRITTEN: Final = "internal"
 #: An endpoint that says that it is gone for good.
 GONE: Final = 410
 
@@ -57,6 +63,7 @@ class Taken:
 
     endpoint: WebhookEndpoint
     keys: list[SecretStr]
+    in_doubt: bool = False
 
 
 class Messenger:
@@ -72,6 +79,7 @@ class Messenger:
         failing_for: timedelta = timedelta(days=5),
         deadlines: Deadlines = DEADLINES,
         turn_seconds: float = TURN_SECONDS,
+        slow_seconds: float = SLOW_SECONDS,
         chance: Chance = backoff.ANY,
     ) -> None:
         self._database = database
@@ -81,6 +89,9 @@ class Messenger:
         self._failing_for = failing_for
         self._deadlines = deadlines
         self._turn_seconds = turn_seconds
+        self._slow_seconds = slow_seconds
+        self._slow: set[UUID] = set()
+        self._room_for_doubt = BoundedSemaphore(MOST_IN_DOUBT)
         self._chance = chance
         self._stopping = Event()
         #: The time, as everything here is dated.
@@ -97,9 +108,18 @@ class Messenger:
 
     def turn(self, owner: UUID | None) -> int:
         """Send what is due of one of the owner's endpoints, for a short while; how many were tried."""
-        taken = self._take(owner)
-        if taken is None:
-            return 0
+        room = self._room_for_doubt.acquire(blocking=False)
+        try:
+            taken = self._take(owner, in_doubt=room)
+            if room and not (taken and taken.in_doubt):
+                self._room_for_doubt.release()
+                room = False
+            return self._work_off(owner, taken) if taken else 0
+        finally:
+            if room:
+                self._room_for_doubt.release()
+
+    def _work_off(self, owner: UUID | None, taken: Taken) -> int:
         until, tried = time.monotonic() + self._turn_seconds, 0
         http = self._http()
         try:
@@ -141,22 +161,24 @@ class Messenger:
     def _http(self) -> Http:
         return Http(self._egress, context=self._context, enough=ANSWER_BYTES)
 
-    def _take(self, owner: UUID | None) -> Taken | None:
-        """Take an endpoint of the owner's in hand; its next one may have its turn beside this one."""
+    def _take(self, owner: UUID | None, *, in_doubt: bool) -> Taken | None:
+        """Take an endpoint of the owner's in hand, one `in_doubt` if there is room for it; its next one may have its
+        turn beside this one.
+        """
         now = self.now()
         with self._database.transaction(owner) as session:
-            endpoint = taking.endpoint(session, now)
+            endpoint = taking.endpoint(session, now, slow=self._slow, in_doubt=in_doubt)
             if endpoint is None:
                 return None
             try:
-                taken = Taken(endpoint=endpoint, keys=endpoints.secrets(session, self._vault, endpoint, now))
+                keys = endpoints.secrets(session, self._vault, endpoint, now)
             except VaultError as exc:
                 log.error("webhooks cannot be signed", endpoint=str(endpoint.id), because=str(exc))  # noqa: TRY400
-                endpoint.failures += 1
-                endpoint.held_until, endpoint.quiet_until = None, self._pause(now, endpoint.failures)
+                endpoint.held_until = None
+                self._note_failure(session, endpoint, now)
                 return None
             wake(session, owner)
-        return taken
+        return Taken(endpoint=endpoint, keys=keys, in_doubt=endpoint.failures > 0 or endpoint.id in self._slow)
 
     def _send_next(self, http: Http, owner: UUID | None, taken: Taken) -> bool | None:
         """Send the next that is due; whether it arrived, None if there is none."""
@@ -164,7 +186,15 @@ class Messenger:
             delivery = taking.delivery(session, taken.endpoint.id, self.now(), self._chance)
         if delivery is None:
             return None
-        body = delivery.body or self._write(delivery)
+        try:
+            body = delivery.body or self._write(delivery)
+        except AWAY:
+            raise
+        except Exception:  # a fault of ours, in what is told of one upload: the others are told of theirs
+            log.exception("webhook cannot be written", delivery=str(delivery.id))
+            with self._database.transaction(owner) as session:
+                self._put_off(session.get_one(WebhookDelivery, delivery.id), UNWRITTEN)
+            return False
         answer = self._ask(http, taken, delivery.event_id, body)
         with self._database.transaction(owner) as session:
             return self._conclude(session, delivery, answer)
@@ -180,39 +210,55 @@ class Messenger:
     def _ask(self, http: Http, taken: Taken, message_id: UUID, body: str) -> Answer:
         content = body.encode()
         headers = signing.headers(str(message_id), content, self.now(), taken.keys)
-        exchange = Exchange(deadlines=self._deadlines, until=time.monotonic() + self._deadlines.total)
-        return http.ask(
-            exchange,
-            "POST",
-            taken.endpoint.url,
-            headers={"Content-Type": "application/json", **headers},
-            body=content,
-        )
+        began = time.monotonic()
+        exchange = Exchange(deadlines=self._deadlines, until=began + self._deadlines.total)
+        headers["Content-Type"] = "application/json"
+        answer = http.ask(exchange, "POST", taken.endpoint.url, headers=headers, body=content)
+        is_slow = time.monotonic() - began > self._slow_seconds
+        (self._slow.add if is_slow else self._slow.discard)(taken.endpoint.id)
+        return answer
 
     def _conclude(self, session: Session, sent: WebhookDelivery, answer: Answer) -> bool:
         """Write down what a try came to; whether it arrived."""
         now = self.now()
         endpoint = session.get_one(WebhookEndpoint, sent.endpoint_id, with_for_update={"key_share": True})
         delivery = session.get_one(WebhookDelivery, sent.id)
-        delivery.answer = told(answer)
         if isinstance(answer, Reply) and answer.ok:
-            delivery.arrived, delivery.ended_at = True, now
+            delivery.answer, delivery.arrived, delivery.ended_at = told(answer), True, now
             endpoint.failures, endpoint.failing_since, endpoint.quiet_until = 0, None, None
             endpoint.delivered_at = now
             return True
         asked = retry_after(answer) if isinstance(answer, Reply) else None
+        self._put_off(delivery, told(answer), asked)
+        self._note_failure(session, endpoint, now, asked, gone=isinstance(answer, Reply) and answer.status == GONE)
+        return False
+
+    def _put_off(self, delivery: WebhookDelivery, answer: str, asked: float | None = None) -> None:
+        """Try it again later, if it was not tried for long enough, or ended by somebody else."""
+        now = self.now()
+        delivery.answer = answer
         if delivery.ended_at is None:
             delivery.due_at = self._pause(now, delivery.tries, asked)
             delivery.ended_at = now if now >= delivery.deadline_at else None
+
+    def _note_failure(
+        self,
+        session: Session,
+        endpoint: WebhookEndpoint,
+        now: datetime,
+        asked: float | None = None,
+        *,
+        gone: bool = False,
+    ) -> None:
+        """Leave the endpoint in peace for a while, or for good."""
         endpoint.failures += 1
         endpoint.failing_since = endpoint.failing_since or now
         endpoint.quiet_until = self._pause(now, endpoint.failures, asked)
         session.flush()
-        if isinstance(answer, Reply) and answer.status == GONE:
+        if gone:
             self._disable(session, endpoint, Because.GONE)
         elif now - endpoint.failing_since >= self._failing_for:
             self._disable(session, endpoint, Because.FAILING)
-        return False
 
     def _pause(self, now: datetime, failures: int, asked: float | None = None) -> datetime:
         return backoff.due(now, failures, asked, chance=self._chance)

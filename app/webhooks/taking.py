@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -20,8 +21,13 @@ IN_HAND: Final = timedelta(seconds=60)
 ENDPOINTS_AT_ONCE: Final = 3
 
 
-def endpoint(session: Session, now: datetime) -> WebhookEndpoint | None:
-    """Take the session's owner's endpoint in hand whose next delivery is due for longest."""
+def endpoint(
+    session: Session, now: datetime, *, slow: Collection[UUID] = (), in_doubt: bool = True
+) -> WebhookEndpoint | None:
+    """Take the session's owner's endpoint in hand whose next delivery is due for longest.
+
+    Without `in_doubt` only one whose last try came to something, and that is not known to be `slow`.
+    """
     held = select(func.count()).where(WebhookEndpoint.held_until > now)
     if session.scalars(held).one() >= ENDPOINTS_AT_ONCE:
         return None
@@ -43,6 +49,8 @@ def endpoint(session: Session, now: datetime) -> WebhookEndpoint | None:
         .limit(1)
         .with_for_update(skip_locked=True, key_share=True)
     )
+    if not in_doubt:
+        wanted = wanted.where(WebhookEndpoint.failures == 0, WebhookEndpoint.id.not_in(list(slow)))
     taken = session.scalars(wanted).one_or_none()
     if taken is not None:
         taken.held_until = now + IN_HAND

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Engine, func, insert, select, text
+from sqlalchemy.exc import DBAPIError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.database import HOUSE, Database
@@ -20,6 +22,7 @@ from app.tenants.vault import Vault
 from app.webhooks import endpoints, jobs
 from app.webhooks.endpoints import Because
 from app.webhooks.errors import EndpointDisabled
+from tests.tenancy import tenant
 from tests.webhooks.conftest import Desk
 from tests.webhooks.receiver import Receiver, status
 
@@ -191,6 +194,33 @@ def test_whoever_has_something_due_is_woken_and_nobody_else(clean: None, databas
     for _ in range(2):
         jobs.wake_all(desk.worker, desk.now())
     assert owners() == {str(desk.owner), "house"}
+    with database.transaction(HOUSE) as session:
+        endpoints.disable(session, whole, Because.OPERATOR, actor="tests", now=desk.now())
+
+
+def test_deliveries_are_read_page_by_page(desk: Desk) -> None:
+    endpoint = desk.add()
+    for to in (State.WAITING, State.UNKNOWN, State.FAILED):
+        desk.move(to)
+    desk.seal()
+    with desk.database.transaction(desk.owner) as session:
+        (newest,) = endpoints.deliveries(session, endpoint, limit=1)
+        others = endpoints.deliveries(session, endpoint, before=newest)
+    assert [one.event for one in (newest, *others)] == ["upload.failed", "upload.unknown", "upload.waiting"]
+
+
+def test_a_worker_writes_nobody_elses_to_the_house(desk: Desk, database: Database, vault: Vault) -> None:
+    whole, other = desk.add(house=True), tenant(database, vault, f"o-{secrets.token_hex(6)}")
+    given = {"endpoint_id": whole.id, "event": "x", "due_at": desk.now(), "deadline_at": desk.now()}
+
+    def write(about: UUID) -> None:
+        with desk.worker.transaction(desk.owner) as session:
+            row = {"id": uuid4(), "organization_id": None, "about_id": about, "event_id": uuid4()}
+            session.execute(insert(WebhookDelivery), [given | row])
+
+    write(desk.owner)
+    with pytest.raises(DBAPIError, match="row-level security"):
+        write(other.id)
     with database.transaction(HOUSE) as session:
         endpoints.disable(session, whole, Because.OPERATOR, actor="tests", now=desk.now())
 

@@ -19,6 +19,7 @@ from app.records.states import State
 from app.tenants.models import WebhookSecret
 from app.webhooks import endpoints, payloads, sending, taking
 from app.webhooks.endpoints import Because
+from app.webhooks.sending import MOST_IN_DOUBT
 from app.webhooks.taking import ENDPOINTS_AT_ONCE, IN_HAND
 from tests.webhooks.conftest import Desk
 from tests.webhooks.receiver import Answer, Receiver, hang_up, receiving, silent, status
@@ -277,6 +278,51 @@ def test_a_slow_endpoint_holds_up_no_other(desk: Desk, receiver: Receiver) -> No
             until.set()
             first.join()
         assert desk.deliveries(behind)[0].answer == "reset"
+
+
+@pytest.mark.parametrize("doubt", ["failed", "slow"])
+def test_those_in_doubt_take_up_no_more_than_their_room(desk: Desk, receiver: Receiver, doubt: str) -> None:
+    messenger = desk.messenger(slow_seconds=20.0 if doubt == "failed" else 0.0)
+    doubtful = desk.add()
+    receiver.answers.append(status(500 if doubt == "failed" else 204))
+    tell(desk, State.WAITING)
+    assert messenger.turn(desk.owner) == 1
+    desk.ahead += timedelta(seconds=10)
+    well = desk.add()
+    tell(desk)
+    room = messenger._room_for_doubt
+    for _ in range(MOST_IN_DOUBT):
+        assert room.acquire(blocking=False)
+    assert messenger.turn(desk.owner) == 1
+    assert [one.arrived for one in desk.deliveries(well)] == [True]
+    assert messenger.turn(desk.owner) == 0, "no room"
+    room.release()
+    assert messenger.turn(desk.owner) == (2 if doubt == "failed" else 1)
+    assert all(one.arrived for one in desk.deliveries(doubtful))
+    assert room.acquire(blocking=False), "given back"
+
+
+def test_what_cannot_be_written_holds_up_no_other_and_ends(
+    desk: Desk, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = desk.add()
+    desk.move(State.WAITING)
+    tell(desk)
+    write = payloads.write
+
+    def stumble(session: Any, entry: Any, event: str) -> str:
+        if event == "upload.waiting":
+            raise KeyError(event)
+        return write(session, entry, event)
+
+    monkeypatch.setattr(payloads, "write", stumble)
+    assert [desk.turn() for _ in range(2)] == [1, 1]
+    assert receiver.types == ["upload.delivered"]
+    assert [one.answer for one in desk.deliveries(endpoint)] == ["internal", "204"]
+    desk.ahead += PATIENCE
+    desk.turn()
+    assert all(one.ended_at for one in desk.deliveries(endpoint))
+    assert desk.current(endpoint).failures == 0, "it is no fault of the endpoint's"
 
 
 def test_of_one_owner_only_so_many_endpoints_are_in_hand(desk: Desk) -> None:
