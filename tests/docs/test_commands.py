@@ -63,7 +63,7 @@ def call(command: str, house: House, folder: Path, **variables: str) -> dict[str
 
 def test_what_the_page_of_the_api_shows(house: House, tmp_path: Path) -> None:
     (tmp_path / "contract.pdf").write_bytes(files.pdf(20_480))
-    hand_in, legal, look = commands(API)
+    hand_in, legal, alone, look = commands(API)
     made = call(hand_in, house, tmp_path)
     shown, problem = examples(API)
     told = {"size": 20_480, "external_id": "contract-7", "metadata": {"batch": 4}, "state": "delivered"}
@@ -73,6 +73,9 @@ def test_what_the_page_of_the_api_shows(house: House, tmp_path: Path) -> None:
     assert made.keys() == shown.keys()
     assert call(look, house, tmp_path, ID=made["id"]) == made
     assert call(legal, house, tmp_path)["operation"] == "facturapi/legal"
+    once = call(alone, house, tmp_path)
+    assert once | {"operation": "codat/file", "filename": "contract.pdf", "external_id": "contract-7"} == once
+    assert call(alone, house, tmp_path) == once  # it has a key
 
     (tmp_path / "contract.pdf").write_bytes(files.pdf(20_480))
     refused = call(
