@@ -7,10 +7,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard translations/*/LC_MESSAGES/messages.po))
 FRONT := $(shell find static -type f -not -path 'static/dist/*' 2>/dev/null)
 BROWSERS := $(CHROMIUM) chromium chromium-browser google-chrome google-chrome-stable
-# What decides about bytes and keys, and how much of it tests have to reach, in per cent of lines and branches. It was 100
-# before files were kept: what redelivery added is to get there again.
+# What decides about bytes and keys, and how much of it tests have to reach, in per cent of lines and branches.
 DECIDES := app/intake/*,app/checks/*,app/delivery/*,app/tenants/vault.py
-REACHED := 98
+REACHED := 100
 # A vendor's package wants versions that another's, or the gateway, cannot stand: an environment each.
 VENDORS := $(patsubst %/requirements.txt,%/.venv/.installed,$(wildcard tests/vendors/*/requirements.txt))
 # A package for Node is installed beside the tests that use it.

@@ -53,6 +53,16 @@ def test_an_organization_is_in_nobody_elses_way() -> None:
             assert door.under_way == 2
 
 
+def test_who_ends_gives_back_its_own_place_and_no_others() -> None:
+    door = shedding(per_organization=2)
+    with door.admit(mine()):
+        with door.admit(mine()):
+            assert door.under_way == 2
+        with door.admit(mine()), pytest.raises(TooManyAtOnce), door.admit(mine()):
+            pytest.fail("it was let in")
+        assert door.under_way == 1
+
+
 @pytest.mark.parametrize("how", [Refusal, RuntimeError, KeyboardInterrupt, GeneratorExit])
 def test_a_place_is_given_back_however_it_ends(how: type[BaseException]) -> None:
     door = shedding(in_all=1)
