@@ -200,11 +200,38 @@ def test_days_without_anything_that_arrived_disable_it(desk: Desk, receiver: Rec
     assert desk.current(endpoint).disabled_because == Because.FAILING
 
 
+def test_one_that_arrives_begins_those_days_anew(desk: Desk, receiver: Receiver) -> None:
+    endpoint, upload = desk.add(), desk.begin(State.DELIVERING)
+    receiver.answers.extend([status(500), status(204), status(500)])
+    desk.seal()
+    desk.turn()
+    desk.ahead += timedelta(minutes=1)
+    assert desk.turn() == 1
+    desk.ahead += 6 * DAY
+    desk.move(State.FAILED, upload)
+    desk.seal()
+    desk.turn()
+    assert desk.deliveries(endpoint)[-1].answer == "500"
+    assert desk.current(endpoint).disabled_at is None
+
+
+def test_what_is_in_hand_is_nobody_elses_though_its_endpoint_was_let_go(desk: Desk) -> None:
+    """As by a worker that was taken for dead, and comes back."""
+    endpoint = desk.add()
+    tell(desk)
+    for ahead, is_free in ((timedelta(), True), (timedelta(), False), (IN_HAND + timedelta(seconds=1), True)):
+        desk.ahead += ahead
+        with desk.worker.transaction(desk.owner) as session:
+            taken = taking.delivery(session, endpoint.id, desk.now(), lambda: 0.0)
+            taking.let_go(session, endpoint.id)
+        assert (taken is not None) is is_free
+
+
 def test_a_worker_that_dies_between_sending_and_writing_down_sends_it_twice(
     desk: Desk, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = desk.add()
-    tell(desk)
+    tell(desk, State.WAITING)
 
     def die(*_: object, **__: object) -> None:
         raise Killed
@@ -216,7 +243,7 @@ def test_a_worker_that_dies_between_sending_and_writing_down_sends_it_twice(
             desk.turn()
     assert len(receiver.came) == 1
     assert desk.turn() == 0, "it is in hand"
-    desk.move(State.DELIVERED, desk.begin(State.DELIVERING))  # meanwhile more happens
+    desk.move(State.DELIVERED)  # meanwhile more happens to it
     desk.ahead += IN_HAND + timedelta(seconds=2)
     assert desk.turn() == 1
     first, second = receiver.came
