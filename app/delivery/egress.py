@@ -96,8 +96,12 @@ class Egress:
     def _admit(self, scheme: str, host: str, port: int) -> None:
         if not host:
             raise EgressRefused("no host")
-        if scheme != "https" and (scheme, host, port) not in self._allow:
+        if (scheme, host, port) in self._allow:
+            return
+        if scheme != "https":
             raise EgressRefused("not https")
+        if _is_number(host) and not is_public(host):
+            raise EgressRefused("not a public address")
 
 
 def is_public(address: str) -> bool:
@@ -109,6 +113,15 @@ def is_public(address: str) -> bool:
     if ip.version == 6 and (ip not in _GLOBAL_UNICAST or ip.sixtofour or ip.teredo):
         return False
     return ip.is_global and not ip.is_multicast and ip not in _METADATA
+
+
+def _is_number(host: str) -> bool:
+    """Whether a host is an address and not a name; what a name leads to is judged when it is gone to."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int]:

@@ -74,6 +74,8 @@ def test_everything_else_is_not(address: str) -> None:
         "",
         "https://",
         "https:///v2",
+        "https://10.0.0.1/v2",
+        "https://[fd00::1]/v2",
         "https://user@www.facturapi.io/v2",
         "https://user:password@www.facturapi.io/v2",
         "https://@www.facturapi.io/v2",
@@ -93,7 +95,7 @@ def test_odd_addresses_are_refused(url: str) -> None:
         Egress().check(url)
 
 
-@pytest.mark.parametrize("url", ["https://www.facturapi.io/v2", "HTTPS://www.facturapi.io:8443/v2?a=b"])
+@pytest.mark.parametrize("url", ["https://www.facturapi.io/v2", "HTTPS://www.facturapi.io:8443/v2?a=b", "https://1.1.1.1/v2"])
 def test_https_is_let_through(url: str) -> None:
     Egress().check(url)
 

@@ -36,6 +36,9 @@ DAY = timedelta(days=1)
         "https://user:word@hooks.example/v1",
         "ftp://hooks.example",
         "https://",
+        "https://10.0.0.1/hooks",
+        "https://[::1]/hooks",
+        "https://169.254.169.254/latest",
         "not an address",
         "https://hooks.example/#part",
         "https://hooks.example/" + 500 * "x",
@@ -53,7 +56,7 @@ def test_where_one_goes(desk: Desk) -> None:
 def test_a_private_address_is_refused_when_it_is_gone_to(desk: Desk, receiver: Receiver) -> None:
     """A name may lead anywhere, and somewhere else tomorrow: it is judged each time."""
     desk.egress = Egress()
-    endpoint = desk.add(url=receiver.url.replace("http://127.0.0.1", "https://127.0.0.1"))
+    endpoint = desk.add(url=receiver.url.replace("http://127.0.0.1", "https://localhost"))
     desk.move(State.DELIVERED)
     desk.seal()
     desk.turn()
