@@ -95,7 +95,9 @@ def test_odd_addresses_are_refused(url: str) -> None:
         Egress().check(url)
 
 
-@pytest.mark.parametrize("url", ["https://www.facturapi.io/v2", "HTTPS://www.facturapi.io:8443/v2?a=b", "https://1.1.1.1/v2"])
+@pytest.mark.parametrize(
+    "url", ["https://www.facturapi.io/v2", "HTTPS://www.facturapi.io:8443/v2?a=b", "https://1.1.1.1/v2"]
+)
 def test_https_is_let_through(url: str) -> None:
     Egress().check(url)
 
