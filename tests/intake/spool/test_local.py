@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from app.intake.spool import CopyLost, Spool, SpoolAway, SpoolFull
-from app.intake.spool.local import Folder
+from app.intake.spool.local import AHEAD_BYTES, Folder
 from tests.intake.spool.conftest import House, in_a_folder
 
 MIB = 1 << 20
@@ -80,6 +80,17 @@ def test_file_and_folder_are_on_the_disk_before_it_is_said(local: House, recorde
     recorder.asked.clear()
     local.keep(upload, b"more", segment=1)
     assert recorder.asked == file  # the folders are there for good
+
+
+def test_the_disk_begins_before_the_file_ends(local: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that little is left to be waited for; each byte is advised once."""
+    begun: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _, start, size, __: begun.append((start, start + size)))
+    content = bytes(3 * AHEAD_BYTES)
+    local.keep(uuid4(), content)
+    assert [start for start, _ in begun] == [0, *(end for _, end in begun[:-1])]
+    assert len(begun) == 3
+    assert len(content) - begun[-1][1] < AHEAD_BYTES
 
 
 def test_a_folder_that_another_process_made_is_made_sure_of_too(local: House, recorder: Recorder) -> None:
