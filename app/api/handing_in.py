@@ -32,11 +32,12 @@ def take(way: Entrance, receive: Receive) -> Response:
     if is_new and mode is not Mode.DURABLE:
         way.destination.check_open()
     keeps = (request.content_length or 0) if is_new and mode is Mode.DURABLE else None
-    with services().shedding.admit(way.caller, keeps=keeps), receive(way.operation, mode) as received:
-        if key is not None and key.known is not None:
-            return key.repeat(way, received)
-        result = _deliver(way, mode, received, key, later=patience.later)
-    response = _answer(way, result, patience)
+    with services().shedding.admit(way.caller, keeps=keeps):
+        with receive(way.operation, mode) as received:
+            if key is not None and key.known is not None:
+                return key.repeat(way, received)
+            result = _deliver(way, mode, received, key, later=patience.later)
+        response = _answer(way, result, patience)  # who waits for it takes up a thread
     if key is not None:
         key.remember(way, result.upload_id, response)
     return response

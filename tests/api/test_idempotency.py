@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from app.api import handing_in
@@ -189,6 +190,18 @@ def test_who_cannot_be_heard_any_more_is_answered_by_the_record(docs: Documents)
     write(docs.desk, Upload, state=State.UNKNOWN)
     assert docs.hand_in(headers=KEY).status_code == 504
     assert len(docs.arrived()) == 1
+
+
+def test_an_answer_that_cannot_be_kept_is_given_all_the_same(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        raise OperationalError(None, None, Exception("away"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(idempotency, "answer", away)
+        first = desk.hand_in(headers=KEY)
+    again = desk.hand_in(headers=KEY)
+    assert (first.status_code, again.status_code, again.json) == (201, 201, first.json)
+    assert puts(desk) == 1
 
 
 def test_who_died_before_the_mark_leaves_a_free_key(docs: Documents) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from app.api import waiting
@@ -14,6 +15,7 @@ from app.config import Settings
 from app.database import Database
 from app.records.models import Upload
 from app.records.states import State
+from app.services import services
 from app.tenants.vault import Vault
 from tests.api.conftest import Desk
 from tests.api.documents import Documents, documents, redelivering
@@ -118,12 +120,29 @@ def test_it_waits_no_longer_than_it_said(docs: Documents, monkeypatch: pytest.Mo
         now[0] += seconds
 
     def patient(way: Any, upload_id: Any, seconds: float) -> Any:
+        assert services().shedding.under_way == 1  # it takes up a thread, and counts for that
         return waiting.wait_for(way, upload_id, seconds, clock=lambda: now[0], pause=pause)
 
     monkeypatch.setattr("app.api.handing_in.waiting", _Waiting(patient))
     assert docs.hand_in("?wait=7").status_code == 202
     assert sum(waited) == pytest.approx(7.0)
     assert max(waited) == waiting.LAST_PAUSE
+
+
+def test_what_was_taken_stays_so_although_nobody_can_look(docs: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(100))
+
+    def away(*_: Any) -> Any:
+        raise OperationalError(None, None, Exception("away"))
+
+    def patient(way: Any, upload_id: Any, seconds: float) -> Any:
+        monkeypatch.setattr(waiting.uploads, "get", away)
+        return waiting.wait_for(way, upload_id, seconds, clock=lambda: next(now), pause=lambda _: None)
+
+    monkeypatch.setattr("app.api.handing_in.waiting", _Waiting(patient))
+    answer = docs.hand_in("?wait=7")
+    assert answer.json
+    assert (answer.status_code, answer.json["state"]) == (202, "waiting")
 
 
 @pytest.mark.parametrize("value", ["", "-1", "1.5", "soon", "61", "1e1", "٣"])
