@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from app.api import waiting
 from app.config import Settings
 from app.database import Database
+from app.records import uploads
 from app.records.models import Upload
 from app.records.states import State
 from app.services import services
@@ -136,7 +137,7 @@ def test_what_was_taken_stays_so_although_nobody_can_look(docs: Documents, monke
         raise OperationalError(None, None, Exception("away"))
 
     def patient(way: Any, upload_id: Any, seconds: float) -> Any:
-        monkeypatch.setattr(waiting.uploads, "get", away)
+        monkeypatch.setattr(uploads, "get", away)
         return waiting.wait_for(way, upload_id, seconds, clock=lambda: next(now), pause=lambda _: None)
 
     monkeypatch.setattr("app.api.handing_in.waiting", _Waiting(patient))
