@@ -6,6 +6,7 @@ it), LOG_LEVEL.
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -54,3 +55,10 @@ def on_starting(server: Any) -> None:
 
     if server.app.app_uri == "wsgi:app":
         assembly.preflight()
+
+
+def post_worker_init(worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    """What is there by now stays for as long as the process: the collector looks through what comes, and not so often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
