@@ -58,7 +58,7 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
-    """What is there by now stays for as long as the process: the collector looks through what comes, and not so often."""
+    """What is there by now stays as long as the process: the collector looks through what comes, and not so often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
