@@ -6,8 +6,7 @@ import errno
 import os
 import secrets
 import stat
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,9 @@ FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 BEGUN: Final = ".begun"
 #: After so many bytes the disk is told to begin: only what is left at the end is then waited for.
 AHEAD_BYTES: Final = 8 << 20
+#: By which Linux does so; other systems are not asked.
+_advise: Callable[[int, int, int, int], None] = getattr(os, "posix_fadvise", lambda *_: None)
+_DONE_WITH: Final = getattr(os, "POSIX_FADV_DONTNEED", 0)
 #: Of an id's end, which is drawn by chance; its beginning is the time. So many hex digits name a folder: 4,096 of them.
 FAN: Final = 3
 
@@ -151,8 +153,7 @@ class _File:
 
     def _begin(self) -> None:
         """Have the disk write, without waiting for it, what the system would keep until the file is synced."""
-        if sys.platform == "linux":  # where this advice means that
-            os.posix_fadvise(self._descriptor, self._begun, self._written - self._begun, os.POSIX_FADV_DONTNEED)
+        _advise(self._descriptor, self._begun, self._written - self._begun, _DONE_WITH)
         self._begun = self._written
 
     def read(self, size: int, /) -> bytes:

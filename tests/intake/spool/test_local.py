@@ -85,7 +85,9 @@ def test_file_and_folder_are_on_the_disk_before_it_is_said(local: House, recorde
 def test_the_disk_begins_before_the_file_ends(local: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that little is left to be waited for; each byte is advised once."""
     begun: list[tuple[int, int]] = []
-    monkeypatch.setattr(os, "posix_fadvise", lambda _, start, size, __: begun.append((start, start + size)))
+    monkeypatch.setattr(
+        "app.intake.spool.local._advise", lambda _, start, size, __: begun.append((start, start + size))
+    )
     content = bytes(3 * AHEAD_BYTES)
     local.keep(uuid4(), content)
     assert [start for start, _ in begun] == [0, *(end for _, end in begun[:-1])]
