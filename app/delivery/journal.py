@@ -25,7 +25,6 @@ from app.records import attempts, copies, idempotency, uploads
 from app.records.copies import Whole
 from app.records.jsonable import jsonable
 from app.records.models import Attempt, Upload
-from app.records.processes import Work
 from app.records.states import MOVING, State
 from app.records.uploads import Overtaken
 from app.records.writing import On
@@ -49,7 +48,7 @@ class Journal:
         self,
         database: Database,
         clock: Callable[[], datetime],
-        work: Work,
+        process_id: UUID,
         *,
         origin: Origin,
         operation: Operation,
@@ -68,7 +67,7 @@ class Journal:
         self.taken_back: Outcome | None = None
         self._database = database
         self._clock = clock
-        self._process_id = work.process_id
+        self._process_id = process_id
         self._origin = origin
         self._operation = operation
         #: How it travels.

@@ -108,7 +108,6 @@ class Redeliverer(Asker):
         self._settled_after = timedelta(seconds=settings.settled_seconds)
         self._kept = timedelta(days=settings.failed_days)
         self._work = work
-        self._process_id = work.process_id
         self._deadlines = replace(self._ways.deadlines, total=settings.relay_total_seconds)
         self._share = share or Share(
             of_connection=settings.deliveries_per_connection, of_organization=settings.deliveries_per_organization
@@ -147,7 +146,7 @@ class Redeliverer(Asker):
             last = attempts.last(session, upload.id)
             in_doubt = last is not None and last.outcome == attempts.UNKNOWN
             uploads.change(session, upload, State.DELIVERING, actor=audit.SYSTEM, now=now)
-            upload.process_id = self._process_id
+            upload.process_id = self._work.process_id
             attempt = last if last and in_doubt else self._start(session, upload, now)
             claim = Claim(
                 upload=upload,
@@ -260,7 +259,7 @@ class Redeliverer(Asker):
         """The upload, locked; None where somebody else has it in hand by now, who took this process for dead."""
         upload = uploads.lock(session, claim.upload.id)
         last = attempts.last(session, upload.id)
-        mine = upload.process_id == self._process_id and last is not None and last.id == claim.attempt.id
+        mine = upload.process_id == self._work.process_id and last is not None and last.id == claim.attempt.id
         if (mine and upload.state is State.DELIVERING) or even_lost:
             return upload
         log.warning("upload lost to another", upload=str(upload.id), state=upload.state)
@@ -271,7 +270,7 @@ class Redeliverer(Asker):
             wake(session, organization_id, in_hand=claiming.count_in_hand(session))
 
     def _start(self, session: Session, upload: Upload, now: datetime) -> Attempt:
-        return attempts.start(session, upload, process_id=self._process_id, now=now)
+        return attempts.start(session, upload, process_id=self._work.process_id, now=now)
 
     def _shelf(self, session: Session, upload: Upload) -> Shelf:
         cipher = self._vault.cipher(session, upload.organization_id)

@@ -92,7 +92,7 @@ class Sender(Asker):
         journal = Journal(
             self._database,
             self.now,
-            self._work,
+            self._work.process_id,
             origin=origin,
             operation=operation,
             mode=mode,

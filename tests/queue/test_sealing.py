@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select
 
-from app.records import uploads, verifying
+from app.records import verifying
 from app.records.models import AuditEntry, Receipt
 from app.records.signing import Keys
-from app.records.states import State
 from tests.queue.conftest import PATIENT_SECONDS, Start
 from tests.queue.test_worker import kill
 from tests.queue.waiting import Queue
 from tests.tenancy import NOW, becomes
 
 pytestmark = pytest.mark.live
-
-
-def deliver(waiting: Queue) -> None:
-    """Let an upload arrive, as far as the records know."""
-    owner = waiting.organization.id
-    with waiting.database.transaction(owner) as session:
-        upload = uploads.begin(
-            session,
-            organization_id=owner,
-            connection_id=waiting.connections["codat"].id,
-            operation="codat/file",
-            mode="relay",
-            state=State.DELIVERING,
-            process_id=uuid4(),
-            actor="tests",
-            now=NOW,
-        )
-    with waiting.database.transaction(owner) as session:
-        uploads.move(session, upload, State.DELIVERED, actor="tests", now=NOW)
 
 
 def counted(waiting: Queue) -> tuple[int, int]:
@@ -57,7 +36,7 @@ def is_whole(waiting: Queue) -> bool:
 
 def test_a_worker_seals_by_itself(waiting: Queue, start: Start) -> None:
     start()
-    deliver(waiting)
+    waiting.arrive(NOW)
     assert becomes(lambda: counted(waiting) == (1, 0), PATIENT_SECONDS)
     assert is_whole(waiting)
 
@@ -69,7 +48,7 @@ def test_several_workers_seal_and_are_killed_in_the_midst_of_it(waiting: Queue, 
     def go_on() -> int:
         count = 0
         while not stop.wait(0.02):
-            deliver(waiting)
+            waiting.arrive(NOW)
             count += 1
         return count
 

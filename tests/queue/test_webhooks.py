@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, func, update
@@ -14,9 +13,7 @@ from standardwebhooks import Webhook
 from app.config import Settings
 from app.database import utcnow
 from app.delivery.egress import Egress
-from app.records import uploads
 from app.records.models import WebhookDelivery
-from app.records.states import State
 from app.tenants.models import WebhookEndpoint
 from app.webhooks import endpoints
 from tests.queue.conftest import PATIENT_SECONDS, Start
@@ -56,27 +53,9 @@ def secret(waiting: Queue, receiver: Receiver) -> str:
     return made.get_secret_value()
 
 
-def deliver(waiting: Queue) -> None:
-    """Let an upload arrive, as far as the records know."""
-    owner, now = waiting.organization.id, utcnow()
-    with waiting.database.transaction(owner) as session:
-        upload = uploads.begin(
-            session,
-            organization_id=owner,
-            connection_id=waiting.connections["codat"].id,
-            operation="codat/file",
-            mode="relay",
-            state=State.DELIVERING,
-            process_id=uuid4(),
-            actor="tests",
-            now=now,
-        )
-        uploads.move(session, upload, State.DELIVERED, actor="tests", now=now)
-
-
 def test_a_worker_tells_by_itself_in_order(waiting: Queue, start: Start, receiver: Receiver, secret: str) -> None:
     start()
-    deliver(waiting)
+    waiting.arrive(utcnow())
     assert becomes(lambda: len(receiver.came) == 2, PATIENT_SECONDS)
     assert receiver.types == ["upload.received", "upload.delivered"]
     for came in receiver.came:
@@ -89,7 +68,7 @@ def test_a_worker_that_is_killed_while_it_sends_leaves_it_to_another(
     until = threading.Event()
     receiver.answers.append(silent(until))
     first = start()
-    deliver(waiting)
+    waiting.arrive(utcnow())
     try:
         assert becomes(lambda: len(receiver.came) == 1, PATIENT_SECONDS)
         kill(first)

@@ -134,6 +134,23 @@ class Queue:
             self.spool.remove(upload.id)
         return upload.id
 
+    def arrive(self, now: datetime) -> None:
+        """Let an upload that was relayed arrive, as far as the records know."""
+        with self.database.transaction(self.organization.id) as session:
+            upload = uploads.begin(
+                session,
+                organization_id=self.organization.id,
+                connection_id=self.connections["codat"].id,
+                operation="codat/file",
+                mode="relay",
+                state=State.DELIVERING,
+                process_id=uuid4(),
+                actor="tests",
+                now=now,
+            )
+        with self.database.transaction(self.organization.id) as session:
+            uploads.move(session, upload, State.DELIVERED, actor="tests", now=now)
+
     def attempted(self, upload_id: UUID, outcome: str | None, *, marked: bool = True, **ended: Any) -> UUID:
         """Let an upload have had an attempt that ended so; None: it was under way when its process died."""
         now, process_id = self.clock(), uuid4()
