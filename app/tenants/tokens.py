@@ -12,6 +12,7 @@ import secrets
 import string
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, Literal
 from uuid import UUID
 
@@ -21,8 +22,33 @@ from sqlalchemy.orm import Session
 from app.tenants import names
 from app.tenants.models import ApiToken
 
-#: What a token can be allowed.
-WRITE, READ = SCOPES = ("uploads:write", "uploads:read")
+
+class Scope(StrEnum):
+    """What a token can be allowed."""
+
+    UPLOADS_WRITE = "uploads:write"
+    UPLOADS_READ = "uploads:read"
+    ORGANIZATIONS_READ = "organizations:read"
+    ORGANIZATIONS_MANAGE = "organizations:manage"
+    CONNECTIONS_READ = "connections:read"
+    CONNECTIONS_MANAGE = "connections:manage"
+    FORMS_MANAGE = "forms:manage"
+    LINKS_MANAGE = "links:manage"
+    RECEIPTS_READ = "receipts:read"
+    #: What lies at the provider.
+    FILES_READ = "files:read"
+    FILES_DELETE = "files:delete"
+    TOKENS_MANAGE = "tokens:manage"
+    WEBHOOKS_MANAGE = "webhooks:manage"
+    AUDIT_READ = "audit:read"
+    USAGE_READ = "usage:read"
+    #: A provider's own API, through the passthrough.
+    PROXY = "proxy"
+
+
+#: The same as they are written, and the two that handing in asks for.
+SCOPES: Final = tuple(scope.value for scope in Scope)
+WRITE, READ = Scope.UPLOADS_WRITE, Scope.UPLOADS_READ
 
 ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 RANDOM: Final = 32
@@ -48,7 +74,7 @@ def create(
         name=names.text(name, "name", 100),
         token_hash=token_hash(token),
         last_four=token[-4:],
-        scopes=list(scopes),
+        scopes=[str(scope) for scope in scopes],
         expires_at=expires_at,
     )
     session.add(row)
