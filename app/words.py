@@ -168,6 +168,7 @@ TENANTS: Final = {
     "bad-name": N_("“%(name)s” cannot be a name here: use small letters, digits and hyphens, at most 63."),
     "bad-value": N_("“%(value)s” cannot be the %(name)s."),
     "name-taken": N_("“%(name)s” is taken. Choose another name."),
+    "already-rotated": N_("This token has ended or was rotated before. Make a new one."),
     "not-lent": N_("There is no house connection of %(provider)s in the environment %(environment)s under that id."),
     "webhook-disabled": N_("The webhook endpoint is disabled. Enable it first."),
 }
@@ -218,9 +219,17 @@ RECEIPTS: Final = {
 #: What a service is told.
 API: Final = {
     "unauthorized": N_("Send a gateway token that is good: Authorization: Bearer vnt_…"),
+    "token-revoked": N_("The gateway token was revoked while this was on its way. Nothing of it was kept."),
+    "wrong-address": N_("The token is not good from this address. Send it from a network that it is for."),
     "out-of-scope": N_("The token does not allow this. Ask for one that does."),
     "method-not-allowed": N_("This address does not take that method; Allow says which it takes."),
     "bad-request": N_("The request cannot be understood."),
+    "not-valid": N_("Some of it is not as it has to be; “errors” says what."),
+    "unknown-member": N_("“%(name)s” is not known here. Leave it out."),
+    "not-taken": N_("“%(name)s” is not taken: %(reason)s."),
+    "bad-cursor": N_("The cursor is not one of this list. Begin at the start, or follow “next” as it was given."),
+    "changed-meanwhile": N_("It was changed since you looked. Look again, and say the new ETag."),
+    "in-use": N_("“%(name)s” has been used, and what happened is kept: it cannot be deleted. Pause it instead."),
     "not-json": N_("Send one JSON object as application/json."),
     "bad-json": N_("The body is not one JSON object, or it names something twice."),
     "bad-metadata": N_("“metadata” has to be a JSON object of at most %(limit)s bytes."),

@@ -10,9 +10,9 @@ from flask import g, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.api.errors import NothingHere, OutOfScope, Suspended, Unauthorized
+from app.api.errors import NothingHere, Suspended
 from app.delivery import Destination, Origin, Record, registry
-from app.intake.addresses import address
+from app.intake.addresses import address, client
 from app.intake.shedding import Caller
 from app.providers.operation import Operation
 from app.records.idempotency import Claim
@@ -113,16 +113,23 @@ def _found(session: Session, upload_id: UUID) -> Found:
     return Found(organization=organization, connection=connection, upload=upload, attempts=tried)
 
 
+def let_in(scope: str, **wanted: Any) -> Admitted:
+    """Let the request's token in; raises as the door does (`doors.let_in`)."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    parts = services()
+    return doors.let_in(
+        parts.database,
+        token.strip() if scheme.lower() == SCHEME else "",
+        scope,
+        address=client(request.environ, parts.settings.forwarded_allow_ips),
+        now=parts.clock(),
+        **wanted,
+    )
+
+
 def _admit(scope: str, **wanted: Any) -> Admitted:
     """Let a good token in, to an organization that is its own or, if it is the house's, to any."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    admitted = None
-    if scheme.lower() == SCHEME:
-        admitted = doors.admit(services().database, token.strip(), **wanted)
-    if admitted is None or not admitted.is_good(services().clock()):
-        raise Unauthorized
-    if scope not in admitted.scopes:
-        raise OutOfScope
+    admitted = let_in(scope, **wanted)
     if admitted.organization_id is None or admitted.owner not in {None, admitted.organization_id}:
         raise NothingHere
     return admitted

@@ -1,8 +1,6 @@
 """Why a service is not let in, or what it asked for is not done.
 
 Refusal
-├── Unauthorized       401    no token, or none that is good
-├── OutOfScope         403    the token is good for other things
 ├── Suspended          403    the organization hands nothing in at the moment
 ├── NothingHere        404    no such thing, or none of the token's
 ├── NotSealed          404    no receipt, or none yet
@@ -13,28 +11,20 @@ Refusal
 ├── BadDurable         400    asked for a way that there never is
 ├── BadWait            400    said of its waiting what is no number of seconds, or too many
 ├── BadKey             400    an Idempotency-Key that is none
-└── KeyReused          422    one that stands for something else
+├── KeyReused          422    one that stands for something else
+├── NotValid           422    a body or a query that is not as its schema says; `faults` say where
+├── BadCursor          422    a cursor of another list, or none of ours
+├── ChangedMeanwhile   412    it is not any more what `If-Match` says
+└── InUse              409    what others refer to is not taken away
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from app.errors import Refusal
-
-
-class Unauthorized(Refusal):
-    """No gateway token, or one that is unknown, expired or revoked: which of them is nobody's business."""
-
-    slug: ClassVar[str] = "unauthorized"
-    status: ClassVar[int] = 401
-
-
-class OutOfScope(Refusal):
-    """The token is good, and does not allow this."""
-
-    slug: ClassVar[str] = "out-of-scope"
-    status: ClassVar[int] = 403
 
 
 class Suspended(Refusal):
@@ -109,3 +99,49 @@ class KeyReused(Refusal):
 
     slug: ClassVar[str] = "idempotency-key-reused"
     status: ClassVar[int] = 422
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong with what was sent: where, and what."""
+
+    at: tuple[str, ...]
+    slug: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def pointer(self) -> str:
+        """Where it lies, as a JSON pointer in a fragment (RFC 6901)."""
+        return "#" + "".join("/" + one.replace("~", "~0").replace("/", "~1") for one in self.at)
+
+
+class NotValid(Refusal):
+    """A body or a query that is not as the document says."""
+
+    slug: ClassVar[str] = "not-valid"
+    status: ClassVar[int] = 422
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        self.faults = faults
+        super().__init__()
+
+
+class BadCursor(Refusal):
+    """A cursor of another list, or none that was ever given."""
+
+    slug: ClassVar[str] = "bad-cursor"
+    status: ClassVar[int] = 422
+
+
+class ChangedMeanwhile(Refusal):
+    """Somebody changed it since the caller looked."""
+
+    slug: ClassVar[str] = "changed-meanwhile"
+    status: ClassVar[int] = 412
+
+
+class InUse(Refusal):
+    """Others refer to it: what happened is not forgotten."""
+
+    slug: ClassVar[str] = "in-use"
+    status: ClassVar[int] = 409

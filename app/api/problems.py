@@ -14,12 +14,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import force_locale, gettext
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from app.api.errors import Unauthorized
+from app.api.errors import NotValid
 from app.database import DatabaseAway
 from app.delivery import Result
 from app.errors import Refusal
 from app.intake.digests import WANTED, DigestUnsupported
 from app.records.states import State
+from app.tenants.errors import Unauthorized
 from app.words import WORDS, sentence
 
 log = structlog.get_logger("ventanilla.api")
@@ -65,6 +66,9 @@ def refused(refusal: Refusal) -> Response:
     errors = []
     if refusal.field is not None:
         errors.append({"pointer": f"#/{refusal.field}", "code": refusal.slug, "detail": detail})
+    if isinstance(refusal, NotValid):
+        for one in refusal.faults:
+            errors.append({"pointer": one.pointer, "code": one.slug, "detail": say(one.slug, one.params)})
     response = problem(refusal.status, refusal.slug, detail, upload_id=refusal.upload_id, errors=errors)
     if isinstance(refusal, Unauthorized):
         response.headers["WWW-Authenticate"] = 'Bearer realm="ventanilla"'

@@ -17,7 +17,7 @@ from app.delivery import breaker, settling
 from app.delivery.contents import Contents
 from app.delivery.jobs import wake
 from app.delivery.origin import Origin, Record
-from app.delivery.outcome import HELD, Consequence
+from app.delivery.outcome import CANCELLED, HELD, Consequence
 from app.errors import Refusal
 from app.providers.base import Ending, Outcome
 from app.providers.operation import Mode, Operation
@@ -28,7 +28,8 @@ from app.records.models import Attempt, Upload
 from app.records.states import MOVING, State
 from app.records.uploads import Overtaken
 from app.records.writing import On
-from app.tenants import links
+from app.tenants import links, tokens
+from app.tenants.errors import TokenRevoked
 
 log = structlog.get_logger("ventanilla.delivery")
 
@@ -42,6 +43,9 @@ class Journal:
     What is whole before its first byte leaves is only marked, which writes all that there is in one transaction; what
     is not, begins before that byte. What is durable begins before a byte of it is kept, and its copy's row is written
     with the mark or, where it came to none, with the end.
+
+    What came by a gateway token is not promised, nor is its last byte let go, once that token was revoked: whichever of
+    the two is written down raises TokenRevoked then, and writes nothing.
     """
 
     def __init__(
@@ -85,6 +89,11 @@ class Journal:
         """Whether there is a record that somebody could find in the middle."""
         return self._upload is not None
 
+    @property
+    def marked(self) -> bool:
+        """Whether the provider may have all of it."""
+        return self._attempt is not None and self._attempt.completing_at is not None
+
     def begin(self, state: State = State.DELIVERING) -> None:
         """Commit row and attempt, count the link's use, take the key; nothing may leave after LinkClosed or KeyInUse.
 
@@ -102,6 +111,7 @@ class Journal:
             upload = self._start(now, State.DELIVERING, attempt)
         else:
             with self._database.transaction(self._organization_id) as session:
+                self._check_token(session)
                 attempt = attempts.mark(session, self._attempt, baseline=baseline, now=now)
                 upload = uploads.learn(session, self._upload, parts=self.contents.parts, facts=self.contents.facts)
                 if self.copy:
@@ -118,6 +128,7 @@ class Journal:
             if (found := uploads.find(session, self.id)) is not None:
                 self.record = self._found(session, found)
                 return found.state
+            self._check_token(session)
             if self._origin.link is not None:
                 links.reserve(session, self._origin.link, now)
             upload = self._row(session, State.RECEIVING, now)
@@ -140,7 +151,15 @@ class Journal:
         """Write the outcome down, and what follows from it; the state in which that leaves the upload.
 
         One that was begun and that the database does not take is left lying: the sweeper finds it, and its page tells.
+        One that may not be promised any more is cancelled, and TokenRevoked raised.
         """
+        try:
+            return self._end_in_time(outcome, effect)
+        except TokenRevoked as revoked:
+            self.refuse(revoked, CANCELLED)
+            raise
+
+    def _end_in_time(self, outcome: Outcome, effect: Consequence) -> State:
         for seconds in PATIENCE:
             try:
                 return self._end(outcome, effect)
@@ -196,6 +215,8 @@ class Journal:
 
     def _settle(self, session: Session, upload: Upload, outcome: Outcome, effect: Consequence, now: datetime) -> Record:
         """By what the rows have become meanwhile."""
+        if effect.state is State.WAITING and not self.marked:
+            self._check_token(session)
         if self.copy and upload.state in MOVING and upload.process_id == self._process_id:
             upload.parts, upload.facts = jsonable(self.contents.parts), jsonable(self.contents.facts)
             copies.add(session, upload, self.copy, now)
@@ -221,6 +242,10 @@ class Journal:
         settling.tell_of_empty_record(session, upload, outcome, now)
         if effect.pauses:
             settling.pause(session, self._origin.connection, outcome, now)
+
+    def _check_token(self, session: Session) -> None:
+        if self._origin.api_token_id is not None:
+            tokens.check_not_revoked(session, self._origin.api_token_id)
 
     @property
     def _organization_id(self) -> UUID:

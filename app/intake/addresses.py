@@ -14,7 +14,17 @@ SUBSCRIBER: Final = 64
 
 
 def address(environ: WSGIEnvironment, proxies: Collection[IPv4Network | IPv6Network]) -> str | None:
-    """The client's address as the outermost of our own proxies saw it; of version 6, its subscriber's network.
+    """Whose the client's address is, as `client` finds it: of version 6, its subscriber's whole network."""
+    found = client(environ, proxies)
+    if isinstance(found, IPv6Address):
+        return str(IPv6Network((found, SUBSCRIBER), strict=False))
+    return str(found) if found else None
+
+
+def client(
+    environ: WSGIEnvironment, proxies: Collection[IPv4Network | IPv6Network]
+) -> IPv4Address | IPv6Address | None:
+    """The client's address as the outermost of our own proxies saw it.
 
     What a client says of itself counts for nothing: from the connection outwards, each hop is believed only as long as
     it is one of ours. A socket of this machine has no address, and whoever may use it is one of ours. None where
@@ -28,9 +38,7 @@ def address(environ: WSGIEnvironment, proxies: Collection[IPv4Network | IPv6Netw
             found = _parsed(hop.strip())
             if found is None or not any(found in network for network in proxies):
                 break
-    if isinstance(found, IPv6Address):
-        return str(IPv6Network((found, SUBSCRIBER), strict=False))
-    return str(found) if found else None
+    return found
 
 
 def _parsed(hop: str) -> IPv4Address | IPv6Address | None:

@@ -30,15 +30,21 @@ FINISH: Final = text(
 )
 
 
-def begin(on: On, upload: Upload, attempt: Attempt | None, entry: AuditEntry) -> None:
-    """Insert an upload, its first attempt where it has one already, and what the audit log says of it."""
+def begin(on: On, upload: Upload, attempt: Attempt | None, entry: AuditEntry) -> bool:
+    """Insert an upload, its first attempt where it has one already, and what the audit log says of it.
+
+    False, and nothing is inserted, where the attempt is marked and the token that the upload came by was withdrawn.
+    """
     rows = {"upload": _row(upload), "attempt": _row(attempt) if attempt else None, "entry": _row(entry)}
-    _ask(on, BEGIN, {"organization": str(upload.organization_id), **_json(rows)})
+    begun: bool = _ask(on, BEGIN, {"organization": str(upload.organization_id), **_json(rows)})
+    if not begun:
+        return False
     for row in (upload, attempt, entry):
         if row is not None:
             make_transient_to_detached(row)
             if isinstance(on, Session):
                 on.add(row)
+    return True
 
 
 def finish(

@@ -18,7 +18,7 @@ from wtforms import ValidationError
 
 from app.api import entrance as api
 from app.api import receiving
-from app.api.errors import NothingHere, OutOfScope, Suspended, Unauthorized
+from app.api.errors import NothingHere, Suspended
 from app.checks import Policy, Rejected
 from app.delivery import Origin
 from app.intake import Streamed, check_origin
@@ -33,8 +33,9 @@ from app.records.models import Resumable
 from app.resumable.errors import Gone, PassphraseNeeded
 from app.resumable.purpose import Purpose
 from app.services import services
-from app.tenants import doors, organizations, tokens
+from app.tenants import organizations, tokens
 from app.tenants.doors import Admitted
+from app.tenants.errors import Unauthorized
 from app.tenants.models import Connection, Form, Link, Organization
 
 #: What a page says of itself, beside its CSRF token.
@@ -198,13 +199,7 @@ def _by_page(said: Mapping[str, str], *, part: bool) -> Opening:
 
 def _admitted(slug: str | None = None) -> Admitted:
     """A good token that may hand in."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    admitted = doors.admit(services().database, token.strip(), slug=slug) if scheme.lower() == api.SCHEME else None
-    if admitted is None or not admitted.is_good(services().clock()):
-        raise Unauthorized
-    if tokens.WRITE not in admitted.scopes:
-        raise OutOfScope
-    return admitted
+    return api.let_in(tokens.WRITE, slug=slug)
 
 
 def _check_open(organization_id: UUID) -> None:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Final
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Uuid, column, func, select, text
 
 from app.database import Database
 from app.tenants import links, tokens
+from app.tenants.errors import OutOfScope, Unauthorized, WrongAddress
+from app.tenants.models import Network
+
+log = structlog.get_logger("ventanilla.tenants")
 
 ADMIT: Final = text(
-    "SELECT id, owner, scopes, expires_at, revoked_at, organization_id, version "
+    "SELECT id, owner, scopes, expires_at, revoked_at, networks, last_used_at, organization_id, version "
     "FROM ventanilla_admit(:hash, :slug, CAST(:upload_id AS uuid), :connection)"
 )
+USE: Final = text("SELECT ventanilla_use_token(:id, :now, :before)")
+#: How exactly it is known when a token was last used: noting it is a transaction of its own.
+USED_WITHIN: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +53,9 @@ class Admitted:
     scopes: frozenset[str]
     expires_at: datetime | None
     revoked_at: datetime | None
+    #: From where it lets in; empty: from anywhere.
+    networks: tuple[Network, ...] = ()
+    last_used_at: datetime | None = None
     #: None where there is no such organization or upload.
     organization_id: UUID | None
     #: Changes with whatever says where the connection that was asked for leads; None where there is no such connection.
@@ -52,6 +64,10 @@ class Admitted:
     def is_good(self, now: datetime) -> bool:
         """Whether it was neither withdrawn nor has ended."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def is_good_from(self, address: IPv4Address | IPv6Address | None) -> bool:
+        """Whether it may be shown from there; one that is bound to networks, from nowhere that is not known."""
+        return not self.networks or (address is not None and any(address in network for network in self.networks))
 
 
 def organization(db: Database, slug: str) -> UUID | None:
@@ -96,6 +112,34 @@ def token(db: Database, token: str) -> FoundToken | None:
     return FoundToken(organization_id=row[0], id=row[1]) if row else None
 
 
+def let_in(
+    db: Database,
+    token: str,
+    scope: str,
+    *,
+    address: IPv4Address | IPv6Address | None,
+    now: datetime,
+    slug: str | None = None,
+    connection: str | None = None,
+    upload_id: UUID | None = None,
+) -> Admitted:
+    """Let a good token in that allows `scope`; whether what it asks for is its own is still to be seen.
+
+    `address`: where it is shown. Raises Unauthorized, WrongAddress and OutOfScope.
+    """
+    admitted = admit(db, token, slug=slug, connection=connection, upload_id=upload_id)
+    if admitted is None or not admitted.is_good(now):
+        raise Unauthorized
+    if not admitted.is_good_from(address):
+        log.warning("token shown from elsewhere", token=str(admitted.id), address=str(address))
+        raise WrongAddress
+    if admitted.last_used_at is None or admitted.last_used_at <= now - USED_WITHIN:
+        db.alone().execute(USE, {"id": admitted.id, "now": now, "before": now - USED_WITHIN})
+    if scope not in admitted.scopes:
+        raise OutOfScope
+    return admitted
+
+
 def admit(
     db: Database, token: str, *, slug: str | None = None, connection: str | None = None, upload_id: UUID | None = None
 ) -> Admitted | None:
@@ -116,6 +160,8 @@ def admit(
         scopes=frozenset(row.scopes),
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        networks=tuple(map(ip_network, row.networks)),
+        last_used_at=row.last_used_at,
         organization_id=row.organization_id,
         version=row.version,
     )

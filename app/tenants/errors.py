@@ -1,14 +1,43 @@
 """Who may come in, and to what; and what cannot be set up as it was asked for.
 
 Refusal
+├── Unauthorized ── TokenRevoked
+├── WrongAddress, OutOfScope
 ├── LinkClosed ── LinkExpired, LinkUsedUp, LinkRevoked
 ├── WrongPassphrase, TooManyTries
-└── NotAcceptable ── BadName, BadValue, NameTaken, NotLent
+└── NotAcceptable ── BadName, BadValue, NameTaken, NotLent, AlreadyRotated
 """
 
 from __future__ import annotations
 
 from app.errors import Refusal
+
+
+class Unauthorized(Refusal):
+    """No gateway token, or one that is unknown, expired or revoked: which of them is nobody's business."""
+
+    slug = "unauthorized"
+    status = 401
+
+
+class TokenRevoked(Unauthorized):
+    """The token was good when a file began to arrive by it, and is not any more."""
+
+    slug = "token-revoked"
+
+
+class WrongAddress(Refusal):
+    """The token is good, but not from where it is shown. Another one would be no better: it is no matter of who."""
+
+    slug = "wrong-address"
+    status = 403
+
+
+class OutOfScope(Refusal):
+    """The token is good, and does not allow this."""
+
+    slug = "out-of-scope"
+    status = 403
 
 
 class LinkClosed(Refusal):
@@ -78,6 +107,13 @@ class NotLent(NotAcceptable):
     """What the connection would borrow from is no house connection of its provider and environment."""
 
     slug = "not-lent"
+
+
+class AlreadyRotated(NotAcceptable):
+    """The token has ended, or another has taken its place: there is nothing to hand over."""
+
+    slug = "already-rotated"
+    status = 409
 
 
 class CredentialMissing(RuntimeError):  # noqa: N818 - says what is wrong

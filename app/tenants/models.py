@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 from uuid import UUID
 
@@ -22,9 +23,12 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
 )
+from sqlalchemy.dialects.postgresql import CIDR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, choice, utcnow
+
+Network = IPv4Network | IPv6Network
 
 
 class Environment(StrEnum):
@@ -193,8 +197,14 @@ class ApiToken(Base):
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     last_four: Mapped[str] = mapped_column(String(4))
     scopes: Mapped[list[str]] = mapped_column(ARRAY(String(40)))
+    #: From where it lets in; empty: from anywhere.
+    networks: Mapped[list[Network]] = mapped_column(ARRAY(CIDR), default=list, server_default="{}")
     expires_at: Mapped[datetime | None] = mapped_column(default=None)
     revoked_at: Mapped[datetime | None] = mapped_column(default=None)
+    #: When another was made to take its place.
+    rotated_at: Mapped[datetime | None] = mapped_column(default=None)
+    #: When it last let somebody in, to the minute.
+    last_used_at: Mapped[datetime | None] = mapped_column(default=None)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 

@@ -11,16 +11,18 @@ import re
 import secrets
 import string
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from ipaddress import ip_network
 from typing import Final, Literal
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from app.tenants import names
-from app.tenants.models import ApiToken
+from app.tenants.errors import AlreadyRotated, BadValue, TokenRevoked
+from app.tenants.models import ApiToken, Network
 
 
 class Scope(StrEnum):
@@ -50,6 +52,8 @@ class Scope(StrEnum):
 SCOPES: Final = tuple(scope.value for scope in Scope)
 WRITE, READ = Scope.UPLOADS_WRITE, Scope.UPLOADS_READ
 
+REVOKED: Final = text("SELECT ventanilla_is_revoked(:id)")
+
 ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 RANDOM: Final = 32
 CHECKSUM: Final = 6
@@ -63,9 +67,13 @@ def create(
     name: str,
     scopes: Sequence[str],
     expires_at: datetime | None = None,
+    networks: Sequence[str | Network] = (),
     token: str | None = None,
 ) -> tuple[ApiToken, str]:
-    """Make a token; returns its row and the token itself, which is kept nowhere. `token` is the demo's alone."""
+    """Make a token; returns its row and the token itself, which is kept nowhere. Raises BadValue.
+
+    `networks`: from where alone it lets in, as CIDR blocks. `token` is the demo's alone.
+    """
     token = token or generate()
     if not is_token(token):
         raise ValueError("Not a token: its shape or its checksum is wrong.")
@@ -75,6 +83,7 @@ def create(
         token_hash=token_hash(token),
         last_four=token[-4:],
         scopes=[str(scope) for scope in scopes],
+        networks=[_network(network) for network in networks],
         expires_at=expires_at,
     )
     session.add(row)
@@ -112,6 +121,46 @@ def revoke(session: Session, token_id: UUID, now: datetime) -> bool:
         .returning(ApiToken.id)
     )
     return revoked is not None
+
+
+def rotate(session: Session, token_id: UUID, *, overlap: timedelta, now: datetime) -> tuple[ApiToken, str]:
+    """Make a token that takes the place of another, which lets in until the overlap is over; row and token as `create`.
+
+    What it may do and from where is the former one's, and so is how long it is good for, from now on. Raises
+    NoResultFound, and AlreadyRotated where the former one has ended or was rotated before.
+    """
+    former = session.get_one(ApiToken, token_id, with_for_update=True, populate_existing=True)
+    ended = former.expires_at is not None and former.expires_at <= now
+    if ended or former.revoked_at is not None or former.rotated_at is not None:
+        raise AlreadyRotated
+    made = create(
+        session,
+        organization_id=former.organization_id,
+        name=former.name,
+        scopes=former.scopes,
+        expires_at=former.expires_at and now + (former.expires_at - former.created_at),
+        networks=former.networks,
+    )
+    former.rotated_at = now
+    former.expires_at = min(former.expires_at or now + overlap, now + overlap)
+    return made
+
+
+def check_not_revoked(session: Session, token_id: UUID) -> None:
+    """Look once more at a token that something came by; raises TokenRevoked. It may be the house's."""
+    if session.scalar(REVOKED, {"id": token_id}):
+        raise TokenRevoked
+
+
+def _network(written: str | Network) -> Network:
+    """A CIDR block, or one address; raises BadValue."""
+    try:
+        found = ip_network(written)
+    except ValueError:
+        found = None
+    if found is None or "%" in str(found):  # a zone is one machine's own
+        raise BadValue(field="networks", name="network", value=str(written)[:80])
+    return found
 
 
 def _checksum(body: str) -> str:

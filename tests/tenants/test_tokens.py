@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
+from ipaddress import ip_address, ip_network
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import NoResultFound
 
 from app.database import HOUSE, Database
 from app.tenants import doors, tokens
+from app.tenants.errors import AlreadyRotated, BadValue, OutOfScope, TokenRevoked, Unauthorized, WrongAddress
 from app.tenants.models import ApiToken
 from app.tenants.vault import Vault
 from tests.tenancy import NOW, Tenant, tenant
@@ -88,3 +93,174 @@ def test_withdrawing(database: Database, vault: Vault, mine: Tenant) -> None:
         assert not tokens.revoke(session, other.id, NOW)
         session.refresh(row)
         assert row.revoked_at == NOW
+
+
+def test_what_a_token_may_do_is_one_of_these() -> None:
+    assert len(set(tokens.SCOPES)) == len(tokens.Scope) == 16
+    assert (tokens.WRITE, tokens.READ) == ("uploads:write", "uploads:read")
+
+
+@pytest.mark.parametrize(
+    ("networks", "address", "good"),
+    [
+        ([], "203.0.113.9", True),
+        ([], None, True),
+        (["192.0.2.0/24"], "192.0.2.200", True),
+        (["192.0.2.0/24"], "192.0.3.0", False),
+        (["192.0.2.0/24"], "2001:db8::1", False),
+        (["192.0.2.0/24"], None, False),
+        (["192.0.2.7"], "192.0.2.7", True),
+        (["192.0.2.7"], "192.0.2.8", False),
+        (["2001:db8::/32", "192.0.2.0/24"], "2001:db8:1::9", True),
+        (["2001:db8::5"], "2001:db8::5", True),
+        (["2001:db8::5"], "2001:db8::6", False),
+    ],
+)
+def test_from_where_it_lets_in(
+    database: Database, mine: Tenant, networks: list[str], address: str | None, *, good: bool
+) -> None:
+    with database.transaction(mine.id) as session:
+        row, token = tokens.create(session, organization_id=mine.id, name="x", scopes=[tokens.READ], networks=networks)
+    asked: dict[str, Any] = {"address": ip_address(address) if address else None, "now": NOW}
+    if good:
+        assert doors.let_in(database, token, tokens.READ, **asked).id == row.id
+    else:
+        with pytest.raises(WrongAddress):
+            doors.let_in(database, token, tokens.READ, **asked)
+
+
+@pytest.mark.parametrize("network", ["192.0.2.1/24", "192.0.2.0/33", "example.com", "", "192.0.2.0/24 ", "::1%lo"])
+def test_what_is_no_network(database: Database, mine: Tenant, network: str) -> None:
+    with database.transaction(mine.id) as session, pytest.raises(BadValue):
+        tokens.create(session, organization_id=mine.id, name="x", scopes=[], networks=[network])
+
+
+def test_what_is_asked_first(database: Database, mine: Tenant) -> None:
+    """One that has ended says nothing of where it was good, and one from elsewhere nothing of what for."""
+    with database.transaction(mine.id) as session:
+        row, token = tokens.create(
+            session,
+            organization_id=mine.id,
+            name="x",
+            scopes=[tokens.READ],
+            networks=["192.0.2.0/24"],
+            expires_at=NOW,
+        )
+    elsewhere, here = ip_address("203.0.113.9"), ip_address("192.0.2.9")
+    before = NOW - timedelta(seconds=1)
+    with pytest.raises(Unauthorized):
+        doors.let_in(database, token, tokens.WRITE, address=elsewhere, now=NOW)
+    with pytest.raises(WrongAddress):
+        doors.let_in(database, token, tokens.WRITE, address=elsewhere, now=before)
+    with pytest.raises(OutOfScope):
+        doors.let_in(database, token, tokens.WRITE, address=here, now=before)
+    assert doors.let_in(database, token, tokens.READ, address=here, now=before).id == row.id
+
+
+def test_its_last_use_is_noted_once_a_minute(database: Database, mine: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    with database.transaction(mine.id) as session:
+        row, token = tokens.create(session, organization_id=mine.id, name="x", scopes=[tokens.READ])
+    written = []
+    alone = database.alone()
+    execute = alone.execute
+
+    def counted(statement: Any, values: Any) -> Any:
+        if statement is doors.USE:
+            written.append(values["now"])
+        return execute(statement, values)
+
+    monkeypatch.setattr(alone, "execute", counted)
+    moments = [NOW + timedelta(seconds=seconds) for seconds in (0, 1, 59, 60, 61, 119, 120)]
+    for moment in moments:
+        doors.let_in(database, token, tokens.READ, address=None, now=moment)
+    assert written == [moments[0], moments[3], moments[6]]
+    with database.transaction(mine.id) as session:
+        session.refresh(row := session.get_one(ApiToken, row.id))
+        assert row.last_used_at == moments[6]
+
+
+def test_who_is_not_let_in_has_not_used_it(database: Database, mine: Tenant) -> None:
+    with database.transaction(mine.id) as session:
+        row, token = tokens.create(session, organization_id=mine.id, name="x", scopes=[], networks=["192.0.2.0/24"])
+    with pytest.raises(WrongAddress):
+        doors.let_in(database, token, tokens.READ, address=None, now=NOW)
+    with database.transaction(mine.id) as session:
+        assert session.get_one(ApiToken, row.id).last_used_at is None
+
+
+def test_rotating(database: Database, mine: Tenant) -> None:
+    with database.transaction(mine.id) as session:
+        former, old = tokens.create(
+            session,
+            organization_id=mine.id,
+            name="ci",
+            scopes=[tokens.READ],
+            networks=["192.0.2.0/24", "2001:db8::/32"],
+        )
+        made, new = tokens.rotate(session, former.id, overlap=timedelta(hours=1), now=NOW)
+    assert (made.name, made.scopes, made.expires_at) == ("ci", [tokens.READ], None)
+    here, hour = ip_address("192.0.2.9"), timedelta(hours=1)
+    for token, moment, good in ((old, hour, False), (new, hour, True), (old, hour - timedelta(seconds=1), True)):
+        if good:
+            assert doors.let_in(database, token, tokens.READ, address=here, now=NOW + moment).owner == mine.id
+        else:
+            with pytest.raises(Unauthorized):
+                doors.let_in(database, token, tokens.READ, address=here, now=NOW + moment)
+    admitted = doors.admit(database, new)
+    assert admitted
+    assert set(admitted.networks) == {ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")}
+
+
+def test_rotating_one_that_ends_by_itself(database: Database, mine: Tenant) -> None:
+    """The new one is good for as long as the former one was made for, and that one for no longer than it was."""
+    with database.transaction(mine.id) as session:
+        former, _ = tokens.create(
+            session, organization_id=mine.id, name="x", scopes=[], expires_at=NOW + timedelta(minutes=10)
+        )
+        former.created_at = NOW - timedelta(days=30)
+        made, _ = tokens.rotate(session, former.id, overlap=timedelta(hours=1), now=NOW)
+        assert former.expires_at == NOW + timedelta(minutes=10)
+        assert made.expires_at == NOW + timedelta(days=30, minutes=10)
+
+
+def test_what_cannot_be_rotated(database: Database, vault: Vault, mine: Tenant) -> None:
+    theirs = tenant(database, vault, f"theirs-{secrets.token_hex(4)}")
+    hour: dict[str, Any] = {"overlap": timedelta(hours=1), "now": NOW}
+    with database.transaction(theirs.id) as session:
+        (other,) = tokens.listing(session)
+    with database.transaction(mine.id) as session:
+        make = {"organization_id": mine.id, "name": "x", "scopes": []}
+        rotated, revoked, ended = (tokens.create(session, **make)[0] for _ in range(3))  # type: ignore[arg-type]
+        tokens.rotate(session, rotated.id, **hour)
+        tokens.revoke(session, revoked.id, NOW)
+        ended.expires_at = NOW
+        session.flush()
+        for one in (rotated, revoked, ended):
+            with pytest.raises(AlreadyRotated):
+                tokens.rotate(session, one.id, **hour)
+        with pytest.raises(NoResultFound):
+            tokens.rotate(session, other.id, **hour)
+
+
+@pytest.mark.parametrize("owner", ["mine", "house"])
+def test_whoever_works_for_an_organization_sees_that_a_token_was_revoked(
+    database: Database, mine: Tenant, owner: str
+) -> None:
+    whose = mine.id if owner == "mine" else HOUSE
+    with database.transaction(whose) as session:
+        row, _ = tokens.create(session, organization_id=whose, name="x", scopes=[])
+    with database.transaction(mine.id) as session:
+        tokens.check_not_revoked(session, row.id)
+    with database.transaction(whose) as session:
+        assert tokens.revoke(session, row.id, NOW)
+    with database.transaction(mine.id) as session, pytest.raises(TokenRevoked):
+        tokens.check_not_revoked(session, row.id)
+
+
+def test_nothing_but_being_withdrawn_ends_what_is_under_way(database: Database, mine: Tenant) -> None:
+    """One that has ended, or was rotated, was good when it let in."""
+    with database.transaction(mine.id) as session:
+        row, _ = tokens.create(
+            session, organization_id=mine.id, name="x", scopes=[], expires_at=NOW - timedelta(days=1)
+        )
+        tokens.check_not_revoked(session, row.id)
