@@ -13,6 +13,7 @@ from app.cli import (
     files,
     forms,
     ground,
+    handing_in,
     organizations,
     receipts,
     tokens,
@@ -26,7 +27,7 @@ GROUND = (doctor.doctor, ground.db, ground.vault, ground.sandbox)
 # Importing these is what adds their commands.
 assert {files.files.name, certificates.expiring.name} <= connections.connection.commands.keys()  # noqa: S101
 #: Groups of which some commands do, too.
-PARTLY = {receipts.receipt: frozenset({"verify"})}
+PARTLY = {receipts.receipt: frozenset({"verify"}), uploads.upload: frozenset({handing_in.hand_in.name})}
 EVERYTHING = (
     *GROUND,
     organizations.org,
@@ -62,7 +63,7 @@ def _without_gateway(command: click.Command, fault: SystemExit) -> click.Command
     if not isinstance(command, click.Group) or command not in PARTLY:
         return _refuse(command, fault)
     parts = {name: one if name in PARTLY[command] else _refuse(one, fault) for name, one in command.commands.items()}
-    return click.Group(command.name, parts, help=command.help)
+    return type(command)(command.name, parts, help=command.help)
 
 
 def _refuse(command: click.Command, fault: SystemExit) -> click.Command:

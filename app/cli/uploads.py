@@ -1,4 +1,4 @@
-"""`flask upload`: what became of hand-ins, and what can be done about those that failed."""
+"""`flask upload`: hand-ins, what became of them, and what can be done about those that failed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,17 @@ from app.records.states import State
 from app.services import services
 from app.tenants import doors
 
-upload = Commands("upload", help="Hand-ins and what became of them.")
+
+class Uploads(Commands):
+    """The group; what is none of its commands is meant for `hand-in`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["hand-in", *args]
+        return super().parse_args(ctx, args)
+
+
+upload = Uploads("upload", help="Hand-ins and what became of them: `flask upload FILE… --to ORG/CONNECTION/OPERATION`.")
 
 SINCE = click.option("--since", type=Span(), help="Only what failed within that time, as 12h, 30d or 4w.")
 OPERATION = click.option("--operation", help="Only of that operation, as codat/file.")
