@@ -11,7 +11,7 @@ import pytest
 from app.config import Settings
 from app.database import Database, utcnow
 from app.records import resumables
-from app.tenants import tokens
+from app.tenants import doors, tokens
 from app.tenants.vault import Vault
 from tests.relay.house import House
 from tests.resumable.desk import BEGUN, CONTENT, OCTETS, Answer, Desk, metadata
@@ -92,6 +92,20 @@ def test_another_token_of_the_organization_goes_on(desk: Desk, database: Databas
     path = desk.begun()
     other = f"Bearer {token(database, desk, tokens.WRITE)}"
     assert desk.patch(path, BEGUN, CONTENT[BEGUN:], Authorization=other).status == 204
+
+
+def test_what_was_begun_by_a_token_that_is_revoked_is_not_taken(desk: Desk, database: Database) -> None:
+    """Not by it, and not by another once it is whole: it is refused then, and again."""
+    first, other = (f"Bearer {token(database, desk, tokens.WRITE)}" for _ in range(2))
+    path = desk.begun(Authorization=first)
+    found = doors.token(database, first.removeprefix("Bearer "))
+    assert found
+    with database.transaction(found.organization_id) as session:
+        assert tokens.revoke(session, found.id, utcnow())
+    assert desk.patch(path, BEGUN, CONTENT[BEGUN:], Authorization=first).status == 401
+    for offset in (BEGUN, len(CONTENT)):
+        answer = desk.patch(path, offset, CONTENT[offset:], Authorization=other)
+        assert (answer.status, slug(answer)) == (401, "token-revoked")
 
 
 def test_a_token_of_the_house_says_for_whom(desk: Desk, database: Database) -> None:
