@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -12,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import migrate
+from app.sandbox import example
 from app.tenants.vault import create_keyset
 
 db = AppGroup("db", help="The database's tables.")
@@ -45,11 +49,50 @@ def create() -> None:
 
 
 @click.command("sandbox")
-def sandbox() -> None:
-    """Run the simulated providers, on SANDBOX_PORT (8001) of this machine alone."""
-    os.environ.setdefault("SANDBOX_PORT", "8001")
-    os.environ.setdefault("SANDBOX_DIR", "instance/sandbox")
+@click.option("--port", type=click.IntRange(0, 65_535), envvar="SANDBOX_PORT", default=8001, show_default=True)
+@click.option(
+    *("--store-port",),
+    type=click.IntRange(0, 65_535),
+    envvar="SANDBOX_STORE_PORT",
+    default=8002,
+    show_default=True,
+    help="Of the bucket behind FormKiQ, which is another origin, as in life.",
+)
+@click.option(
+    *("--seed", "seed"),
+    type=click.Path(exists=True, dir_okay=False),
+    envvar="SANDBOX_SEED",
+    help="What the providers know from the start, as JSON; without it, an example account each.",
+)
+@click.option("--limits", is_flag=True, envvar="SANDBOX_LIMITS", help="Keep to the providers' rate limits.")
+def sandbox(*, port: int, store_port: int, seed: str | None, limits: bool) -> None:
+    """Run the simulated providers alone, on this machine only, until Ctrl-C: for tests of your own.
+
+    Prints a line of JSON for each provider, with what its own client is given, once it takes connections. A port of 0
+    takes a free one.
+    """
+    listeners = [_listen(one) for one in (port, store_port)]
+    url = "http://{}:{}".format(*listeners[0].getsockname())
+    for client in () if seed else example.CLIENTS:
+        told = {"provider": client.provider, "base_url": url + client.path, "key": client.key, **client.ids}
+        click.echo(json.dumps(told))
+    click.echo(f"Requests are listed at {url}/_sandbox/ledger, and faults ordered at {url}/_sandbox/faults.", err=True)
+    os.environ |= {"SANDBOX_FD": str(listeners[0].fileno()), "SANDBOX_STORE_FD": str(listeners[1].fileno())}
+    os.environ |= {"SANDBOX_SEED": seed or "", "SANDBOX_LIMITS": str(int(limits))}
+    os.environ.setdefault("SANDBOX_DIR", tempfile.mkdtemp(prefix="ventanilla-sandbox-"))
+    sys.stdout.flush()  # nothing of this process is left to do it later
     os.execv(sys.executable, [sys.executable, "-m", "app.sandbox"])  # noqa: S606 - a stranger: nothing of ours stays
+
+
+def _listen(port: int) -> socket.socket:
+    """A socket that the next program finds open, so that whoever is told of it can connect at once."""
+    try:
+        listener = socket.create_server(("127.0.0.1", port), backlog=2_048)
+    except OSError as exc:
+        raise click.ClickException(f"Port {port} cannot be listened on: {os.strerror(exc.errno or 0)}.") from None
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.set_inheritable(True)
+    return listener
 
 
 def _needed(variable: str, what: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.app.base import BaseApplication
 
 from app.sandbox import create_sandbox
+from app.sandbox.example import SEED
 from app.sandbox.provider import BadSeed
 
 if TYPE_CHECKING:
@@ -63,15 +64,15 @@ def main() -> None:
 
     SANDBOX_PORT (on 127.0.0.1) or SANDBOX_FD (a listening socket, inherited); SANDBOX_STORE_PORT or SANDBOX_STORE_FD,
     likewise, for the object store, which takes any free port without them; SANDBOX_DIR, emptied at start and removed
-    at the end; SANDBOX_SEED, a JSON file of what providers know from the start; SANDBOX_LIMITS=1, to keep to
-    the providers' rate limits.
+    at the end; SANDBOX_SEED, a JSON file of what providers know from the start, the example's accounts without it;
+    SANDBOX_LIMITS=1, to keep to the providers' rate limits.
     """
     descriptor, port = os.environ.get("SANDBOX_FD"), os.environ.get("SANDBOX_PORT")
     if not (descriptor or port or "").isdecimal():
         sys.exit("SANDBOX_PORT is missing or no number: the port to listen on.")
     if not (folder := os.environ.get("SANDBOX_DIR")):
         sys.exit("SANDBOX_DIR is missing: a folder for the sandbox alone, which it empties.")
-    seed: dict[str, Any] = {}
+    seed = SEED
     if path := os.environ.get("SANDBOX_SEED"):
         seed = _seed(Path(path), Path(folder))
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +22,7 @@ from app.database import Database, is_migrated
 from app.local.place import ROOT
 from app.local.postgres import Embedded
 from app.local.processes import wait_until
+from app.sandbox import PROVIDERS
 from app.tenants.vault import Vault
 from tests.cli.conftest import Run
 from tests.servers import environment_of
@@ -119,7 +124,42 @@ def test_the_worker_beats_and_leaves(settings: Settings, database: Database, cle
     assert "worker" not in kinds()
 
 
-def test_the_sandbox_runs_as_a_stranger(tmp_path: Path) -> None:
-    done = flask("sandbox", SANDBOX_PORT="none", SANDBOX_DIR=str(tmp_path / "sandbox"))
-    assert done.returncode
-    assert "SANDBOX_PORT is missing or no number" in done.stderr
+def test_the_sandbox_alone_tells_what_each_client_is_given(tmp_path: Path) -> None:
+    folder = tmp_path / "sandbox"
+    told = {"PATH": os.environ["PATH"], "SANDBOX_DIR": str(folder)}
+    command = [FLASK, "--app", "wsgi", "sandbox", "--port", "0", "--store-port", "0"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=told, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            lines = [json.loads(process.stdout.readline()) for _ in PROVIDERS]
+            assert {one["provider"] for one in lines} == {one.slug for one in PROVIDERS}
+            by = {one["provider"]: one for one in lines}
+            flatfile, codat = by["flatfile"], by["codat"]
+            spaces = ask(f"{flatfile['base_url']}/spaces", f"Bearer {flatfile['key']}")
+            assert [one["id"] for one in spaces["data"]] == [flatfile["spaceId"]]
+            assert ask(f"{codat['base_url']}/companies/{codat['companyId']}/files", codat["key"]) == []
+            organization = f"{by['facturapi']['base_url']}/organizations/{by['facturapi']['organization']}"
+            assert ask(organization, f"Bearer {by['facturapi']['key']}")["id"] == by["facturapi"]["organization"]
+            assert ask(f"{by['formkiq']['base_url']}/documents", by["formkiq"]["key"])["documents"] == []
+            assert "items" in ask(f"{by['factify']['base_url']}/v1beta/documents", f"Bearer {by['factify']['key']}")
+        finally:
+            process.terminate()
+            process.wait(30)
+    assert not folder.exists()
+
+
+def ask(url: str, key: str) -> Any:
+    """What is there for that key."""
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Authorization": key}), timeout=30) as answer:
+        return json.loads(answer.read())
+
+
+def test_the_sandbox_says_what_keeps_it_from_starting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = flask("sandbox", "--port", port)
+    assert done.returncode == 1
+    assert f"Port {port} cannot be listened on: Address already in use." in done.stderr
+    assert "'none' is not a valid integer" in flask("sandbox", SANDBOX_PORT="none").stderr
