@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from types import TracebackType
+from typing import Any
 
 import structlog
+from apiflask import APIFlask
 from flask import Flask, Response, g, request
 
 from app import api, checks, cli, config, health, intake, logs, mail, portal, resumable
@@ -27,8 +29,8 @@ log = structlog.get_logger("ventanilla")
 ExcInfo = tuple[type, BaseException, TracebackType] | tuple[None, None, None]
 
 
-class Gateway(Flask):
-    """A Flask whose own lines name a request by its rule: some addresses are keys."""
+class Gateway(APIFlask):
+    """A Flask that can write down its API, and whose own lines name a request by its rule: some addresses are keys."""
 
     def log_exception(self, exc_info: ExcInfo) -> None:
         log.error("request failed", method=request.method, rule=_rule(), exc_info=exc_info)
@@ -50,7 +52,8 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
     process = Heartbeat(database, "web")
     spool = Spool.from_settings(settings)
     behind = QueueAge(database, timedelta(seconds=settings.queue_age_seconds), clock)
-    app = Gateway("app", static_folder=None, template_folder=None)
+    nothing: Any = None
+    app = Gateway("app", json_errors=False, enable_openapi=False, static_folder=nothing, template_folder=nothing)
     app.config["SECRET_KEY"] = settings.secret_key.get_secret_value()
     app.extensions["ventanilla"] = Services(
         settings=settings,

@@ -138,6 +138,11 @@ class Settings(BaseSettings):
         description="Uploads that a process takes in a minute from one organization, one token and one address; an "
         "address of version 6 stands for its /64. One more is `too-many-a-minute`, 429.",
     )
+    calls_a_minute: PositiveInt = Field(
+        default=600,
+        description="Calls of the API beside hand-ins that a process takes in a minute from one token. One more is "
+        "`too-many-a-minute`, 429.",
+    )
     queue_age_seconds: PositiveFloat = Field(
         default=900.0,
         description="How long an organization's uploads may be due in the queue without being taken, before more of "

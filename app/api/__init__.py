@@ -1,18 +1,31 @@
-"""The face that services see: hand-ins and what became of them, as JSON.
+"""The face that services see: hand-ins and what became of them, and all that stands around them, as JSON.
 
-Thin by rule: it finds who asks, lets intake take the body, gives it to delivery and says what came of it. A gateway
-token is the only way in; a browser's cookies are not looked at.
+Thin by rule: it finds who asks, lets intake take the body, gives it to those who do it and says what came of it. A
+gateway token is the only way in; a browser's cookies are not looked at.
 """
 
 from __future__ import annotations
 
-from flask import Flask
+from apiflask import APIFlask
+from werkzeug.exceptions import HTTPException
 
-from app.api import problems
-from app.api.receipts import api
+from app.api import document, limits, me, organizations, pages, problems, receipts, uploads
+from app.api.resources import api
+from app.database import AWAY
+from app.errors import Refusal
+
+#: Importing these is what adds their addresses; the document has them in this order.
+ADDRESSES = (me, uploads, receipts, organizations, pages)
+
+api.register_error_handler(Refusal, problems.refused)
+api.register_error_handler(HTTPException, problems.failed)
+for fault in AWAY:
+    api.register_error_handler(fault, problems.away)
+api.after_request(limits.write)
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: APIFlask) -> None:
     """Put the API's addresses into `app`, and answers of its kind to whatever goes wrong below them."""
+    document.init_app(app)
     app.register_blueprint(api)
     problems.init_app(app)

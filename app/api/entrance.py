@@ -10,6 +10,7 @@ from flask import g, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.api import limits
 from app.api.errors import NothingHere, Suspended
 from app.delivery import Destination, Origin, Record, registry
 from app.intake.addresses import address, client
@@ -68,7 +69,8 @@ class Found:
 
 def to_hand_in(slug: str, connection: str, operation: str) -> Entrance:
     """Find where a hand-in is to go; raises what keeps it out, before a byte of its body is read."""
-    admitted = _admit(tokens.WRITE, slug=slug, connection=connection)
+    admitted = let_in(tokens.WRITE, slug=slug, connection=connection)
+    _check_own(admitted)
     found = services().deliverer.destination(admitted, connection)
     wanted = registry.OPERATIONS.get(f"{found.connection.provider}/{operation}") if found else None
     if found is None or wanted is None:
@@ -81,7 +83,9 @@ def to_hand_in(slug: str, connection: str, operation: str) -> Entrance:
 
 def to_upload(upload_id: UUID) -> Found:
     """Find an upload that the token may see."""
-    admitted = _admit(tokens.READ, upload_id=upload_id)
+    admitted = let_in(tokens.READ, upload_id=upload_id)
+    limits.count_call(admitted.id)
+    _check_own(admitted)
     with services().database.transaction(admitted.organization_id) as session:
         return _found(session, upload_id)
 
@@ -113,7 +117,7 @@ def _found(session: Session, upload_id: UUID) -> Found:
     return Found(organization=organization, connection=connection, upload=upload, attempts=tried)
 
 
-def let_in(scope: str, **wanted: Any) -> Admitted:
+def let_in(scope: str | None, **wanted: Any) -> Admitted:
     """Let the request's token in; raises as the door does (`doors.let_in`)."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     parts = services()
@@ -127,9 +131,7 @@ def let_in(scope: str, **wanted: Any) -> Admitted:
     )
 
 
-def _admit(scope: str, **wanted: Any) -> Admitted:
-    """Let a good token in, to an organization that is its own or, if it is the house's, to any."""
-    admitted = let_in(scope, **wanted)
+def _check_own(admitted: Admitted) -> None:
+    """Raise NothingHere for an organization that is not the token's; the house's token is good for any."""
     if admitted.organization_id is None or admitted.owner not in {None, admitted.organization_id}:
         raise NothingHere
-    return admitted

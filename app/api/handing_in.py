@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Response, request
 
-from app.api import answers, entrance, problems, waiting
+from app.api import answers, entrance, limits, problems, waiting
 from app.api.entrance import Entrance
 from app.api.errors import BadDurable, DurableNotOffered
 from app.api.idempotency import Key
@@ -32,6 +32,7 @@ def take(way: Entrance, receive: Receive) -> Response:
     if is_new and mode is not Mode.DURABLE:
         way.destination.check_open()
     keeps = (request.content_length or 0) if is_new and mode is Mode.DURABLE else None
+    limits.tell(limits.UPLOADS, services().shedding.uploads, way.caller.names)
     with services().shedding.admit(way.caller, keeps=keeps):
         with receive(way.operation, mode) as received:
             if key is not None and key.known is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import structlog
 from flask import Flask, Response, g, json, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale, gettext
+from pydantic import BaseModel, Field
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from app.api.errors import NotValid
@@ -49,6 +50,25 @@ REFUSED_THERE: Final = 424
 UNCONFIRMED: Final = 504
 
 
+class ProblemError(BaseModel):
+    """One thing that is wrong, and where."""
+
+    pointer: Annotated[str, Field(description="Where it lies: a JSON pointer, or empty for all of it.")]
+    code: Annotated[str, Field(description="Its slug, or the provider's code.")]
+    detail: str
+
+
+class Problem(BaseModel):
+    """Why something is not done (RFC 9457)."""
+
+    type: Annotated[str, Field(description="Which problem it is: a page that says so.")]
+    title: str
+    status: int
+    detail: str
+    upload: Annotated[UUID | None, Field(description="The record that was made of it, where one was.")] = None
+    errors: Annotated[tuple[ProblemError, ...], Field(description="What is wrong, where more can be said of it.")] = ()
+
+
 def init_app(app: Flask) -> None:
     """Answer what no address fits, which never reaches the blueprint's handlers and would be shown as a page."""
 
@@ -67,8 +87,9 @@ def refused(refusal: Refusal) -> Response:
     if refusal.field is not None:
         errors.append({"pointer": f"#/{refusal.field}", "code": refusal.slug, "detail": detail})
     if isinstance(refusal, NotValid):
-        for one in refusal.faults:
-            errors.append({"pointer": one.pointer, "code": one.slug, "detail": say(one.slug, one.params)})
+        errors += [
+            {"pointer": one.pointer, "code": one.slug, "detail": say(one.slug, one.params)} for one in refusal.faults
+        ]
     response = problem(refusal.status, refusal.slug, detail, upload_id=refusal.upload_id, errors=errors)
     if isinstance(refusal, Unauthorized):
         response.headers["WWW-Authenticate"] = 'Bearer realm="ventanilla"'

@@ -10,18 +10,39 @@ from flask.typing import ResponseReturnValue
 
 from app.api import entrance
 from app.api.errors import NotSealed
-from app.api.uploads import api
+from app.api.resources import ALWAYS, PREFIX, Address, served
+from app.api.uploads import TAG
 from app.records import receipts
 from app.records.states import State
 from app.services import services
-
-__all__ = ["api"]
+from app.tenants.tokens import Scope
 
 #: Seconds after which it is worth asking again, where one is on its way.
 AGAIN: Final = 1.0
 
 
-@api.get("/api/v1/uploads/<uuid:upload_id>/receipt", provide_automatic_options=False)
+#: What the document says of it.
+FILE: Final = {
+    "responses": {
+        "200": {
+            "description": "The file of its receipt, as it can be checked anywhere.",
+            "content": {receipts.MEDIA_TYPE: {"schema": {"type": "object"}}},
+        }
+    }
+}
+
+
+@served(
+    Address(
+        endpoint="receipt",
+        method="GET",
+        path=f"{PREFIX}/uploads/<uuid:upload_id>/receipt",
+        tag=TAG,
+        scope=Scope.UPLOADS_READ,
+        problems=(*ALWAYS, 404),
+        besides=FILE,
+    )
+)
 def receipt(upload_id: UUID) -> ResponseReturnValue:
     """Give the file of an upload's receipt, to the byte as it can be checked anywhere."""
     found = entrance.to_upload(upload_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -55,17 +56,21 @@ class Receive(Protocol):
 @contextmanager
 def receive_hand_in(operation: Operation, mode: Mode) -> Iterator[Received]:
     """Take the body of a hand-in. A file that streams has to be taken before this ends."""
-    deadlines = _deadlines()
     if not operation.parts:
-        given = receive_object(request.environ, operation.body_bytes + OWN_BYTES, deadlines)
-        yield taken_apart(_from_object(operation, given))
+        yield taken_apart(_from_object(operation, receive_json(operation.body_bytes + OWN_BYTES)))
         return
+    deadlines = _deadlines()
     secrets = {field.name for field in operation.fields if field.kind == "password"}
     fields = {field.name for field in operation.fields} - secrets
     with receive(request.environ, Limits.of(operation, beside=OWN_BYTES), deadlines) as reception:
         take = reception.collect if mode is Mode.DIRECT else partial(reception.stream, measured=mode is Mode.RELAY)
         files = [part.name for part in operation.parts]
         yield taken_apart(take(files=files, fields={*fields, *OWN_FIELDS}, secrets=secrets))
+
+
+def receive_json(most: int) -> dict[str, Any]:
+    """Take a body that is one JSON object of at most so many bytes."""
+    return receive_object(request.environ, most, _deadlines())
 
 
 def takes_raw(operation: Operation) -> bool:
@@ -129,21 +134,23 @@ def _metadata(text: str) -> dict[str, Any]:
         found = parse_object(text) if len(text.encode()) <= MOST_METADATA else None
     except BadJson:
         found = None
-    if found is None or not _can_be_kept(found):
+    if found is None or not can_be_kept(found):
         raise BadMetadata(field=METADATA, limit=MOST_METADATA)
     return found
 
 
-def _can_be_kept(value: Any, depth: int = DEEPEST) -> bool:
-    """Whether the database takes it: no text with a NUL or half a character, and nothing that nests without end."""
+def can_be_kept(value: Any, depth: int = DEEPEST) -> bool:
+    """Whether the database takes it: no text with a NUL or half a character, no infinity, no nesting without end."""
     if depth == 0:
         return False
+    if isinstance(value, float):
+        return math.isfinite(value)
     if isinstance(value, str):
         return _is_text(value)
     if isinstance(value, dict):
-        return all(_is_text(name) and _can_be_kept(item, depth - 1) for name, item in value.items())
+        return all(_is_text(name) and can_be_kept(item, depth - 1) for name, item in value.items())
     if isinstance(value, list):
-        return all(_can_be_kept(item, depth - 1) for item in value)
+        return all(can_be_kept(item, depth - 1) for item in value)
     return True
 
 

@@ -1,53 +1,77 @@
-"""The addresses: hand something in, and look at what became of it."""
+"""The addresses of hand-ins: hand something in, and look at what became of it."""
 
 from __future__ import annotations
 
 from typing import Final
 from uuid import UUID
 
-from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import MethodNotAllowed
 
-from app.api import answers, entrance, problems
+from app.api import answers, entrance, hand_ins
 from app.api.handing_in import take
 from app.api.receiving import receive_hand_in, receive_raw, takes_raw
-from app.database import AWAY
-from app.errors import Refusal
-from app.words import WORDS
+from app.api.resources import ALWAYS, PREFIX, TAGS, Address, served
+from app.tenants.tokens import Scope
 
-HAND_IN: Final = "/api/v1/organizations/<slug>/<connection>/<operation>"
-
-api = Blueprint("api", __name__)
-api.register_error_handler(Refusal, problems.refused)
-api.register_error_handler(HTTPException, problems.failed)
-for fault in AWAY:
-    api.register_error_handler(fault, problems.away)
+TAG: Final = "Uploads"
+TAGS[TAG] = "One hand-in and its whole history."
+HAND_IN: Final = f"{PREFIX}/organizations/<organization>/<connection>/<operation>"
 
 
-@api.post(HAND_IN, endpoint="hand_in", provide_automatic_options=False)
-def hand_in(slug: str, connection: str, operation: str) -> ResponseReturnValue:
-    """Take a hand-in, pass it on, and say what became of it."""
-    return take(entrance.to_hand_in(slug, connection, operation), receive_hand_in)
+@served(
+    Address(
+        endpoint="hand_in",
+        method="POST",
+        path=HAND_IN,
+        tag=TAG,
+        scope=Scope.UPLOADS_WRITE,
+        problems=hand_ins.PROBLEMS,
+        besides=hand_ins.FORM,
+    )
+)
+def hand_in(organization: str, connection: str, operation: str) -> ResponseReturnValue:
+    """Hand a file in.
+
+    As a form, whose fields come before its file. An operation without a file takes one JSON object.
+    """
+    return take(entrance.to_hand_in(organization, connection, operation), receive_hand_in)
 
 
-@api.put(HAND_IN, endpoint="put_in", provide_automatic_options=False)
-def put_in(slug: str, connection: str, operation: str) -> ResponseReturnValue:
-    """The same of a body that is the file and nothing else."""
-    way = entrance.to_hand_in(slug, connection, operation)
+@served(
+    Address(
+        endpoint="put_in",
+        method="PUT",
+        path=HAND_IN,
+        tag=TAG,
+        scope=Scope.UPLOADS_WRITE,
+        problems=tuple(sorted((*hand_ins.PROBLEMS, 405))),
+        besides=hand_ins.FILE,
+    )
+)
+def put_in(organization: str, connection: str, operation: str) -> ResponseReturnValue:
+    """Hand a file in alone.
+
+    The body is the file and nothing else; its name and the fields are in the query. For what takes one file and
+    nothing secret; others answer 405.
+    """
+    way = entrance.to_hand_in(organization, connection, operation)
     if not takes_raw(way.operation):
         raise MethodNotAllowed(valid_methods=["POST"])
     return take(way, receive_raw)
 
 
-@api.get("/api/v1/uploads/<uuid:upload_id>", provide_automatic_options=False)
+@served(
+    Address(
+        endpoint="upload",
+        method="GET",
+        path=f"{PREFIX}/uploads/<uuid:upload_id>",
+        tag=TAG,
+        scope=Scope.UPLOADS_READ,
+        problems=(*ALWAYS, 404),
+        besides={"responses": {"200": hand_ins.SHOWN}},
+    )
+)
 def upload(upload_id: UUID) -> ResponseReturnValue:
     """Show an upload as it is known now."""
     return answers.shown(entrance.to_upload(upload_id), 200)
-
-
-@api.get(problems.PAGE)
-def problem_page() -> ResponseReturnValue:
-    """Show every problem with its sentence: what a problem's `type` leads to."""
-    return render_template("api/problems.html", problems={slug: gettext(told) for slug, told in WORDS.items()})

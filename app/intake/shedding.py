@@ -84,6 +84,7 @@ class Pace:
     """
 
     def __init__(self, a_minute: int, clock: Clock = time.monotonic, most: int = MOST_CALLERS) -> None:
+        self.a_minute: Final = a_minute
         self._each = MINUTE / a_minute
         self._clock = clock
         self._most = most
@@ -97,7 +98,7 @@ class Pace:
             paid = {caller: max(self._paid.get(caller, now), now) + self._each for caller in callers}
             late = max(paid.values(), default=now) - now - MINUTE
             if late > self._each / 1000:  # less is what adding up fractions leaves
-                refusal = TooMany(limit=round(MINUTE / self._each))
+                refusal = TooMany(limit=self.a_minute)
                 refusal.retry_after = max(late, 1.0)
                 raise refusal
             for caller, moment in paid.items():
@@ -105,6 +106,14 @@ class Pace:
                 self._paid.move_to_end(caller)
             while len(self._paid) > self._most:
                 self._paid.popitem(last=False)
+
+    def left(self, callers: Collection[str]) -> tuple[int, int]:
+        """How many calls of all these would be taken now, and after how many seconds it is as many as ever again."""
+        now = self._clock()
+        with self._counting:
+            owed = max((self._paid.get(caller, now) - now for caller in callers), default=0.0)
+        owed = max(owed, 0.0)
+        return max(math.floor((MINUTE - owed) / self._each + 0.001), 0), math.ceil(owed)
 
 
 class QueueAge:
@@ -164,13 +173,17 @@ class Shedding:
         in_all: int,
         per_organization: int,
         a_minute: int,
+        calls_a_minute: int,
         behind: Behind,
         room: Room,
         clock: Clock = time.monotonic,
     ) -> None:
         self._in_all = in_all
         self._per_organization = per_organization
-        self._pace = Pace(a_minute, clock)
+        #: Of hand-ins.
+        self.uploads: Final = Pace(a_minute, clock)
+        #: Of what services ask for beside hand-ins.
+        self.calls: Final = Pace(calls_a_minute, clock)
         #: Of what pages take beside hand-ins.
         self.wishes: Final = Pace(WISHES, clock)
         self._behind = behind
@@ -184,6 +197,7 @@ class Shedding:
             in_all=settings.uploads_in_flight,
             per_organization=settings.uploads_in_flight_per_organization,
             a_minute=settings.uploads_a_minute,
+            calls_a_minute=settings.calls_a_minute,
             behind=behind,
             room=room,
         )
@@ -203,7 +217,7 @@ class Shedding:
         """
         self._take(caller.organization_id)
         try:
-            self._pace.count(caller.names)
+            self.uploads.count(caller.names)
             if keeps is not None:
                 self._check_backlog(caller.organization_id, keeps)
             yield

@@ -115,7 +115,7 @@ def token(db: Database, token: str) -> FoundToken | None:
 def let_in(
     db: Database,
     token: str,
-    scope: str,
+    scope: str | None,
     *,
     address: IPv4Address | IPv6Address | None,
     now: datetime,
@@ -125,7 +125,7 @@ def let_in(
 ) -> Admitted:
     """Let a good token in that allows `scope`; whether what it asks for is its own is still to be seen.
 
-    `address`: where it is shown. Raises Unauthorized, WrongAddress and OutOfScope.
+    `scope`: None: any good token will do. `address`: where it is shown. Raises Unauthorized, WrongAddress and OutOfScope.
     """
     admitted = admit(db, token, slug=slug, connection=connection, upload_id=upload_id)
     if admitted is None or not admitted.is_good(now):
@@ -135,7 +135,7 @@ def let_in(
         raise WrongAddress
     if admitted.last_used_at is None or admitted.last_used_at <= now - USED_WITHIN:
         db.alone().execute(USE, {"id": admitted.id, "now": now, "before": now - USED_WITHIN})
-    if scope not in admitted.scopes:
+    if scope is not None and scope not in admitted.scopes:
         raise OutOfScope
     return admitted
 

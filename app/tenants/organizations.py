@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -12,11 +13,13 @@ from uuid_utils.compat import uuid7
 from app.database import Database
 from app.tenants import names
 from app.tenants.conflicts import constraint
-from app.tenants.errors import NameTaken
+from app.tenants.errors import BadValue, NameTaken
 from app.tenants.models import Organization
 
 #: Longest that copies of what was delivered are kept.
 MOST_DAYS: Final = 3650
+#: Where a privacy notice is read, and which is in force: both or neither.
+NOTICE: Final = ("notice_url", "notice_version")
 
 
 def add(
@@ -33,17 +36,17 @@ def add(
     notice_version: str | None = None,
 ) -> Organization:
     """Make an organization; raises NameTaken, BadName, BadValue."""
-    organization = Organization(
-        id=uuid7(),
-        slug=names.name(slug, "slug"),
-        name=names.text(name, "name", 200),
-        rfc=names.rfc(rfc) if rfc else None,
-        locale=names.locale(locale),
-        timezone=names.timezone(timezone),
-        accent=names.accent(accent),
-        contact=names.optional(contact, "contact", 200),
-        notice_url=names.address(notice_url, "notice_url", 500),
-        notice_version=names.optional(notice_version, "notice_version", 40),
+    organization = Organization(id=uuid7(), slug=names.name(slug, "slug"))
+    edit(
+        organization,
+        name=name,
+        rfc=rfc,
+        locale=locale,
+        timezone=timezone,
+        accent=accent,
+        contact=contact,
+        notice_url=notice_url,
+        notice_version=notice_version,
     )
     try:
         with db.transaction(organization.id) as session:
@@ -55,6 +58,37 @@ def add(
     return organization
 
 
-def get(session: Session, organization_id: UUID) -> Organization:
+def edit(organization: Organization, **values: Any) -> None:
+    """Give an organization other values, by the names of its columns; raises BadValue, and then changed nothing."""
+    judged = {name: CAN_BE[name](value) for name, value in values.items()}
+    after = {name: judged.get(name, getattr(organization, name)) for name in NOTICE}
+    if len({value is None for value in after.values()}) > 1:  # they are recorded together
+        missing = next(name for name, value in after.items() if value is None)
+        raise BadValue(field=missing, name=missing, value="")
+    for name, value in judged.items():
+        setattr(organization, name, value)
+
+
+def get(session: Session, organization_id: UUID, *, lock: bool = False) -> Organization:
     """Return the organization that the session belongs to; raises NoResultFound for any other."""
-    return session.get_one(Organization, organization_id)
+    return session.get_one(Organization, organization_id, with_for_update=lock or None, populate_existing=lock)
+
+
+def _days(value: int) -> int:
+    if not 0 <= value <= MOST_DAYS:
+        raise BadValue(field="keep_delivered_days", name="keep_delivered_days", value=value)
+    return value
+
+
+#: What can be edited, and what judges it.
+CAN_BE: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "name": lambda value: names.text(value, "name", 200),
+    "rfc": lambda value: names.rfc(value) if value else None,
+    "locale": names.locale,
+    "timezone": names.timezone,
+    "accent": names.accent,
+    "contact": lambda value: names.optional(value, "contact", 200),
+    "notice_url": lambda value: names.address(value, "notice_url", 500),
+    "notice_version": lambda value: names.optional(value, "notice_version", 40),
+    "keep_delivered_days": _days,
+}

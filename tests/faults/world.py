@@ -145,6 +145,7 @@ class World:
                 uploads_in_flight=1200,
                 uploads_in_flight_per_organization=1200,
                 uploads_a_minute=1_000_000,
+                calls_a_minute=1_000_000,
             )
             more = {"WEB_CONCURRENCY": str(each), "FAULTS_DIR": str(folder)}
             more["PYTHONDONTWRITEBYTECODE"] = ""  # they start again and again: let that be quick

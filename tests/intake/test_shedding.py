@@ -22,7 +22,7 @@ MINE, THEIRS = uuid4(), uuid4()
 
 
 def shedding(**limits: Any) -> Shedding:
-    generous: dict[str, Any] = {"in_all": 100, "per_organization": 100, "a_minute": 1000}
+    generous: dict[str, Any] = {"in_all": 100, "per_organization": 100, "a_minute": 1000, "calls_a_minute": 1000}
     return Shedding(**generous | {"behind": frozenset, "room": lambda _: None} | limits)
 
 
