@@ -200,6 +200,11 @@ DELIVERY: Final = {
     "interrupted": N_("The gateway was interrupted before anything was sent. Send it again."),
     "gave-up": N_("It could not be delivered in time. Ask whoever gave you this address before you send it again."),
     "copy-lost": N_("What was kept of it cannot be read any more. Send it again."),
+    "upload-cancelled": N_("It was cancelled before all of it was sent. Nothing of it was kept."),
+    "nothing-to-cancel": N_("It is not under way any more: there is nothing to cancel."),
+    "too-late-to-cancel": N_(
+        "All of it may be at the provider, so it cannot be called cancelled. What became of it shows in a moment."
+    ),
     "nothing-to-retry": N_("It has not failed: there is nothing to send again."),
     "may-be-there": N_("Nobody knows whether it arrived: sent again, it may be there twice."),
     "internal": N_("Something failed on our side. Nothing was said to be done that was not."),
@@ -229,7 +234,6 @@ API: Final = {
     "not-taken": N_("“%(name)s” is not taken: %(reason)s."),
     "bad-cursor": N_("The cursor is not one of this list. Begin at the start, or follow “next” as it was given."),
     "changed-meanwhile": N_("It was changed since you looked. Look again, and say the new ETag."),
-    "in-use": N_("“%(name)s” has been used, and what happened is kept: it cannot be deleted. Pause it instead."),
     "not-json": N_("Send one JSON object as application/json."),
     "bad-json": N_("The body is not one JSON object, or it names something twice."),
     "bad-metadata": N_("“metadata” has to be a JSON object of at most %(limit)s bytes."),
@@ -265,7 +269,35 @@ RESUMABLE: Final = {
     "passphrase-needed": N_("Open the link and say its passphrase first."),
 }
 
-BLOCKS: Final = (INTAKE, CERTIFICATE, POLICY, DOCUMENT, LOAD, ENTRANCE, TENANTS, DELIVERY, RECEIPTS, API, RESUMABLE)
+#: What code that speaks to a provider through the gateway is told.
+PASSTHROUGH: Final = {
+    "no-connection": N_("There is no connection to %(provider)s for this token, or none of that name."),
+    "which-connection": N_(
+        "There are several connections to %(provider)s. Say which in the address: /proxy/%(provider)s@%(name)s."
+    ),
+    "call-not-listed": N_("“%(call)s” is in no rule of the gateway, so it is not passed on."),
+    "call-denied": N_("“%(call)s” is not passed on: %(reason)s"),
+    "call-not-open": N_(
+        "“%(call)s” is not passed on unless an operator opens the connection “%(connection)s” for it: %(reason)s"
+    ),
+    "call-not-lent": N_("“%(call)s” is not passed on with a key that several organizations share: %(reason)s"),
+    "repeated": N_("The same arrived a moment ago, so it was not sent again."),
+}
+
+BLOCKS: Final = (
+    INTAKE,
+    CERTIFICATE,
+    POLICY,
+    DOCUMENT,
+    LOAD,
+    ENTRANCE,
+    TENANTS,
+    DELIVERY,
+    RECEIPTS,
+    API,
+    RESUMABLE,
+    PASSTHROUGH,
+)
 WORDS: Final = {slug: sentence for block in BLOCKS for slug, sentence in block.items()}
 
 

@@ -4,6 +4,7 @@ Refusal
 ├── ConnectionPaused    503    the provider did not take the credential, and nobody repaired it yet
 ├── TookTooLong         408    a file was on its way for too long in all; its sender was waited for most of the time
 │   └── HeldUp          502    the same; the provider was
+├── WasCancelled        409    somebody stopped it while it was on its way
 ├── CopyGone            500    the copy that was to be sent again cannot be read any more
 └── HandedBack          503    its worker ends: somebody else takes it up
 """
@@ -33,6 +34,13 @@ class HeldUp(TookTooLong):
     """The same, mostly because of the provider."""
 
     status: ClassVar[int] = 502
+
+
+class WasCancelled(Refusal):
+    """It was stopped before all of it could be at the provider."""
+
+    slug: ClassVar[str] = "upload-cancelled"
+    status: ClassVar[int] = 409
 
 
 class CopyGone(Refusal):

@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 from app.database import AWAY, Database, copied
 from app.delivery import breaker, settling
 from app.delivery.contents import Contents
+from app.delivery.errors import WasCancelled
 from app.delivery.jobs import wake
 from app.delivery.origin import Origin, Record
 from app.delivery.outcome import CANCELLED, HELD, Consequence
@@ -22,6 +23,7 @@ from app.errors import Refusal
 from app.providers.base import Ending, Outcome
 from app.providers.operation import Mode, Operation
 from app.records import attempts, copies, idempotency, uploads
+from app.records.attempts import AttemptLost
 from app.records.copies import Whole
 from app.records.jsonable import jsonable
 from app.records.models import Attempt, Upload
@@ -110,13 +112,23 @@ class Journal:
             attempt = self._first(now, marked=True, baseline=baseline)
             upload = self._start(now, State.DELIVERING, attempt)
         else:
-            with self._database.transaction(self._organization_id) as session:
-                self._check_token(session)
-                attempt = attempts.mark(session, self._attempt, baseline=baseline, now=now)
-                upload = uploads.learn(session, self._upload, parts=self.contents.parts, facts=self.contents.facts)
-                if self.copy:
-                    copies.add(session, upload, self.copy, now)
+            try:
+                upload, attempt = self._mark(self._upload, self._attempt, baseline, now)
+            except AttemptLost:
+                self._check_not_cancelled()
+                raise
         self._upload, self._attempt, self.baseline = upload, attempt, baseline
+
+    def _mark(
+        self, upload: Upload, attempt: Attempt, baseline: Mapping[str, Any], now: datetime
+    ) -> tuple[Upload, Attempt]:
+        with self._database.transaction(self._organization_id) as session:
+            self._check_token(session)
+            attempt = attempts.mark(session, attempt, baseline=baseline, now=now)
+            upload = uploads.learn(session, upload, parts=self.contents.parts, facts=self.contents.facts)
+            if self.copy:
+                copies.add(session, upload, self.copy, now)
+        return upload, attempt
 
     def hold(self, outcome: Outcome) -> State:
         """Commit, at once, all that there is of an upload whose copy is whole before it has a record: it waits.
@@ -151,13 +163,16 @@ class Journal:
         """Write the outcome down, and what follows from it; the state in which that leaves the upload.
 
         One that was begun and that the database does not take is left lying: the sweeper finds it, and its page tells.
-        One that may not be promised any more is cancelled, and TokenRevoked raised.
+        One that may not be promised any more is cancelled, and TokenRevoked raised; or WasCancelled, if somebody did so.
         """
         try:
-            return self._end_in_time(outcome, effect)
+            state = self._end_in_time(outcome, effect)
         except TokenRevoked as revoked:
             self.refuse(revoked, CANCELLED)
             raise
+        if state is State.CANCELLED and effect.state is not state:
+            raise self._cancelled()
+        return state
 
     def _end_in_time(self, outcome: Outcome, effect: Consequence) -> State:
         for seconds in PATIENCE:
@@ -242,6 +257,16 @@ class Journal:
         settling.tell_of_empty_record(session, upload, outcome, now)
         if effect.pauses:
             settling.pause(session, self._origin.connection, outcome, now)
+
+    def _check_not_cancelled(self) -> None:
+        with self._database.transaction(self._organization_id) as session:
+            if uploads.get(session, self.id).state is State.CANCELLED:
+                raise self._cancelled()
+
+    def _cancelled(self) -> WasCancelled:
+        cancelled = WasCancelled()
+        cancelled.upload_id = self.id
+        return cancelled
 
     def _check_token(self, session: Session) -> None:
         if self._origin.api_token_id is not None:

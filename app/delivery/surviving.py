@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 
 from app.checks import Rejected
-from app.delivery.errors import HeldUp, TookTooLong
+from app.delivery.errors import HeldUp, TookTooLong, WasCancelled
 from app.delivery.outcome import CANCELLED, GIVEN_UP, NO_ROOM, REFUSED, Consequence
 from app.errors import Refusal
 from app.intake.errors import ClientGone, TooSlow, Truncated
@@ -26,7 +26,7 @@ log = structlog.get_logger("ventanilla.delivery")
 #: What becomes of a file that was withdrawn on its way without anybody having refused it, the most specific first.
 WITHDRAWN: Final[tuple[tuple[tuple[type[Refusal], ...], Consequence], ...]] = (
     ((HeldUp,), GIVEN_UP),
-    ((ClientGone, Truncated, TooSlow, TookTooLong, TokenRevoked), CANCELLED),
+    ((ClientGone, Truncated, TooSlow, TookTooLong, TokenRevoked, WasCancelled), CANCELLED),
     ((SpoolFull, SpoolAway), NO_ROOM),
 )
 
