@@ -5,34 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from app import checks
-from app.checks import Policy, Rejected
+from app.checks import Policy
 from app.config import Settings
 from app.database import Database
-from app.delivery.contents import Contents
 from app.delivery.destinations import Destination, Destinations
 from app.delivery.errors import ConnectionPaused
+from app.delivery.forwarding import Forwarder
 from app.delivery.journal import Journal
-from app.delivery.keeper import Keeper
 from app.delivery.limits import Limits
 from app.delivery.origin import Origin, Result
-from app.delivery.outcome import REFUSED, consequence
+from app.delivery.outcome import consequence
 from app.delivery.passing import Passing
 from app.delivery.sender import HandedIn
 from app.delivery.surviving import withdraw
 from app.delivery.way import NoWay, Way
 from app.errors import Refusal
-from app.intake import Collected, CollectedFile, Streamed
+from app.intake import Collected, Streamed
 from app.intake.spool import Spool
 from app.providers.base import HandIn
 from app.providers.operation import Mode, Operation
-from app.providers.wire import FilePart
 from app.records.processes import Work
 from app.tenants.doors import Admitted
 from app.tenants.vault import Vault
 
 
-class Deliverer(Keeper):
+class Deliverer(Forwarder):
     """Delivers for every organization of this process, and asks what became of it."""
 
     def __init__(  # noqa: PLR0917 - its parts, one of each
@@ -65,29 +62,7 @@ class Deliverer(Keeper):
         """
         with self._journal(origin, operation, operation.modes[0]) as journal:
             way = way or self._open(origin)
-            journal.contents = Contents.of(collected.files.values())
-            try:
-                checked = checks.run(
-                    operation,
-                    collected,
-                    secrets=collected.secrets,
-                    expected_rfc=origin.organization.rfc,
-                    now=self.now(),
-                )
-            except Rejected as rejected:
-                journal.refuse(rejected, REFUSED)
-                raise
-            journal.contents.facts = checked.facts
-            handin = HandIn(
-                id=journal.id,
-                organization=origin.organization.slug,
-                received_at=self._received_at(origin),
-                parts={name: _whole(file) for name, file in collected.files.items()},
-                fields=collected.fields,
-                secrets=checked.secrets,
-                facts=checked.facts,
-                replace=replace,
-            )
+            handin = self._checked(origin, operation, collected, journal, replace=replace)
             return self._hand_over(origin, journal, way, operation, handin)
 
     def stream(
@@ -150,13 +125,3 @@ class Deliverer(Keeper):
             withdraw(journal, refusal)
             raise
         return self._end(journal, outcome, consequence(outcome.ending, journal.mode))
-
-
-def _whole(file: CollectedFile) -> FilePart:
-    return FilePart(
-        name=file.name,
-        filename=file.filename,
-        content_type=file.content_type,
-        size=len(file.content),
-        source=file,
-    )

@@ -7,7 +7,7 @@ included, so none of them leaves this module.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
@@ -20,7 +20,9 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.util import SKIP_HEADER
 
+from app.delivery.calls import Answered, Call, CutOff
 from app.delivery.deadlines import Exchange
 from app.delivery.egress import Egress, EgressRefused
 from app.delivery.sockets import carrying, connections, tls_context
@@ -33,6 +35,9 @@ ANSWER_BYTES: Final = 4 << 20
 ANSWER_BLOCK: Final = 1 << 16
 #: Connections to one host that a session keeps.
 POOL: Final = 32
+
+#: What urllib3 would add by itself.
+NOTHING_OF_OURS: Final[Mapping[str, str]] = {"User-Agent": SKIP_HEADER, "Accept-Encoding": SKIP_HEADER}
 
 HEADERS: Final = {"User-Agent": "Ventanilla", "Accept": "application/json", "Accept-Encoding": "identity"}
 
@@ -115,6 +120,29 @@ class Http:
             return self._send(self._session.prepare_request(request), exchange, sink)
         return unanswered.answer
 
+    def hand_on(self, exchange: Exchange, call: Call, base_url: str, authorization: Mapping[str, str]) -> Handed:
+        """Make somebody else's call, of which nothing is changed but who makes it; what its body raises is raised here.
+
+        Whoever gets an answer has to read or close it, in this thread.
+        """
+        unanswered = Unanswered(exchange)
+        with unanswered, carrying(exchange):
+            url = base_url + call.target
+            self._egress.check(url)
+            url, exchange.target = _split(url)
+            request = requests.PreparedRequest()
+            request.prepare_method(call.method)
+            request.url, request.body = url, call.body
+            request.headers = CaseInsensitiveDict({**NOTHING_OF_OURS, **dict(call.headers), **authorization})
+            "".join(request.headers.values()).encode("latin-1")  # now, and not when there is a connection already
+            adapter = self._session.get_adapter(url)
+            response = adapter.send(request, stream=True, timeout=None, verify=True, cert=None, proxies={})
+            if 200 <= response.status_code < 300 and not exchange.sent:
+                response.close()
+                return NoAnswer(cause="reset", released=False)
+            return Given(response, exchange)
+        return unanswered.answer
+
     def close(self) -> None:
         """Close what is idle; what is in use closes when its answer is read."""
         self._session.close()
@@ -134,6 +162,43 @@ class Http:
                     exchange.answering()  # of something long, each block has the time of an answer
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Reply(status=response.status_code, headers=headers, body=bytes(body.content))
+
+
+class Given(Answered):
+    """An answer that is read as it comes; raises CutOff where it ends before its end."""
+
+    def __init__(self, response: requests.Response, exchange: Exchange) -> None:
+        headers = [(name, value) for name, value in response.raw.headers.iteritems()]
+        super().__init__(status=response.status_code, reason=response.raw.reason or "", headers=headers)
+        self._raw = response.raw
+        self._exchange = exchange
+        self._until = exchange.clock() + exchange.deadlines.total
+
+    def blocks(self) -> Iterator[bytes]:
+        """Its body as it is on the wire, still compressed where it is; each block as soon as it is there."""
+        try:
+            while block := self._next():
+                yield block
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of its connection: what is left of it will not be read."""
+        self._raw.close()
+        self._raw.release_conn()
+
+    def _next(self) -> bytes:
+        if self._exchange.clock() >= self._until:
+            raise CutOff("timeout")
+        unanswered = Unanswered(self._exchange)
+        with unanswered, carrying(self._exchange):
+            self._exchange.answering()  # each block has the time of an answer
+            block: bytes = self._raw.read1(ANSWER_BLOCK, decode_content=False)
+            return block
+        raise CutOff(unanswered.answer.cause)
+
+
+Handed = Given | NoAnswer
 
 
 class _Body:

@@ -31,7 +31,7 @@ from app.delivery.surviving import broken, survive
 from app.delivery.way import NoWay, Way
 from app.delivery.ways import Ways
 from app.errors import Refusal
-from app.intake import Arriving, Streamed
+from app.intake import Arriving, Collected, CollectedFile, Streamed
 from app.providers.base import Ending, HandIn, Outcome
 from app.providers.operation import Mode, Operation
 from app.providers.wire import FilePart, Outgoing
@@ -131,6 +131,34 @@ class Sender(Asker):
             raise
         return watch
 
+    def _checked(
+        self, origin: Origin, operation: Operation, collected: Collected, journal: Journal, *, replace: bool = False
+    ) -> HandIn:
+        """Put a hand-in that is whole through its checks; raises Rejected, which has the id of its record."""
+        journal.contents = Contents.of(collected.files.values())
+        try:
+            checked = checks.run(
+                operation,
+                collected,
+                secrets=collected.secrets,
+                expected_rfc=origin.organization.rfc,
+                now=self.now(),
+            )
+        except Rejected as rejected:
+            journal.refuse(rejected, REFUSED)
+            raise
+        journal.contents.facts = checked.facts
+        return HandIn(
+            id=journal.id,
+            organization=origin.organization.slug,
+            received_at=self._received_at(origin),
+            parts={name: _whole(file) for name, file in collected.files.items()},
+            fields=collected.fields,
+            secrets=checked.secrets,
+            facts=checked.facts,
+            replace=replace,
+        )
+
     def _with_file(self, handed_in: HandedIn, file: Arriving, watch: Watch, source: Passing) -> HandIn:
         part, journal, origin = part_of(file, watch, source), handed_in.journal, handed_in.origin
         journal.contents = Contents.of([part], watch.facts)
@@ -210,6 +238,16 @@ def told(journal: Journal, outcome: Outcome, state: State) -> Result:
     """What the caller of a hand-in is told."""
     return Result(
         upload_id=journal.id, state=state, outcome=outcome, outcome_token=journal.token, record=journal.record
+    )
+
+
+def _whole(file: CollectedFile) -> FilePart:
+    return FilePart(
+        name=file.name,
+        filename=file.filename,
+        content_type=file.content_type,
+        size=len(file.content),
+        source=file,
     )
 
 

@@ -16,15 +16,17 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.database import Database
+from app.delivery.calls import Call
 from app.delivery.cleaning import Cleaner
-from app.delivery.deadlines import Deadlines
+from app.delivery.deadlines import Deadlines, Exchange
 from app.delivery.egress import Egress
 from app.delivery.engine import Engine
+from app.delivery.http import Handed
 from app.delivery.limits import Limits
 from app.delivery.sessions import Sessions
 from app.delivery.way import NoWay, Way
 from app.providers.base import Renews, Unavailable
-from app.providers.wire import Answer, Outgoing
+from app.providers.wire import Answer, Outgoing, Reply
 from app.records import audit
 from app.tenants import connections
 from app.tenants.models import Connection
@@ -91,6 +93,15 @@ class Ways:
                 clock=time.monotonic,
                 **options,
             )
+
+    def hand_on(self, way: Way, call: Call, exchange: Exchange) -> Handed | Reply:
+        """Make somebody's call along a way, as it is; a Reply is our own: the provider's limits are used up."""
+        with self._limits.of(way) as admit:
+            if ours := admit(Outgoing(method=call.method, path=call.target)):
+                return ours
+            base_url = way.provider.base_url(way.account, self._sandbox_url)
+            authorization = {name: value for name, value in way.headers.items() if name == "Authorization"}
+            return self._sessions.of(way.connection.id).hand_on(exchange, call, base_url, authorization)
 
     def look(self, way: Way, steps: Generator[Outgoing, Answer, T], deadlines: Deadlines | None = None) -> T:
         """Drive a generator that only looks."""

@@ -110,8 +110,8 @@ class Reception:
             elif not isinstance(event, PartEnd):
                 content += event
         return Collected(
-            fields={name: _text(name, kept[name][1]) for name in fields if name in kept},
-            secrets={name: SecretStr(_text(name, kept[name][1])) for name in secrets if name in kept},
+            fields={name: text(name, kept[name][1]) for name in fields if name in kept},
+            secrets={name: SecretStr(text(name, kept[name][1])) for name in secrets if name in kept},
             files={name: _file(*kept[name]) for name in files if name in kept and not _is_empty_input(*kept[name])},
         )
 
@@ -144,8 +144,8 @@ class Reception:
                     raise BadFileName(field=header.name)
                 content += event
         return Streamed(
-            fields={name: _text(name, kept[name][1]) for name in fields if name in kept},
-            secrets={name: SecretStr(_text(name, kept[name][1])) for name in secrets if name in kept},
+            fields={name: text(name, kept[name][1]) for name in fields if name in kept},
+            secrets={name: SecretStr(text(name, kept[name][1])) for name in secrets if name in kept},
             file=file,
             others=self._others(following) if following else (),
         )
@@ -225,7 +225,7 @@ def _file(header: PartHeader, content: bytearray) -> CollectedFile:
     )
 
 
-def _text(name: str, content: bytearray) -> str:
+def text(name: str, content: bytearray) -> str:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:

@@ -83,7 +83,12 @@ class Rule:
     operation: str | None = None
     #: Its parts by the operation's names for them, where the provider calls them otherwise: several may stand for one.
     parts: Mapping[str, str] = field(default_factory=dict)
+    #: Fields that may come beside them, by the provider's names; those that are owned may, too.
+    fields: tuple[str, ...] = ()
     owned: tuple[Owned, ...] = ()
+    #: Path whose answer stands for one that was lost, of something that arrived all the same; it may name the path's
+    #: own parameters and `{reference}`, what the provider calls it. Empty: a 200 without a word.
+    again: str = ""
     #: Whether a connection may call it that borrows its credential from the house: not what shows or changes more than
     #: one tenant's.
     borrowed: bool = True

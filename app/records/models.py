@@ -68,6 +68,12 @@ class Upload(Base):
         Index("ix_uploads_moving", "process_id", postgresql_where=text("state IN ('receiving', 'delivering')")),
         Index("ix_uploads_waiting", "organization_id", "due_at", postgresql_where=text("state = 'waiting'")),
         Index(
+            "ix_uploads_unknown",
+            "connection_id",
+            "updated_at",
+            postgresql_where=text("state = 'unknown' AND api_token_id IS NOT NULL"),
+        ),
+        Index(
             "ix_uploads_certificates",
             "organization_id",
             "connection_id",

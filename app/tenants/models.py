@@ -102,6 +102,8 @@ class Connection(Base):
     credential_ends_at: Mapped[datetime | None] = mapped_column(default=None)
     #: When it is tried again by itself.
     next_check_at: Mapped[datetime | None] = mapped_column(default=None)
+    #: Calls of the provider's API that are passed on although they have to be asked for (`app.passthrough`).
+    opened_calls: Mapped[list[str]] = mapped_column(ARRAY(String(200)), default=list, server_default="{}")
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 

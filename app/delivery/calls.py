@@ -1,0 +1,67 @@
+"""Calls of others that are handed on: what they ask a provider, and what it answers, both as they came."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.intake.body import Body
+from app.providers.wire import Reply
+
+
+class CutOff(Exception):  # noqa: N818 - says what happened
+    """An answer ended before its end; who has had the beginning of it has to be cut off, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request that somebody makes of a provider through us."""
+
+    method: str
+    #: Path and query below the provider's base URL, byte for byte.
+    target: str
+    #: All but those that say who asks, and those between two neighbours.
+    headers: Sequence[tuple[str, str]] = field(repr=False)
+    #: Blocks, or something to read them from; None where there is no body.
+    body: Any = field(default=None, repr=False)
+    #: Whose it is: watched while the provider is waited for.
+    client: Body | None = field(default=None, repr=False)
+
+
+class Answered(ABC):
+    """What a provider answered."""
+
+    def __init__(self, *, status: int, reason: str, headers: Sequence[tuple[str, str]]) -> None:
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+
+    @abstractmethod
+    def blocks(self) -> Iterator[bytes]:
+        """Its body, once."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class Whole(Answered):
+    """An answer in memory."""
+
+    def __init__(self, *, status: int, reason: str, headers: Sequence[tuple[str, str]], content: bytes) -> None:
+        super().__init__(status=status, reason=reason, headers=headers)
+        self.content = content
+
+    def blocks(self) -> Iterator[bytes]:
+        yield from filter(None, (self.content,))
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    @property
+    def reply(self) -> Reply:
+        """As a provider's adapter reads it."""
+        headers = {name.lower(): value for name, value in self.headers}
+        return Reply(status=self.status, headers=headers, body=self.content)

@@ -1,0 +1,298 @@
+"""Makes calls of others along an organization's way: as they came, and those that hand in with checks and a record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, ClassVar, Final
+
+from app.checks import Policy, Rejected
+from app.delivery.asking import cleaner_of
+from app.delivery.calls import Answered, Call, CutOff, Whole
+from app.delivery.contents import Contents
+from app.delivery.deadlines import Exchange
+from app.delivery.http import ANSWER_BYTES
+from app.delivery.journal import Journal
+from app.delivery.keeper import Keeper
+from app.delivery.looking import LOOK_SECONDS, learnt_at_once
+from app.delivery.origin import Origin, Result
+from app.delivery.outcome import CANCELLED, consequence
+from app.delivery.passing import Passing
+from app.delivery.reader import FileReader
+from app.delivery.sender import HandedIn, part_of
+from app.delivery.surviving import broken, survive, withdraw
+from app.delivery.way import NoWay, Way
+from app.errors import Refusal
+from app.intake.alongside import Alongside
+from app.providers.base import Account, Ending, HandIn, Outcome
+from app.providers.operation import Mode, Operation
+from app.providers.outcomes import by_cause, by_status
+from app.providers.wire import Answer, NoAnswer, Reply
+from app.records import twins
+from app.records.states import State
+
+#: So long after one of which nobody knows whether it arrived, the same again is taken for a client's blind retry.
+BLIND: Final = timedelta(minutes=10)
+
+#: What an answer means to the hand-in that it answers.
+Judge = Callable[[HandIn, Account, Answer], Outcome]
+#: Judges the form's fields as far as they have come; `True`: that is all of them.
+CheckFields = Callable[[Mapping[str, str], bool], None]
+#: What is answered for something that is there by now; a call asks the provider. None: nothing can be.
+Recall = Callable[[Outcome], Call | Whole | None]
+
+
+class Repeated(Refusal):
+    """It is the same as one that arrived, although its sender had not heard of that: it is not sent again."""
+
+    slug: ClassVar[str] = "repeated"
+    status: ClassVar[int] = 409
+
+    def __init__(self, result: Result) -> None:
+        super().__init__()
+        self.result = result
+
+
+class InDoubt(Refusal):
+    """It is the same as one of which nobody knows yet whether it arrived: it is not sent again."""
+
+    slug: ClassVar[str] = "unconfirmed"
+    status: ClassVar[int] = 504
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handing:
+    """A call that hands in, and what its provider's face knows of it."""
+
+    #: Without a body.
+    call: Call
+    operation: Operation
+    along: Alongside
+    judge: Judge
+    check: CheckFields
+    recall: Recall
+    #: What the path says, as fields of the operation's.
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOn:
+    """What became of one, and what the provider says of it; None: that it cannot be asked, or does not tell."""
+
+    result: Result
+    answered: Answered | None
+
+
+class Forwarder(Keeper):
+    """Makes calls for every organization of this process."""
+
+    def hand_on(self, way: Way | NoWay, call: Call) -> Answered | Outcome:
+        """Make a call; an Outcome says why there is no answer."""
+        way = self._ways.fresh(way)
+        if isinstance(way, NoWay):
+            return way.outcome
+        exchange = self._exchange(call)
+        handed = self._ways.hand_on(way, call, exchange)
+        if isinstance(handed, NoAnswer):
+            outcome = by_cause(handed)
+            in_doubt = handed.released and call.method != "GET"
+            return replace(outcome, ending=Ending.UNKNOWN, problem="unconfirmed") if in_doubt else outcome
+        return by_status(handed) if isinstance(handed, Reply) else handed
+
+    def hand_in_call(self, origin: Origin, handing: Handing, way: Way | NoWay) -> HandedOn:
+        """Pass a hand-in on as it comes, judge it on its way, and say what became of it.
+
+        Its tail is let go once everybody agrees. Raises as `Deliverer.stream` does, and InDoubt.
+        """
+        mode = Mode.DIRECT if Mode.DIRECT in handing.operation.modes else Mode.RELAY
+        with self._journal(origin, handing.operation, mode) as journal:
+            take = self._all if mode is Mode.DIRECT else self._streamed
+            passage = take(origin, handing, journal)
+            try:
+                outcome = self._attempt(way, passage, journal, origin)
+            except Repeated as repeated:
+                if journal.begun:
+                    journal.refuse(repeated, CANCELLED)
+                return HandedOn(result=repeated.result, answered=self._recalled(way, handing, repeated.result.outcome))
+            except Refusal as refusal:
+                withdraw(journal, refusal)
+                raise
+            result = self._end(journal, outcome, consequence(outcome.ending, mode))
+        answered: Answered | None = passage.answered
+        if result.state is State.DELIVERED and (answered is None or not 200 <= answered.status < 300):
+            answered = self._recalled(way, handing, outcome)
+        return HandedOn(result=result, answered=answered)
+
+    def _all(self, origin: Origin, handing: Handing, journal: Journal) -> _Passage:
+        """Take all of it into memory, and judge it before anything leaves."""
+        collected, content = handing.along.collect()
+        handing.check(collected.fields, True)  # noqa: FBT003
+        handin = self._checked(origin, handing.operation, collected, journal)
+        return _Passage(handing, lambda _: iter((content,)), handin=lambda: handin, streams=False)
+
+    def _streamed(self, origin: Origin, handing: Handing, journal: Journal) -> _Passage:
+        """Take what comes before the file, and judge its beginning."""
+        along, operation = handing.along, handing.operation
+        arriving = along.file()
+        handing.check(along.fields, False)  # noqa: FBT003
+        handed_in = HandedIn(
+            journal=journal,
+            origin=origin,
+            operation=operation,
+            fields={**handing.fields, **along.fields},
+            secrets={},
+            policy=Policy(),
+        )
+        if arriving is None:
+            missing = Rejected("missing-file", field=operation.parts[0].name)
+            journal.refuse(missing, consequence(Ending.REJECTED, journal.mode))
+            raise missing
+        watch = self._begin(handed_in, arriving)
+        passing = Passing(arriving, watch)
+
+        def handin() -> HandIn:
+            part = replace(part_of(arriving, watch, passing), size=passage.size)
+            return HandIn(
+                id=journal.id,
+                organization=origin.organization.slug,
+                received_at=self._received_at(origin),
+                parts={part.name: part},
+                fields={**handing.fields, **along.fields},
+                facts=passing.facts or watch.facts,
+            )
+
+        passage = _Passage(
+            handing, lambda seen: along.passed(map(seen, passing.blocks())), handin=handin, streams=not arriving.whole
+        )
+        return passage
+
+    def _attempt(self, way: Way | NoWay, passage: _Passage, journal: Journal, origin: Origin) -> Outcome:
+        way = self._ways.fresh(way)
+        if isinstance(way, NoWay):
+            return way.outcome
+        handing = passage.handing
+        baseline: dict[str, Any] = {"target": handing.call.target, "since": self.now().isoformat()}
+        baseline |= {name: value for name, value in handing.fields.items() if value}
+
+        def release() -> None:
+            handing.check(handing.along.fields, True)  # noqa: FBT003
+            handin = passage.handin()
+            if empty := [part.name for part in handin.parts.values() if not part.size]:
+                raise Rejected("empty-file", field=empty[0])
+            journal.contents = Contents.of(handin.parts.values(), handin.facts)
+            self._refuse_twin(origin, handing, handin)
+            journal.mark(baseline)
+
+        if passage.streams and not journal.begun:
+            journal.begin()
+        call = replace(
+            handing.call,
+            body=FileReader(passage.blocks(), handing.along.length, release),
+            client=handing.along.body if passage.streams else None,
+        )
+        exchange = self._exchange(call)
+        outcome = survive(
+            lambda: self._asked(way, call, exchange, passage),
+            journal.id,
+            lambda: broken(sent=exchange.sent, kept=False),
+        )
+        handin = replace(passage.handin(), reference=outcome.reference, baseline=journal.baseline)
+        outcome = cleaner_of(way, handin).outcome(outcome)
+        if outcome.ending is not Ending.UNKNOWN:
+            return outcome
+        looked = survive(
+            lambda: self.look(way, handing.operation, handin, seconds=LOOK_SECONDS), journal.id, lambda: outcome
+        )
+        return learnt_at_once(outcome, looked)
+
+    def _asked(self, way: Way, call: Call, exchange: Exchange, passage: _Passage) -> Outcome:
+        handed = self._ways.hand_on(way, call, exchange)
+        whole = _read(handed) if isinstance(handed, Answered) else handed
+        if isinstance(whole, Whole):
+            passage.answered = whole
+        answer = whole.reply if isinstance(whole, Whole) else whole
+        return passage.handing.judge(passage.handin(), way.account, answer)
+
+    def _refuse_twin(self, origin: Origin, handing: Handing, handin: HandIn) -> None:
+        """Ask for one that was just sent without an answer, before the same is sent again."""
+        if origin.api_token_id is None:
+            return
+        with self._database.transaction(origin.organization.id) as session:
+            twin = twins.unknown(
+                session,
+                api_token_id=origin.api_token_id,
+                connection_id=origin.connection.id,
+                operation=handing.operation.slug,
+                sha256s=[part.sha256 for part in handin.parts.values()],
+                target=handing.call.target,
+                since=self.now() - BLIND,
+            )
+        if twin is None:
+            return
+        result = self.check_again(origin.organization.id, twin, actor=origin.actor)
+        if result.state is State.DELIVERED:
+            raise Repeated(result)
+        if result.state is State.UNKNOWN:
+            raise InDoubt
+
+    def _recalled(self, way: Way | NoWay, handing: Handing, outcome: Outcome) -> Answered | None:
+        """What the provider says now of something that is there."""
+        found = handing.recall(outcome)
+        if not isinstance(found, Call):
+            return found
+        answered = self.hand_on(way, found)
+        if not isinstance(answered, Answered):
+            return None
+        whole = _read(answered)
+        return whole if isinstance(whole, Whole) and whole.status == 200 else None
+
+    def _exchange(self, call: Call) -> Exchange:
+        deadlines = self._streaming[Mode.RELAY]
+        clock = time.monotonic
+        return Exchange(
+            deadlines=deadlines, until=clock() + deadlines.total, clock=clock, streams=True, client=call.client
+        )
+
+
+class _Passage:
+    """One hand-in on its way: where its bytes come from, and what is known of it by now."""
+
+    def __init__(
+        self,
+        handing: Handing,
+        blocks: Callable[[Callable[[bytes], bytes]], Iterator[bytes]],
+        *,
+        handin: Callable[[], HandIn],
+        streams: bool,
+    ) -> None:
+        self.handing: Final = handing
+        self.handin: Final = handin
+        self.streams: Final = streams
+        #: Of the file, as far as it has come.
+        self.size = 0
+        self.answered: Whole | None = None
+        self._blocks = blocks
+
+    def blocks(self) -> Iterator[bytes]:
+        """The whole body, to be taken once."""
+        return self._blocks(self._see)
+
+    def _see(self, block: bytes) -> bytes:
+        self.size += len(block)
+        return block
+
+
+def _read(answered: Answered) -> Whole | NoAnswer:
+    """All of an answer, where there is an end in sight."""
+    content = bytearray()
+    try:
+        for block in answered.blocks():
+            content += block
+            if len(content) > ANSWER_BYTES:
+                raise CutOff  # noqa: TRY301
+    except CutOff:
+        answered.close()
+        return NoAnswer(cause="truncated", released=True)
+    return Whole(status=answered.status, reason=answered.reason, headers=answered.headers, content=bytes(content))

@@ -1,0 +1,59 @@
+"""Which headers pass: all but those of one hop, those that say who asks, and those that make it another call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: Between two neighbours (RFC 9110, 7.6.1), beside whatever `Connection` names.
+HOP: Final = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+#: Who asks, from where, and by which address.
+OURS: Final = frozenset({"host", "cookie", "authorization", "expect", "forwarded", "x-real-ip", "via"})
+#: By these some servers take a request for another than its line says: what was judged is not what would be done.
+OVERRIDES: Final = frozenset(
+    {"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"}
+)
+FORWARDED: Final = "x-forwarded-"
+#: Of an answer: what each server says of itself, and what is kept for a browser that is not there.
+NOT_BACK: Final = HOP | {"set-cookie", "set-cookie2", "date", "server"}
+
+
+def sent_on(environ: WSGIEnvironment) -> list[tuple[str, str]]:
+    """Headers of a request as they are passed on, in the order in which they came."""
+    names = {
+        name: name.removeprefix("HTTP_").replace("_", "-").lower()
+        for name in environ
+        if name.startswith("HTTP_") or name in {"CONTENT_TYPE", "CONTENT_LENGTH"}
+    }
+    left_out = HOP | OURS | OVERRIDES | _named(environ.get("HTTP_CONNECTION", ""))
+    return [
+        (header.title(), environ[name])
+        for name, header in names.items()
+        if header not in left_out and not header.startswith(FORWARDED)
+    ]
+
+
+def sent_back(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Headers of an answer as they are passed back."""
+    known = list(headers)
+    left_out = NOT_BACK | _named(",".join(value for name, value in known if name.lower() == "connection"))
+    return ((name, value) for name, value in known if name.lower() not in left_out)
+
+
+def _named(connection: str) -> frozenset[str]:
+    return frozenset(option.strip().lower() for option in connection.split(","))

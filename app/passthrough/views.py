@@ -1,0 +1,89 @@
+"""One address for every call: it is judged, passed on, and answered as the provider answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import structlog
+from flask import Blueprint, Response, g, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from app.database import AWAY, DatabaseAway
+from app.delivery import Result
+from app.delivery.calls import Answered
+from app.errors import Refusal
+from app.passthrough import calling, entrance, headers, refusing
+from app.passthrough.address import Address
+from app.passthrough.base import Face
+from app.passthrough.errors import NoSuchProvider
+from app.passthrough.faces import FACES
+from app.services import services
+
+log = structlog.get_logger("ventanilla.passthrough")
+
+METHODS: Final = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+
+proxy = Blueprint("passthrough", __name__)
+
+
+@proxy.route(
+    "/proxy/<path:_>", methods=METHODS, provide_automatic_options=False, merge_slashes=False, strict_slashes=False
+)
+def call(_: str) -> ResponseReturnValue:
+    """Make a call for whoever holds a token that allows it."""
+    wanted = Address.of(request.environ)
+    face = FACES.get(wanted.provider)
+    if face is None:
+        raise NoSuchProvider
+    g.face = face
+    way = entrance.find(request.environ, face, wanted)
+    with services().shedding.admit(way.caller):
+        outcome = calling.make(way, face, wanted, request.environ)
+    return answered(face, outcome) if isinstance(outcome, Result) else given(outcome)
+
+
+def given(answer: Answered) -> Response:
+    """Answer byte for byte what the provider did."""
+    response = Response(_blocks(answer), headers=list(headers.sent_back(answer.headers)), direct_passthrough=True)
+    response.status = f"{answer.status} {answer.reason}".strip()
+    if not any(name.lower() == "content-type" for name, _ in answer.headers):
+        del response.headers["Content-Type"]  # none of ours
+    response.call_on_close(answer.close)
+    return response
+
+
+def answered(face: Face, result: Result) -> Response:
+    """Answer to a hand-in that the provider gave no answer to."""
+    return given(face.spell(refusing.of_result(face, result)).whole())
+
+
+def _blocks(answer: Answered) -> Iterator[bytes]:
+    yield from answer.blocks()
+
+
+@proxy.errorhandler(Refusal)
+def refused(refusal: Refusal) -> Response:
+    """Say no in the vendor's words, as far as it is known whose they are."""
+    face: Face | None = g.get("face")
+    told = refusing.of_refusal(face, refusal)
+    return given(face.spell(told).whole()) if face else refusing.plain(told)
+
+
+@proxy.errorhandler(HTTPException)
+def failed(fault: HTTPException) -> Response:
+    """Our own faults say no more than that they are ours."""
+    face: Face | None = g.get("face")
+    told = refusing.of_fault(face, fault.code or 500)
+    return given(face.spell(told).whole()) if face else refusing.plain(told)
+
+
+def away(fault: Exception) -> Response:
+    """Say that the database is away."""
+    log.error("database away", cause=type(fault).__name__)
+    return refused(DatabaseAway())
+
+
+for one in AWAY:
+    proxy.register_error_handler(one, away)
