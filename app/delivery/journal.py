@@ -163,7 +163,7 @@ class Journal:
         """Write the outcome down, and what follows from it; the state in which that leaves the upload.
 
         One that was begun and that the database does not take is left lying: the sweeper finds it, and its page tells.
-        One that may not be promised any more is cancelled, and TokenRevoked raised; or WasCancelled, if somebody did so.
+        Raises TokenRevoked for one that may not be promised any more, which is cancelled; WasCancelled where one was.
         """
         try:
             state = self._end_in_time(outcome, effect)
