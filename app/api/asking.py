@@ -29,6 +29,8 @@ class Asker:
     token: Admitted
     #: Whose things are asked for; None: the house's.
     organization_id: UUID | None
+    #: What the address calls it, where it does.
+    slug: str | None = None
 
     @property
     def is_house(self) -> bool:
@@ -77,7 +79,7 @@ def admit(scope: Scope | None, slug: str | None, *, house: bool = False) -> Aske
     if slug == HOUSE_SLUG:
         if not house or token.owner is not None:
             raise NothingHere
-        return Asker(token=token, organization_id=None)
+        return Asker(token=token, organization_id=None, slug=slug)
     if token.organization_id is None or token.owner not in {None, token.organization_id}:
         raise NothingHere
-    return Asker(token=token, organization_id=token.organization_id)
+    return Asker(token=token, organization_id=token.organization_id, slug=slug)

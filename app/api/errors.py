@@ -14,8 +14,7 @@ Refusal
 ├── KeyReused          422    one that stands for something else
 ├── NotValid           422    a body or a query that is not as its schema says; `faults` say where
 ├── BadCursor          422    a cursor of another list, or none of ours
-├── ChangedMeanwhile   412    it is not any more what `If-Match` says
-└── InUse              409    what others refer to is not taken away
+└── ChangedMeanwhile   412    it is not any more what `If-Match` says
 """
 
 from __future__ import annotations
@@ -138,10 +137,3 @@ class ChangedMeanwhile(Refusal):
 
     slug: ClassVar[str] = "changed-meanwhile"
     status: ClassVar[int] = 412
-
-
-class InUse(Refusal):
-    """Others refer to it: what happened is not forgotten."""
-
-    slug: ClassVar[str] = "in-use"
-    status: ClassVar[int] = 409

@@ -150,11 +150,7 @@ def _verify(tried: Connection) -> None:
     if not verdict.ok:
         raise click.ClickException(f"The provider does not take it: {verdict.detail}")
     with services().database.transaction(tried.organization_id) as session:
-        now = services().clock()
-        connections.verified(session, tried, now)
-        session.get_one(Connection, tried.id).credential_ends_at = verdict.ends_at
-        session.flush()
-        if retrying.resume(session, tried, now):
+        if retrying.verified(session, tried, verdict, services().clock()):
             written(session, tried.organization_id, "connection.resumed", tried)
     click.echo(f"It works: {verdict.detail}")
     if verdict.ends_at:

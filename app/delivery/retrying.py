@@ -15,6 +15,7 @@ from app.delivery import breaker
 from app.delivery.errors import CopyGone
 from app.delivery.jobs import wake
 from app.errors import Refusal
+from app.providers.base import Verdict
 from app.providers.operation import Mode
 from app.records import attempts, copies, uploads
 from app.records.models import Copy, Upload
@@ -97,3 +98,14 @@ def resume(session: Session, connection: Connection, now: datetime) -> bool:
     breaker.note(session, connection.id, ok=True, now=now)
     wake(session, connection.organization_id)
     return True
+
+
+def verified(session: Session, connection: Connection, verdict: Verdict, now: datetime) -> bool:
+    """Remember that a provider took the credential; whether a paused connection is used again because of that.
+
+    Let it be the last thing that the transaction does.
+    """
+    connections.verified(session, connection, now)
+    session.get_one(Connection, connection.id, populate_existing=True).credential_ends_at = verdict.ends_at
+    session.flush()
+    return resume(session, connection, now)

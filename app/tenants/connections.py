@@ -61,14 +61,17 @@ def add(
     return connection
 
 
-def by_name(session: Session, name: str) -> Connection | None:
-    """Find the organization's connection of that name."""
-    return session.scalars(select(Connection).where(Connection.name == name)).one_or_none()
+def by_name(session: Session, name: str, *, lock: bool = False) -> Connection | None:
+    """Find the organization's connection of that name, as it is now; nobody else changes it while it is locked."""
+    wanted = select(Connection).where(Connection.name == name).execution_options(populate_existing=True)
+    return session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
 
 
-def listing(session: Session) -> Sequence[Connection]:
-    """All connections of the organization, by name."""
-    return session.scalars(select(Connection).order_by(Connection.name)).all()
+def listing(session: Session, *, after: str = "", limit: int | None = None) -> Sequence[Connection]:
+    """The connections of the organization, by name; those after a name, and so many, if asked."""
+    return session.scalars(
+        select(Connection).where(Connection.name > after).order_by(Connection.name).limit(limit)
+    ).all()
 
 
 def set_credential(session: Session, vault: Vault, connection: Connection, credential: Mapping[str, SecretStr]) -> None:

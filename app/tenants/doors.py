@@ -125,7 +125,8 @@ def let_in(
 ) -> Admitted:
     """Let a good token in that allows `scope`; whether what it asks for is its own is still to be seen.
 
-    `scope`: None: any good token will do. `address`: where it is shown. Raises Unauthorized, WrongAddress and OutOfScope.
+    `scope`: None: any good token will do. `address`: where it is shown. Raises Unauthorized, WrongAddress and
+    OutOfScope.
     """
     admitted = admit(db, token, slug=slug, connection=connection, upload_id=upload_id)
     if admitted is None or not admitted.is_good(now):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
+
 from app.tenants.models import Connection, Organization
 from tests.api.conftest import PNG, Desk
 
@@ -39,6 +40,8 @@ READS = {
     "house both": 200,
     "house read": 200,
 }
+
+
 @pytest.mark.parametrize(("token", "status"), WRITES.items())
 def test_who_may_hand_in(desk: Desk, token: str | None, status: int) -> None:
     assert desk.hand_in(token=token).status_code == status
