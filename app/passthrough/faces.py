@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from app.passthrough.base import Face
+from app.passthrough.codat import Codat
 from app.passthrough.facturapi import Facturapi
+from app.passthrough.flatfile import Flatfile
 
-FACES: Final[dict[str, Face]] = {one.slug: one for one in (Facturapi(),)}
+FACES: Final[dict[str, Face]] = {one.slug: one for one in (Codat(), Facturapi(), Flatfile())}
