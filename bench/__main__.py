@@ -33,6 +33,8 @@ TARGETS: Final = {
 #: What can be measured alone.
 KINDS: Final = ("rates", "durable", "memory", "crowd", "first")
 LARGE: Final = 2 << 30
+#: Of each upload of a crowd, in KiB, without and with a copy: the stream that encrypts one takes up 160 of Tink's own.
+MOST_EACH: Final = {False: 200.0, True: 360.0}
 CROWD: Final = 1000
 
 
@@ -101,7 +103,7 @@ def _facts(folder: Path, wanted: set[str]) -> list[page.Fact]:
             crowd = work.crowd(gateway, CROWD)
         what = f"1,000 slow {'durable ' if durable else ''}uploads"
         facts += [
-            page.Fact(what=f"{what}: memory of each", got=crowd.bytes_each / 1024, most=200.0, unit="KiB"),
+            page.Fact(what=f"{what}: memory of each", got=crowd.bytes_each / 1024, most=MOST_EACH[durable], unit="KiB"),
             page.Fact(what=f"{what}: health check meanwhile, p50", got=crowd.p50 * 1000, most=None, unit="ms"),
             page.Fact(what=f"{what}: health check meanwhile, p99", got=crowd.p99 * 1000, most=30.0, unit="ms"),
         ]

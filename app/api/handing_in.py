@@ -60,9 +60,9 @@ def _deliver(way: Entrance, mode: Mode, received: Received, key: Key | None, *, 
     claim = key.claim(way, received) if key else None
     origin = way.origin(external_id=received.external_id, metadata=received.metadata, key=claim)
     if isinstance(body, Collected):
-        return deliverer.hand_in(origin, way.operation, body, replace=received.replace, way=way.destination.way)
+        return deliverer.hand_in(origin, way.operation, body, replace=received.replace, destination=way.destination)
     return deliverer.stream(
-        origin, way.operation, body, policy=Policy(), mode=mode, way=way.destination.way, later=later
+        origin, way.operation, body, policy=Policy(), mode=mode, destination=way.destination, later=later
     )
 
 

@@ -44,7 +44,7 @@ class Deliverer(Forwarder):
         limits: Limits | None = None,
     ) -> None:
         super().__init__(database, vault, settings, clock, work, spool=spool, limits=limits)
-        self._destinations = Destinations(database, self._ways)
+        self._destinations = Destinations(database, self._ways, vault)
 
     def hand_in(
         self,
@@ -53,15 +53,15 @@ class Deliverer(Forwarder):
         collected: Collected,
         *,
         replace: bool,
-        way: Way | NoWay | None = None,
+        destination: Destination | None = None,
     ) -> Result:
         """Check a hand-in that is whole, or has no file, send it, and say what became of it.
 
-        `way`: of who came in just now, and opened it at the door. Raises ConnectionPaused, LinkClosed, KeyInUse, and
-        Rejected for what a check or a look at the provider refuses; that one has the id of its record.
+        `destination`: of who came in just now, and found it at the door. Raises ConnectionPaused, LinkClosed, KeyInUse,
+        and Rejected for what a check or a look at the provider refuses; that one has the id of its record.
         """
         with self._journal(origin, operation, operation.modes[0]) as journal:
-            way = way or self._open(origin)
+            way = destination.way if destination else self._open(origin)
             handin = self._checked(origin, operation, collected, journal, replace=replace)
             return self._hand_over(origin, journal, way, operation, handin)
 
@@ -73,7 +73,7 @@ class Deliverer(Forwarder):
         *,
         policy: Policy,
         mode: Mode | None = None,
-        way: Way | NoWay | None = None,
+        destination: Destination | None = None,
         later: bool = False,
     ) -> Result:
         """Pass a file on while it arrives, watch it pass, and say what became of it; `mode`: the operation's first.
@@ -93,8 +93,8 @@ class Deliverer(Forwarder):
                 policy=policy,
             )
             if mode is Mode.DURABLE:
-                return self.keep(handed_in, streamed, later=later)
-            way = way or self._open(origin)
+                return self.keep(handed_in, streamed, destination, later=later)
+            way = destination.way if destination else self._open(origin)
             arriving = handed_in.file_of(streamed)
             watch = self._begin(handed_in, arriving)
             handin = self._with_file(handed_in, arriving, watch, Passing(arriving, watch))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
+from tink.aead import Aead
 
 from app.database import Database
 from app.delivery.errors import ConnectionPaused
 from app.delivery.way import NoWay, Way
 from app.delivery.ways import Ways
 from app.tenants.models import Connection, Organization
+from app.tenants.vault import Vault
 
 #: Remembered by each process, those used last; with them their credentials.
 MOST: Final = 64
@@ -22,11 +24,13 @@ MOST: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """A connection of an organization, and the way to its provider."""
+    """A connection of an organization, the way to its provider, and what seals the organization's copies."""
 
     organization: Organization
     connection: Connection
     way: Way | NoWay
+    #: None where not even the way could be opened.
+    cipher: Aead | None = field(repr=False)
 
     def check_open(self) -> None:
         """Raise ConnectionPaused unless it takes hand-ins."""
@@ -37,9 +41,10 @@ class Destination:
 class Destinations:
     """Every destination of this process. What has changed since it was read has another version, and is read anew."""
 
-    def __init__(self, database: Database, ways: Ways, most: int = MOST) -> None:
+    def __init__(self, database: Database, ways: Ways, vault: Vault, most: int = MOST) -> None:
         self._database = database
         self._ways = ways
+        self._vault = vault
         self._most = most
         self._known: OrderedDict[tuple[UUID, str], tuple[str, Destination]] = OrderedDict()
         self._lock = Lock()
@@ -71,4 +76,6 @@ class Destinations:
             if row is None:
                 return None
             organization, found = row
-            return Destination(organization=organization, connection=found, way=self._ways.open(session, found))
+            way = self._ways.open(session, found)
+            cipher = self._vault.cipher(session, organization_id) if isinstance(way, Way) else None
+            return Destination(organization=organization, connection=found, way=way, cipher=cipher)

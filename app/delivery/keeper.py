@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.checks import HEAD_BYTES, Policy, Rejected
 from app.delivery import breaker
 from app.delivery.contents import Contents
+from app.delivery.destinations import Destination
 from app.delivery.journal import Journal
 from app.delivery.origin import Origin, Result
 from app.delivery.outcome import HELD, consequence
@@ -29,6 +30,7 @@ from app.providers.base import Ending, Outcome
 from app.providers.operation import Mode, Operation
 from app.records.copies import Whole
 from app.records.states import State
+from app.tenants.models import Connection
 
 log = structlog.get_logger("ventanilla.delivery")
 
@@ -46,24 +48,20 @@ class Keeper(Sender):
         super().__init__(*args, **more)
         self._spool = spool
 
-    def keep(self, handed_in: HandedIn, streamed: Streamed, *, later: bool = False) -> Result:
+    def keep(
+        self, handed_in: HandedIn, streamed: Streamed, destination: Destination | None = None, *, later: bool = False
+    ) -> Result:
         """Take a file into the spool and, if anything may leave now, pass it on at the same time; not so if `later`.
 
         The client is heard to its end whatever the provider does; what it hands in is refused, or left off, as any is.
         """
-        journal, origin = handed_in.journal, handed_in.origin
-        with self._database.transaction(origin.organization.id) as session:
-            connection = self._enter(session, origin)
-            shelf = self._shelf(session, origin, journal.id)
-            way = self._ways.open(session, connection)
-            held = PAUSED if connection.paused_at is not None else UNTRIED if later else None
-            if held is None and not breaker.allows(session, connection.id, self.now()):
-                held = LET_BE
+        journal = handed_in.journal
+        shelf, to = self._known(handed_in, destination, later=later) or self._look_up(handed_in, later=later)
         arriving = handed_in.file_of(streamed)
         if isinstance(arriving, Unmeasured) or arriving.look_ahead(HEAD_BYTES):
             return self._put_by(handed_in, arriving, shelf)
         try:
-            return self._pass_on(handed_in, arriving, shelf, held or way)
+            return self._pass_on(handed_in, arriving, shelf, to)
         finally:
             self._forget(journal)
 
@@ -91,6 +89,32 @@ class Keeper(Sender):
         with self._journal(origin, operation, Mode.DURABLE) as journal:
             journal.contents = Contents.of([file] if file else [])
             journal.refuse(refusal, effect_of(refusal))
+
+    def _known(
+        self, handed_in: HandedIn, destination: Destination | None, *, later: bool
+    ) -> tuple[Shelf, Way | NoWay | Outcome] | None:
+        """Where a copy goes and the file with it, by what was found at the door; None: it has to be looked up."""
+        if destination is None or destination.cipher is None:
+            return None
+        owner, connection = destination.organization.id, destination.connection
+        held = _held(connection, later=later)
+        if held is None and not breaker.is_closed(self._database.alone(), owner, connection.id):
+            return None
+        shelf = Shelf(
+            spool=self._spool, cipher=destination.cipher, organization_id=owner, upload_id=handed_in.journal.id
+        )
+        return shelf, held or destination.way
+
+    def _look_up(self, handed_in: HandedIn, *, later: bool) -> tuple[Shelf, Way | NoWay | Outcome]:
+        """Where a copy goes, and the file with it or why it does not, as it is now."""
+        origin = handed_in.origin
+        with self._database.transaction(origin.organization.id) as session:
+            connection = self._enter(session, origin)
+            shelf = self._shelf(session, origin, handed_in.journal.id)
+            way, held = self._ways.open(session, connection), _held(connection, later=later)
+            if held is None and not breaker.allows(session, connection.id, self.now()):
+                held = LET_BE
+        return shelf, held or way
 
     def _pass_on(self, handed_in: HandedIn, arriving: Arriving, shelf: Shelf, to: Way | NoWay | Outcome) -> Result:
         """Take a file in, and send it; `to` is why not, where nothing may leave."""
@@ -153,6 +177,12 @@ class Keeper(Sender):
         """Remove the bytes of a copy that is not needed."""
         if not journal.keeps_copy:
             self._spool.discard(journal.id)
+
+
+def _held(connection: Connection, *, later: bool) -> Outcome | None:
+    if connection.paused_at is not None:
+        return PAUSED
+    return UNTRIED if later else None
 
 
 def _reread(handed_in: HandedIn, arriving: Arriving, shelf: Shelf, size: int, stored: int) -> Reread:

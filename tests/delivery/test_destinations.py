@@ -77,13 +77,13 @@ def test_where_there_is_no_such_connection(tenant: Tenant, token: str) -> None:
 
 
 def test_one_that_went_meanwhile_is_not_there(tenant: Tenant) -> None:
-    destinations = Destinations(tenant.database, tenant.deliverer()._ways)
+    destinations = Destinations(tenant.database, tenant.deliverer()._ways, tenant.vault)
     assert destinations.find(tenant.organization.id, "gone", "1 1") is None
 
 
 def test_those_used_last_are_remembered(tenant: Tenant, token: str) -> None:
     second(tenant)
-    destinations = Destinations(tenant.database, tenant.deliverer()._ways, most=1)
+    destinations = Destinations(tenant.database, tenant.deliverer()._ways, tenant.vault, most=1)
 
     def find(name: str) -> object:
         version = admitted(tenant, token, name).version

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
@@ -13,9 +13,11 @@ from uuid_utils.compat import uuid7
 
 from app.checks import Policy, Rejected
 from app.database import Database
-from app.delivery import breaker
+from app.delivery import Destination, breaker
 from app.delivery.journal import Journal
 from app.delivery.spooling import Spooled
+from app.delivery.way import NoWay, Way
+from app.delivery.ways import Ways
 from app.intake.errors import ClientGone
 from app.intake.spool import SpoolAway
 from app.providers import registry
@@ -26,7 +28,7 @@ from app.records import attempts, copies, uploads
 from app.records.models import Copy, Upload
 from app.records.states import State
 from app.records.sweeper import sweep
-from app.tenants import connections
+from app.tenants import connections, doors, tokens
 from app.tenants.models import Connection
 from tests.delivery.streaming import Held, Played, streamed
 from tests.delivery.tenant import Tenant
@@ -34,6 +36,8 @@ from tests.delivery.test_deliverer import Death, png
 
 RETRY: Final = Outcome(ending=Ending.RETRY, problem="provider-busy", http_status=429, retry_after=60.0)
 UNKNOWN: Final = Outcome(ending=Ending.UNKNOWN, problem="unconfirmed", code="reset")
+
+Door = Callable[[], Destination | None]
 
 
 @pytest.fixture
@@ -44,9 +48,26 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Played:
     return provider
 
 
-def keep(tenant: Tenant, file: Held | None = None, *, link: Any = None) -> Any:
-    given = streamed(file or Held(png()))
-    return tenant.deliverer().stream(tenant.origin(link), LOGO, given, policy=Policy(), mode=Mode.DURABLE)
+@pytest.fixture(params=["known", "looked up"])
+def door(request: pytest.FixtureRequest, tenant: Tenant) -> Door:
+    """What was found where somebody came in: a token's destination, or nothing, as by a form."""
+    if request.param == "looked up":
+        return lambda: None
+    with tenant.database.transaction(tenant.organization.id) as session:
+        owner = tenant.organization.id
+        _, token = tokens.create(session, organization_id=owner, name="t", scopes=[tokens.WRITE])
+
+    def found() -> Destination | None:
+        admitted = doors.admit(tenant.database, token, slug=tenant.organization.slug, connection="facturapi")
+        assert admitted is not None
+        return tenant.deliverer().destination(admitted, "facturapi")
+
+    return found
+
+
+def keep(tenant: Tenant, file: Held | None = None, *, link: Any = None, at: Destination | None = None) -> Any:
+    given, origin = streamed(file or Held(png())), tenant.origin(link)
+    return tenant.deliverer().stream(origin, LOGO, given, policy=Policy(), mode=Mode.DURABLE, destination=at)
 
 
 def copy(tenant: Tenant, upload: Upload) -> Copy | None:
@@ -218,7 +239,7 @@ def test_who_was_taken_for_dead_ends_no_attempt_of_anothers(
 
 
 @pytest.mark.parametrize("how", ["paused", "broken"])
-def test_where_nothing_may_leave_it_is_received_and_waits(tenant: Tenant, played: Played, how: str) -> None:
+def test_where_nothing_may_leave_it_is_received_and_waits(tenant: Tenant, played: Played, door: Door, how: str) -> None:
     with tenant.database.transaction(tenant.organization.id) as session:
         connection = session.get_one(Connection, tenant.connection.id)
         if how == "paused":
@@ -226,7 +247,7 @@ def test_where_nothing_may_leave_it_is_received_and_waits(tenant: Tenant, played
         for _ in range(breaker.FAILURES if how == "broken" else 0):
             breaker.note(session, connection.id, False, tenant.clock())
     seen = []
-    result = keep(tenant, Held(png(), at=lambda: seen.append(only(tenant).state)))
+    result = keep(tenant, Held(png(), at=lambda: seen.append(only(tenant).state)), at=door())
     upload = only(tenant)
     assert (seen, result.state, upload.tries) == ([State.RECEIVING], State.WAITING, 0)
     assert result.record.attempts == ()
@@ -235,16 +256,30 @@ def test_where_nothing_may_leave_it_is_received_and_waits(tenant: Tenant, played
     assert not tenant.requests("PUT")
 
 
-def test_failures_open_the_breaker_and_a_delivery_closes_it(tenant: Tenant, played: Played) -> None:
+def test_what_was_found_at_the_door_is_not_looked_up_again(
+    tenant: Tenant, played: Played, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at, looked, plain = door(), [], Ways.open
+
+    def look(*given: Any) -> Way | NoWay:
+        looked.append(given)
+        return plain(*given)
+
+    monkeypatch.setattr(Ways, "open", look)
+    assert keep(tenant, at=at).state is State.DELIVERED
+    assert len(looked) == (0 if at else 1)
+
+
+def test_failures_open_the_breaker_and_a_delivery_closes_it(tenant: Tenant, played: Played, door: Door) -> None:
     played.ending = Outcome(ending=Ending.RETRY, problem="provider-unreachable", code="reset")
     for _ in range(breaker.FAILURES):
-        keep(tenant)
+        keep(tenant, at=door())
     asked = len(tenant.requests("PUT"))
-    keep(tenant)
+    keep(tenant, at=door())
     assert len(tenant.requests("PUT")) == asked == breaker.FAILURES
     played.ending = Outcome(ending=Ending.DELIVERED)
     tenant.clock.ahead += timedelta(minutes=1)
-    assert [keep(tenant).state for _ in range(2)] == [State.DELIVERED] * 2
+    assert [keep(tenant, at=door()).state for _ in range(2)] == [State.DELIVERED] * 2
 
 
 def test_a_link_is_used_by_what_waits(tenant: Tenant, played: Played) -> None:
