@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import Any, ClassVar, Final
+from datetime import datetime, timedelta
+from typing import ClassVar, Final
 
 from app.checks import Policy, Rejected
 from app.delivery.asking import cleaner_of
@@ -40,6 +40,8 @@ BLIND: Final = timedelta(minutes=10)
 Judge = Callable[[HandIn, Account, Answer], Outcome]
 #: Judges the form's fields as far as they have come; `True`: that is all of them.
 CheckFields = Callable[[Mapping[str, str], bool], None]
+#: What is remembered with the mark, so that a look can tell later whether it arrived.
+Remember = Callable[[Mapping[str, str], datetime], Mapping[str, str]]
 #: What is answered for something that is there by now; a call asks the provider. None: nothing can be.
 Recall = Callable[[Outcome], Call | Whole | None]
 
@@ -72,6 +74,7 @@ class Handing:
     along: Alongside
     judge: Judge
     check: CheckFields
+    baseline: Remember
     recall: Recall
     #: What the path says, as fields of the operation's.
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -173,8 +176,6 @@ class Forwarder(Keeper):
         if isinstance(way, NoWay):
             return way.outcome
         handing = passage.handing
-        baseline: dict[str, Any] = {"target": handing.call.target, "since": self.now().isoformat()}
-        baseline |= {name: value for name, value in handing.fields.items() if value}
 
         def release() -> None:
             handing.check(handing.along.fields, True)  # noqa: FBT003
@@ -183,7 +184,8 @@ class Forwarder(Keeper):
                 raise Rejected("empty-file", field=empty[0])
             journal.contents = Contents.of(handin.parts.values(), handin.facts)
             self._refuse_twin(origin, handing, handin)
-            journal.mark(baseline)
+            remembered = handing.baseline(handin.fields, self.now())
+            journal.mark({**remembered, "target": handing.call.target})
 
         if passage.streams and not journal.begun:
             journal.begin()

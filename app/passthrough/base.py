@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from datetime import datetime
+from typing import Any, ClassVar, Protocol, runtime_checkable
 from uuid import UUID
 
 from app.delivery.calls import Whole
@@ -70,6 +71,15 @@ class Face(Protocol):
 
     def judge(self, operation: Operation, handin: HandIn, account: Account, answer: Answer) -> Outcome:
         """What the answer to a hand-in means; UNKNOWN where only a look can tell."""
+        ...
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """Needs more than the record of a hand-in to tell later whether it arrived."""
+
+    def baseline(self, operation: Operation, fields: Mapping[str, str], now: datetime) -> Mapping[str, str]:
+        """What is remembered with the mark; its adapter finds it in the hand-in that it looks for."""
         ...
 
 

@@ -21,7 +21,7 @@ from app.intake.errors import BodyTooLarge
 from app.intake.reception import judge
 from app.passthrough import headers
 from app.passthrough.address import Address
-from app.passthrough.base import Face
+from app.passthrough.base import Face, Remembers
 from app.passthrough.entrance import Entrance
 from app.passthrough.errors import Foreign, NoAnswerCame, NotBorrowed, NotListed, NotOpened, NotPassedOn, Unfit
 from app.passthrough.rules import Match, Owned, Rule, Verdict
@@ -150,6 +150,7 @@ def _hand_in(way: Entrance, face: Face, found: Match, made: Call, environ: WSGIE
             along=along,
             judge=lambda handin, account, answer: face.judge(operation, handin, account, answer),
             check=check,
+            baseline=lambda fields, now: face.baseline(operation, fields, now) if isinstance(face, Remembers) else {},
             recall=lambda outcome: _again(found, made, outcome),
             fields=_fields(operation, found),
         )

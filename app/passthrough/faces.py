@@ -6,7 +6,8 @@ from typing import Final
 
 from app.passthrough.base import Face
 from app.passthrough.codat import Codat
+from app.passthrough.factify import Factify
 from app.passthrough.facturapi import Facturapi
 from app.passthrough.flatfile import Flatfile
 
-FACES: Final[dict[str, Face]] = {one.slug: one for one in (Codat(), Facturapi(), Flatfile())}
+FACES: Final[dict[str, Face]] = {one.slug: one for one in (Codat(), Factify(), Facturapi(), Flatfile())}

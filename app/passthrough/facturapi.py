@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
+from datetime import datetime
 from typing import ClassVar, Final
 
 from app.passthrough.base import Spelled, Told, bearer
@@ -157,6 +159,10 @@ class Facturapi:
         if told.field:
             body |= {"location": "body", "path": told.field}
         return Spelled(status=status, body=body, headers=headers)
+
+    def baseline(self, operation: Operation, fields: Mapping[str, str], now: datetime) -> Mapping[str, str]:  # noqa: ARG002
+        """When it was sent: nothing is read before, for a call is one call."""
+        return {"since": now.isoformat()}
 
     def judge(self, operation: Operation, handin: HandIn, account: Account, answer: Answer) -> Outcome:
         """By the organization that it shows, as it is after the upload."""

@@ -48,7 +48,7 @@ def document(handin: HandIn) -> Steps:
     )
     shown = replies.document(answer)
     if shown is None:
-        return _refused(answer)
+        return undelivered(answer)
     facts = {}
     if handin.fields.get("duplicates") in TICKED:
         looked = yield Outgoing(method="GET", path=f"{ROOT}/documents/{shown['id']}/duplicates")
@@ -73,7 +73,7 @@ def version(handin: HandIn) -> Steps:
         baseline=_baseline(looked, title=title, document_id=document_id),
     )
     shown = replies.version(answer, document_id)
-    return delivered(shown, answer) if shown is not None else _refused(answer)
+    return delivered(shown, answer) if shown is not None else undelivered(answer)
 
 
 def _form(handin: HandIn, texts: Mapping[str, str], *names: str) -> Multipart:
@@ -111,7 +111,7 @@ def wanted(handin: HandIn) -> Wanted:
     )
 
 
-def _refused(answer: Answer) -> Outcome:
+def undelivered(answer: Answer) -> Outcome:
     """What became of an upload whose answer does not show it; in doubt, whoever waits looks for it."""
     refused = replies.refusal(answer)
     doubtful = in_doubt(answer) or (isinstance(answer, Reply) and answer.status == CANCELED)

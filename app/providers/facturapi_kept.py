@@ -7,6 +7,7 @@ import json
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from app.providers import facturapi_replies as replies
@@ -26,6 +27,10 @@ DATA: Final = ("name", "legal_name", "tax_system", "website", "support_email", "
 ADDRESS: Final = ("zip", "street", "exterior", "interior", "neighborhood", "city", "municipality", "state")
 #: Most pending steps that are worth showing, and how much of each.
 MOST_STEPS, STEP_LENGTH = 10, 200
+
+#: In a baseline: when it was sent, where nothing was read before that; and how far our clock and its may be apart.
+SINCE: Final = "since"
+SKEW: Final = timedelta(minutes=5)
 
 
 class Kept(Protocol):
@@ -87,10 +92,19 @@ class Seal:
 
     def arrived(self, handin: HandIn, looked: Organization, baseline: Mapping[str, Any]) -> bool | None:
         held = self.baseline(handin, looked)
+        if SINCE in baseline:
+            return self._since(handin, looked, datetime.fromisoformat(baseline[SINCE]) - SKEW)
         if held == baseline:
             return False
         changed = held["updated_at"] != baseline.get("updated_at")
         return True if changed and held["serial"] == handin.facts["number"] else None
+
+    def _since(self, handin: HandIn, looked: Organization, since: datetime) -> bool | None:
+        """The same where nothing was read before: by when it was last changed."""
+        changed_at = reading.moment(reading.block(looked, self.name), "updated_at")
+        if changed_at is None or changed_at < since:
+            return False
+        return True if self.says_so(handin, looked) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +129,8 @@ class Logo:
 
     def arrived(self, handin: HandIn, looked: Organization, baseline: Mapping[str, Any]) -> bool | None:
         held = self.baseline(handin, looked)
+        if SINCE in baseline:
+            return None if held["logo_url"] else False
         if held == baseline:
             # It may be replaced under the address that the former one had.
             return None if held["logo_url"] else False
