@@ -169,6 +169,10 @@ TENANTS: Final = {
     "bad-value": N_("“%(value)s” cannot be the %(name)s."),
     "name-taken": N_("“%(name)s” is taken. Choose another name."),
     "already-rotated": N_("This token has ended or was rotated before. Make a new one."),
+    "credential-ends": N_(
+        "The credential of this connection ends by itself on %(date)s, and the form would stop with it. Use a key, or "
+        "say that somebody renews it."
+    ),
     "not-lent": N_("There is no house connection of %(provider)s in the environment %(environment)s under that id."),
     "webhook-disabled": N_("The webhook endpoint is disabled. Enable it first."),
 }

@@ -9,13 +9,26 @@ from __future__ import annotations
 from apiflask import APIFlask
 from werkzeug.exceptions import HTTPException
 
-from app.api import connections, document, limits, me, organizations, pages, problems, receipts, uploads
+from app.api import (
+    connections,
+    document,
+    forms,
+    limits,
+    links,
+    me,
+    organizations,
+    pages,
+    problems,
+    receipts,
+    tokens,
+    uploads,
+)
 from app.api.resources import api
 from app.database import AWAY
 from app.errors import Refusal
 
 #: Importing these is what adds their addresses; the document has them in this order.
-ADDRESSES = (me, uploads, receipts, organizations, connections, pages)
+ADDRESSES = (me, uploads, receipts, organizations, connections, forms, links, tokens, pages)
 
 api.register_error_handler(Refusal, problems.refused)
 api.register_error_handler(HTTPException, problems.failed)

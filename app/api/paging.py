@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, Generic, TypeVar
+from uuid import UUID
 
 from flask import current_app, request
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -38,6 +39,11 @@ class Paging(Model):
         except BadSignature:
             raise BadCursor(field="cursor") from None
         return after
+
+    @property
+    def after_id(self) -> UUID | None:
+        """The same, where it was an id."""
+        return UUID(self.after) if self.after else None
 
 
 class Page(Model, Generic[T]):

@@ -7,12 +7,11 @@ from typing import Any, TypeVar
 
 import click
 
-from app.checks import Policy
+from app.checks.form_settings import BadSetting, judged
 from app.cli.asking import Pair
-from app.providers.operation import Field, Operation
+from app.providers.operation import Operation
 
 F = TypeVar("F", bound=Callable[..., Any])
-TICKED = ("true", "false")
 
 
 def settings_options(command: F) -> F:
@@ -55,23 +54,15 @@ def changed(
 ) -> dict[str, Any]:
     """The settings with what was said of them, judged by the operation."""
     given = {**settings.get("presets", {}), **dict(presets)}
-    given = {name: value for name, value in given.items() if value}
     said = {"types": list(types) or None, "uninspected": uninspected, "protected": protected}
     former = {} if all_types else {"types": settings.get("types")}
     former |= {name: settings.get(name) for name in ("uninspected", "protected")}
     told = {name: value if (value := said[name]) is not None else former.get(name) for name in said}
-    try:
-        policy = Policy.parse({name: value for name, value in told.items() if value is not None})
-    except ValueError as exc:
-        raise click.UsageError(f"{exc}.") from None
-    _judge_types(operation, policy)
-    _judge_presets(operation, given)
-    if durable and not operation.durable:
-        raise click.UsageError(f"{operation.slug} is never kept.")
     durable = settings.get("durable") if durable is None else durable
-    kept = {name: value for name, value in policy.dump().items() if value}
-    kept |= {} if durable in {None, operation.durable} else {"durable": durable}
-    return {**kept, "presets": given} if given else kept
+    try:
+        return judged(operation, {**told, "presets": given, "durable": durable})
+    except BadSetting as exc:
+        raise click.UsageError(f"{exc.reason}.") from None
 
 
 def described(settings: Mapping[str, Any]) -> str:
@@ -81,26 +72,3 @@ def described(settings: Mapping[str, Any]) -> str:
     words += [name for name in ("uninspected", "protected") if settings.get(name)]
     words += ["no copy is kept"] if settings.get("durable") is False else []
     return "; ".join(words) or "As the operation is."
-
-
-def _judge_types(operation: Operation, policy: Policy) -> None:
-    taken = {name for part in operation.parts for name in part.types}
-    if strange := sorted((policy.types or frozenset()) - taken):
-        raise click.UsageError(f"{operation.slug} takes no {', '.join(strange)}; it takes: {', '.join(sorted(taken))}.")
-
-
-def _judge_presets(operation: Operation, presets: Mapping[str, str]) -> None:
-    known = {field.name: field for field in operation.fields if field.kind != "password"}
-    if strange := sorted(presets.keys() - known.keys()):
-        have = ", ".join(known) or "none"
-        raise click.UsageError(f"{operation.slug} has no field {', '.join(strange)} to preset; it has: {have}.")
-    for name, value in presets.items():
-        _judge(known[name], value)
-
-
-def _judge(field: Field, value: str) -> None:
-    allowed = TICKED if field.kind == "checkbox" else tuple(one for one, _ in field.choices)
-    if allowed and value not in allowed:
-        raise click.UsageError(f"{field.name} can be {', '.join(allowed)}; not {value}.")
-    if len(value) > field.max_length:
-        raise click.UsageError(f"{field.name} has at most {field.max_length} characters.")

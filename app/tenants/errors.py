@@ -5,7 +5,7 @@ Refusal
 ├── WrongAddress, OutOfScope
 ├── LinkClosed ── LinkExpired, LinkUsedUp, LinkRevoked
 ├── WrongPassphrase, TooManyTries
-└── NotAcceptable ── BadName, BadValue, NameTaken, NotLent, AlreadyRotated
+└── NotAcceptable ── BadName, BadValue, NameTaken, NotLent, AlreadyRotated, CredentialEnds
 """
 
 from __future__ import annotations
@@ -114,6 +114,12 @@ class AlreadyRotated(NotAcceptable):
 
     slug = "already-rotated"
     status = 409
+
+
+class CredentialEnds(NotAcceptable):
+    """The connection's credential ends by itself, and a form would stop with it, if nobody attends to that."""
+
+    slug = "credential-ends"
 
 
 class CredentialMissing(RuntimeError):  # noqa: N818 - says what is wrong

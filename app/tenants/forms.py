@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.tenants.models import Form
+from app.tenants.models import Connection, Form
 
 
 def add(
@@ -44,6 +44,14 @@ def add(
 def listing(session: Session) -> Sequence[Form]:
     """All forms of the organization, oldest first."""
     return session.scalars(select(Form).order_by(Form.created_at, Form.id)).all()
+
+
+def after(session: Session, form_id: UUID | None, limit: int) -> Sequence[tuple[Form, str]]:
+    """So many forms of the organization after one, as their ids were given, each with its connection's name."""
+    wanted = select(Form, Connection.name).join(Connection, Connection.id == Form.connection_id).order_by(Form.id)
+    if form_id is not None:
+        wanted = wanted.where(Form.id > form_id)
+    return [(row.Form, row.name) for row in session.execute(wanted.limit(limit))]
 
 
 def presets(form: Form) -> dict[str, str]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import case, or_, update
+from sqlalchemy import case, or_, select, update
 from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -55,6 +56,12 @@ def create(
     session.add(link)
     session.flush()
     return link, token
+
+
+def listing(session: Session, form_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Link]:
+    """So many links into a form after one, as their ids were given."""
+    wanted = select(Link).where(Link.form_id == form_id).order_by(Link.id).limit(limit)
+    return session.scalars(wanted if after is None else wanted.where(Link.id > after)).all()
 
 
 def token_hash(token: str) -> bytes:

@@ -112,6 +112,12 @@ def listing(session: Session) -> Sequence[ApiToken]:
     return session.scalars(select(ApiToken).order_by(ApiToken.created_at, ApiToken.id)).all()
 
 
+def after(session: Session, token_id: UUID | None, limit: int) -> Sequence[ApiToken]:
+    """So many tokens of the organization after one, as their ids were given."""
+    wanted = select(ApiToken).order_by(ApiToken.id).limit(limit)
+    return session.scalars(wanted if token_id is None else wanted.where(ApiToken.id > token_id)).all()
+
+
 def revoke(session: Session, token_id: UUID, now: datetime) -> bool:
     """Withdraw a token; False if the organization has no such token, or it was withdrawn before."""
     revoked = session.scalar(
