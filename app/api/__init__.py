@@ -13,6 +13,8 @@ from app.api import (
     connections,
     document,
     forms,
+    histories,
+    ledgers,
     limits,
     links,
     me,
@@ -28,7 +30,7 @@ from app.database import AWAY
 from app.errors import Refusal
 
 #: Importing these is what adds their addresses; the document has them in this order.
-ADDRESSES = (me, uploads, receipts, organizations, connections, forms, links, tokens, pages)
+ADDRESSES = (me, uploads, histories, receipts, organizations, connections, forms, links, tokens, ledgers, pages)
 
 api.register_error_handler(Refusal, problems.refused)
 api.register_error_handler(HTTPException, problems.failed)

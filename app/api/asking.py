@@ -38,6 +38,11 @@ class Asker:
         return self.token.owner is None
 
     @property
+    def actor(self) -> str:
+        """Who asks, as the audit log names them."""
+        return f"token:{self.token.id}"
+
+    @property
     def the_organization(self) -> UUID:
         """The organization that is asked for, where the house cannot be meant."""
         assert self.organization_id is not None  # noqa: S101 - `admit` saw to it
@@ -58,7 +63,7 @@ class Asker:
         audit.write(
             session,
             organization_id=self.organization_id,
-            actor=f"token:{self.token.id}",
+            actor=self.actor,
             action=action,
             subject=subject,
             now=services().clock(),
@@ -66,15 +71,16 @@ class Asker:
         )
 
 
-def admit(scope: Scope | None, slug: str | None, *, house: bool = False) -> Asker:
+def admit(scope: Scope | None, slug: str | None, *, house: bool = False, upload_id: UUID | None = None) -> Asker:
     """Let a good token in; raises Unauthorized, OutOfScope, TooMany, and NothingHere for what is not the token's.
 
-    `slug`: of the organization that the address names; None: it names none, and the token's own is meant. `house`:
-    whether the house may stand in its place. `scope`: None: any good token will do.
+    `slug`: of the organization that the address names, unless it names an upload, whose own is meant then; None: it
+    names neither, and the token's own is meant. `house`: whether the house may stand in its place. `scope`: None: any
+    good token will do.
     """
-    token = entrance.let_in(scope, slug=slug)
+    token = entrance.let_in(scope, slug=slug, upload_id=upload_id)
     limits.count_call(token.id)
-    if slug is None:
+    if slug is None and upload_id is None:
         return Asker(token=token, organization_id=token.owner)
     if slug == HOUSE_SLUG:
         if not house or token.owner is not None:

@@ -13,6 +13,7 @@ from app.api.errors import NotSealed
 from app.api.resources import ALWAYS, PREFIX, Address, served
 from app.api.uploads import TAG
 from app.records import receipts
+from app.records.models import Receipt
 from app.records.states import State
 from app.services import services
 from app.tenants.tokens import Scope
@@ -53,6 +54,11 @@ def receipt(upload_id: UUID) -> ResponseReturnValue:
         refusal.upload_id = upload_id
         refusal.retry_after = AGAIN if found.upload.state is State.DELIVERED else None
         raise refusal
-    response = Response(receipts.file(sealed), content_type=receipts.MEDIA_TYPE)
-    response.headers.set("Content-Disposition", "attachment", filename=receipts.filename(receipts.told(sealed)))
+    return given(sealed)
+
+
+def given(receipt: Receipt) -> Response:
+    """The file of a receipt."""
+    response = Response(receipts.file(receipt), content_type=receipts.MEDIA_TYPE)
+    response.headers.set("Content-Disposition", "attachment", filename=receipts.filename(receipts.told(receipt)))
     return response

@@ -81,8 +81,9 @@ class Resource:
         problems: tuple[int, ...] = (),
         house: bool = False,
         tagged: bool = False,
+        besides: Mapping[str, Any] | None = None,
     ) -> Callable[[V], V]:
-        """Declare an address. `shows` None: the answer has no content."""
+        """Declare an address. `shows` None: the answer has no content, or one that no model shows."""
         guarded = tagged and method in {"PATCH", "DELETE"}
         expected = {*ALWAYS, *problems, *(BODY if takes else ()), *((400, 422) if query else ())}
         expected |= {404} if "<" in path else set()
@@ -98,6 +99,7 @@ class Resource:
                 problems=tuple(sorted(expected)),
                 house=house,
                 tagged=tagged,
+                besides=besides or {},
             )
             answers = _written(view, tagged=tagged, status=status)
             answers = api.output(shows, status_code=status, description=shows.__doc__)(answers) if shows else answers
@@ -127,7 +129,7 @@ def _let_in(view: Callable[..., ResponseReturnValue], address: Address) -> Calla
 
     @wraps(view)
     def serve(organization: str | None = None, **named: Any) -> ResponseReturnValue:
-        asker = asking.admit(address.scope, organization, house=address.house)
+        asker = asking.admit(address.scope, organization, house=address.house, upload_id=named.get("upload_id"))
         if any(isinstance(value, str) and "\0" in value for value in named.values()):
             raise NothingHere  # no text of the database has one
         response = make_response(view(asker=asker, **named))

@@ -34,6 +34,12 @@ class NotLeft(Refusal):
     status: ClassVar[int] = 409
 
 
+class NotKept(CopyGone):
+    """There is no copy of it any more, or never was one."""
+
+    status: ClassVar[int] = 409
+
+
 class MayBeThere(Refusal):
     """Nobody knows whether it arrived: sent again, it may be there twice."""
 
@@ -66,7 +72,7 @@ def left(session: Session, *, operation: str | None = None, since: datetime | No
 
 
 def retry(session: Session, upload_id: UUID, *, actor: str, now: datetime, may_be_there: bool = False) -> None:
-    """Let an upload be sent again, with as much patience as a new one; raises NotLeft, MayBeThere and CopyGone.
+    """Let an upload be sent again, with as much patience as a new one; raises NotLeft, MayBeThere and NotKept.
 
     `may_be_there`: whoever asks knows that nobody knows. The caller wakes a worker.
     """
@@ -76,7 +82,7 @@ def retry(session: Session, upload_id: UUID, *, actor: str, now: datetime, may_b
     if upload.state is State.UNKNOWN and not may_be_there:
         raise MayBeThere
     if not copies.keep(session, upload.id, None):
-        raise CopyGone
+        raise NotKept
     last = attempts.last(session, upload.id)
     if last is not None and last.outcome == attempts.UNKNOWN:  # by a person's word it is not looked for any more
         attempts.end(session, last, outcome=attempts.OVERRULED, problem=last.problem, now=now)
