@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,8 @@ from app.cli import choosing, finding
 from app.cli.asking import Pair, optional_secret, secret, shown, table
 from app.cli.finding import Commands, written
 from app.delivery import retrying
+from app.passthrough.faces import FACES
+from app.passthrough.rules import Rules, Verdict
 from app.providers import registry
 from app.providers.base import Provider
 from app.services import services
@@ -142,6 +144,67 @@ def test(org: str, name: str) -> None:
     with services().database.transaction(finding.organization_or_house(org)) as session:
         found = finding.connection(session, org, name)
     _verify(found)
+
+
+@connection.command("calls")
+@click.argument("org")
+@click.argument("name")
+def calls(org: str, name: str) -> None:
+    """List the calls of a connection's provider, and which of them are passed on through the gateway."""
+    with services().database.transaction(finding.organization_or_house(org)) as session:
+        found = finding.connection(session, org, name)
+    rows = [
+        (
+            row.call,
+            "opened" if row.call in found.opened_calls and row.verdict is Verdict.ASK else row.verdict.value,
+            row.reason,
+        )
+        for row in _rules(found.provider)
+        if row.borrowed or found.house_connection_id is None
+    ]
+    table(rows, "CALL", "PASSED ON", "WHY")
+
+
+@connection.command("allow")
+@click.argument("org")
+@click.argument("name")
+@click.argument("call")
+def allow(org: str, name: str, call: str) -> None:
+    """Have CALL, one that has to be asked for, passed on: as `flask connection calls` spells it."""
+    _open(org, name, call, "connection.call_opened", lambda opened: opened | {call})
+    click.echo(f"Passed on from now on: {call}")
+
+
+@connection.command("disallow")
+@click.argument("org")
+@click.argument("name")
+@click.argument("call")
+def disallow(org: str, name: str, call: str) -> None:
+    """Have CALL passed on no longer."""
+    _open(org, name, call, "connection.call_closed", lambda opened: opened - {call})
+    click.echo(f"Not passed on any longer: {call}")
+
+
+def _open(org: str, name: str, call: str, action: str, change: Callable[[set[str]], set[str]]) -> None:
+    """Change which calls are passed on, and write it down."""
+    organization = finding.organization_or_house(org)
+    with services().database.transaction(organization) as session:
+        found = finding.connection(session, org, name)
+        row = _rules(found.provider).by_call(call)
+        if row is None or row.verdict is not Verdict.ASK:
+            raise click.ClickException(
+                f"“{call}” is none that has to be asked for. `flask connection calls {org} {name}` lists them."
+            )
+        if found.house_connection_id is not None and not row.borrowed:
+            raise click.ClickException(f"{org}/{name} borrows its credential: “{call}” would be about others, too.")
+        connections.open_calls(session, found, change(set(found.opened_calls)))
+        written(session, organization, action, found, call=call)
+
+
+def _rules(provider: str) -> Rules:
+    if provider not in FACES:
+        raise click.ClickException(f"No calls of {provider} are passed on.")
+    return FACES[provider].rules
 
 
 def _verify(tried: Connection) -> None:

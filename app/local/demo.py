@@ -5,9 +5,10 @@ Everything here can run again over what an interrupted start left: what is there
 
 from __future__ import annotations
 
+import base64
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
@@ -24,6 +25,7 @@ from app.local.place import Place
 from app.local.postgres import Embedded
 from app.local.private import write_private
 from app.local.tenants import TENANTS, Tenant
+from app.passthrough.faces import FACES
 from app.providers import registry
 from app.providers.operation import Operation
 from app.sandbox import sat
@@ -33,6 +35,8 @@ from app.tenants.vault import Vault, create_keyset
 
 #: What an organization's token lets its services do.
 SCOPES: Final = ("uploads:read", "uploads:write")
+#: What a client's key begins with where its vendor has it written into the header as it is.
+BASIC: Final = "Basic "
 #: A certificate that ends sooner is made anew.
 LEAST_VALIDITY: Final = timedelta(days=30)
 LINK_LIFE: Final = timedelta(days=3650)
@@ -128,12 +132,13 @@ class _Maker:
             "slug": tenant.slug,
             "name": tenant.name,
             "rfc": tenant.rfc,
-            "api_token": self._api_token(organization),
+            "api_token": self._api_token(organization, "api_token", SCOPES),
             "connections": [
                 {
                     "provider": slug,
                     "name": connection.name,
                     "settings": connection.settings,
+                    **self._proxy(organization, slug, account),
                     "sandbox": {"base_url": account.client_base_url, "key": account.client_key},
                 }
                 for slug, (account, connection) in held.items()
@@ -197,12 +202,21 @@ class _Maker:
         (name,) = (one.name for one in registry.provider(slug).credentials(account.settings) if one.required)
         return {name: SecretStr(account.key)}
 
-    def _api_token(self, organization: UUID) -> str:
-        name = f"{self._tenant.slug}_api_token"
-        token = self._kept.find(name) or self._kept.put(name, tokens.generate("demo"))
+    def _proxy(self, organization: UUID, slug: str, account: Account) -> dict[str, Any]:
+        """What a vendor's client is given to speak through the gateway, as it is given the sandbox's."""
+        if slug not in FACES:
+            return {}
+        key = self._api_token(organization, "proxy_token", (tokens.Scope.PROXY,))
+        if account.client_key.startswith(BASIC):
+            key = BASIC + base64.b64encode(key.encode()).decode()
+        return {"proxy": {"base_url": f"{self._place.gateway_url}/proxy/{slug}{FACES[slug].base_path}", "key": key}}
+
+    def _api_token(self, organization: UUID, name: str, scopes: Sequence[str]) -> str:
+        kept = f"{self._tenant.slug}_{name}"
+        token = self._kept.find(kept) or self._kept.put(kept, tokens.generate("demo"))
         if doors.token(self._database, token) is None:
             with self._database.transaction(organization) as session:
-                tokens.create(session, organization_id=organization, name="demo", scopes=SCOPES, token=token)
+                tokens.create(session, organization_id=organization, name="demo", scopes=scopes, token=token)
         return token
 
     def _form(self, connection: Connection, operation: Operation, presets: Mapping[str, str]) -> dict[str, str]:

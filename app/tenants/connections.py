@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -139,3 +139,8 @@ def resume(session: Session, connection: Connection) -> bool:
 def verified(session: Session, connection: Connection, now: datetime) -> None:
     """Remember that the provider took the credential."""
     session.execute(update(Connection).where(Connection.id == connection.id).values(verified_at=now))
+
+
+def open_calls(session: Session, connection: Connection, calls: Collection[str]) -> None:
+    """Have those calls of the provider's API passed on although they have to be asked for, and no others of these."""
+    session.execute(update(Connection).where(Connection.id == connection.id).values(opened_calls=sorted(calls)))

@@ -26,6 +26,7 @@ import pytest
 from app.local import processes
 from app.local.place import ROOT
 from app.local.processes import wait_until
+from app.passthrough.faces import FACES
 from app.providers import registry
 from app.tenants import tokens
 
@@ -127,6 +128,30 @@ def lives(process: psutil.Process) -> bool:
         return False
 
 
+#: A call of each provider's API that shows something, below its base URL.
+ASKED = {
+    "facturapi": "/organizations/{organization_id}",
+    "codat": "/companies/{company_id}/files",
+    "factify": "/v1beta/documents",
+    "flatfile": "/files?spaceId={space_id}",
+}
+
+
+def ask(described: dict[str, str], path: str) -> tuple[int, bytes]:
+    """Make a call as a vendor's client does that was given this address and key."""
+    key, parts = described["key"], urlsplit(described["base_url"] + path)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+    try:
+        authorization = key if key.startswith("Basic ") else f"Bearer {key}"
+        connection.request(
+            "GET", parts._replace(scheme="", netloc="").geturl(), headers={"Authorization": authorization}
+        )
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+    finally:
+        connection.close()
+
+
 def get(url: str) -> tuple[int, str]:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=10)
@@ -172,9 +197,15 @@ def look_at(one: dict[str, Any], base: str, sandbox: str) -> None:
     held = {connection["provider"]: connection for connection in one["connections"]}
     assert list(held) == list(registry.PROVIDERS)
     for slug, connection in held.items():
-        assert connection.keys() == {"provider", "name", "settings", "sandbox"}
+        assert connection.keys() - {"proxy"} == {"provider", "name", "settings", "sandbox"}
+        assert ("proxy" in connection) is (slug in FACES)
         assert connection["sandbox"]["base_url"].startswith(f"{sandbox}/{slug}")
         registry.provider(slug).settings.model_validate(connection["settings"])
+        if slug in ASKED:
+            path = ASKED[slug].format_map(connection["settings"])
+            direct, through = (ask(connection[way], path) for way in ("sandbox", "proxy"))
+            assert through == direct
+            assert through[0] == 200
     assert re.fullmatch("sk_(user|live)_[0-9a-f]+", held["facturapi"]["sandbox"]["key"])
     forms = {form["operation"]: form for form in one["forms"]}
     assert forms.keys() == registry.OPERATIONS.keys()
