@@ -15,6 +15,7 @@ from app.passthrough.base import Told
 from app.passthrough.codat import STATUSES, Codat
 from app.records.states import State
 from tests.passthrough.desk import Desk
+from tests.passthrough.recorded import recorded
 from tests.relay.files import csv, pdf
 from tests.relay.packages import Client
 
@@ -76,6 +77,21 @@ def test_what_a_check_refuses_raises_its_own_error_and_never_arrives(desk: Desk,
     assert data["validation"]["errors"][0]["validatorName"] == "other-content"
     assert [entry for entry in ledger(desk) if entry["complete"]] == []
     assert [one.state for one in desk.uploads()] == [State.REJECTED]
+
+
+@pytest.mark.parametrize("method", ["upload_files", "list_files", "download_files"])
+def test_the_provider_sees_no_difference(desk: Desk, client: Client, method: str) -> None:
+    house = desk.house
+    given: dict[str, Any] = {"company_id": place(client)["company_id"]}
+    if method == "upload_files":
+        given = {**place(client), "file_upload": {"file": {"file_name": "año “1”.csv", "content": CONTENT}}}
+    own = base64.b64encode(house.places["codat"].key.encode()).decode()
+    client.call(method, **given)
+    (ours,) = recorded(desk, "codat", own)
+    with Client.of(house, "codat") as directly:
+        directly.call(method, **given)
+    (theirs,) = recorded(desk, "codat", own)
+    assert ours == theirs
 
 
 def test_another_company_is_not_there(desk: Desk, client: Client) -> None:
