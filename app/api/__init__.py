@@ -24,13 +24,27 @@ from app.api import (
     receipts,
     tokens,
     uploads,
+    webhooks,
 )
 from app.api.resources import api
 from app.database import AWAY
 from app.errors import Refusal
 
 #: Importing these is what adds their addresses; the document has them in this order.
-ADDRESSES = (me, uploads, histories, receipts, organizations, connections, forms, links, tokens, ledgers, pages)
+ADDRESSES = (
+    me,
+    uploads,
+    histories,
+    receipts,
+    organizations,
+    connections,
+    forms,
+    links,
+    tokens,
+    webhooks,
+    ledgers,
+    pages,
+)
 
 api.register_error_handler(Refusal, problems.refused)
 api.register_error_handler(HTTPException, problems.failed)

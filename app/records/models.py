@@ -65,6 +65,12 @@ class Upload(Base):
         ForeignKeyConstraint(["organization_id", "form_id"], ["forms.organization_id", "forms.id"]),
         ForeignKeyConstraint(["organization_id", "link_id"], ["links.organization_id", "links.id"]),
         Index("ix_uploads_organization_id_created_at", "organization_id", "created_at"),
+        Index(
+            "ix_uploads_external_id",
+            "organization_id",
+            "external_id",
+            postgresql_where=text("external_id IS NOT NULL"),
+        ),
         Index("ix_uploads_moving", "process_id", postgresql_where=text("state IN ('receiving', 'delivering')")),
         Index("ix_uploads_waiting", "organization_id", "due_at", postgresql_where=text("state = 'waiting'")),
         Index(

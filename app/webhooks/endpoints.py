@@ -14,7 +14,7 @@ from uuid import UUID
 
 import tink
 from pydantic import SecretStr
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -22,6 +22,7 @@ from app.delivery.egress import Egress, EgressRefused
 from app.records import audit
 from app.records.events import EVENTS, PATIENCE
 from app.records.models import WebhookDelivery
+from app.records.searching import Place
 from app.tenants.errors import BadValue
 from app.tenants.models import WebhookEndpoint, WebhookSecret
 from app.tenants.vault import Vault, VaultError
@@ -60,23 +61,43 @@ def add(
 
     Raises BadValue, for an address that requests do not go to, too. Where its name leads is looked at each time.
     """
-    try:
-        egress.check(url)
-    except EgressRefused:
-        raise BadValue(field="url", name="url", value=url[:80]) from None
-    if len(url) > LONGEST_URL:
-        raise BadValue(field="url", name="url", value=url[:80])
-    for event in events:
-        if event not in EVENTS:
-            raise BadValue(field="events", name="event", value=event[:80])
-    wanted = [event for event in EVENTS if event in events]
-    endpoint = WebhookEndpoint(id=uuid7(), organization_id=organization_id, url=url, events=wanted, created_at=now)
+    _check_url(url, egress)
+    endpoint = WebhookEndpoint(
+        id=uuid7(), organization_id=organization_id, url=url, events=_known(events), created_at=now
+    )
     session.add(endpoint)
     session.flush()
     secret = _add_secret(session, vault, endpoint, now)
-    said = {"host": urlsplit(url).hostname, "events": wanted}  # of the address no more: some have a key in them
-    _write(session, endpoint, "webhook_endpoint.added", actor=actor, now=now, **said)
+    _write(session, endpoint, "webhook_endpoint.added", actor=actor, now=now, **_said(endpoint))
     return endpoint, secret
+
+
+def edit(
+    session: Session,
+    endpoint: WebhookEndpoint,
+    egress: Egress,
+    *,
+    url: str | None = None,
+    events: Sequence[str] | None = None,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Send to another address, or tell of other things, from now on; None: as it was. Raises BadValue."""
+    if url is not None:
+        _check_url(url, egress)
+        endpoint.url = url
+    if events is not None:
+        endpoint.events = _known(events)
+    _write(session, endpoint, "webhook_endpoint.changed", actor=actor, now=now, **_said(endpoint))
+
+
+def remove(session: Session, endpoint: WebhookEndpoint, *, actor: str, now: datetime) -> None:
+    """Forget an endpoint, its secrets, and what was sent there or still is to be."""
+    lock(session, endpoint.id)
+    for kind in (WebhookDelivery, WebhookSecret):
+        session.execute(delete(kind).where(kind.endpoint_id == endpoint.id))
+    session.execute(delete(WebhookEndpoint).where(WebhookEndpoint.id == endpoint.id))
+    _write(session, endpoint, "webhook_endpoint.removed", actor=actor, now=now, **_said(endpoint))
 
 
 def listing(session: Session) -> Sequence[WebhookEndpoint]:
@@ -87,6 +108,17 @@ def listing(session: Session) -> Sequence[WebhookEndpoint]:
 def find(session: Session, endpoint_id: UUID) -> WebhookEndpoint | None:
     """Find an endpoint."""
     return session.get(WebhookEndpoint, endpoint_id)
+
+
+def lock(session: Session, endpoint_id: UUID) -> WebhookEndpoint | None:
+    """Find an endpoint, which then stays as it is until the transaction ends."""
+    return session.get(WebhookEndpoint, endpoint_id, with_for_update=True, populate_existing=True)
+
+
+def after(session: Session, endpoint_id: UUID | None, limit: int) -> Sequence[WebhookEndpoint]:
+    """At most so many endpoints, oldest first, of those behind that one."""
+    wanted = select(WebhookEndpoint).order_by(WebhookEndpoint.id).limit(limit)
+    return session.scalars(wanted if endpoint_id is None else wanted.where(WebhookEndpoint.id > endpoint_id)).all()
 
 
 def disable(
@@ -156,15 +188,15 @@ def deliveries(
     endpoint: WebhookEndpoint,
     *,
     failed: bool = False,
-    before: WebhookDelivery | None = None,
+    before: Place | None = None,
     limit: int = PAGE,
 ) -> Sequence[WebhookDelivery]:
-    """What it was told and is to be told, newest first; only what failed, or came before a delivery, if asked."""
+    """What it was told and is to be told, newest first; only what failed, or came before a place, if asked."""
     at, number = WebhookDelivery.created_at, WebhookDelivery.id
     wanted = select(WebhookDelivery).where(WebhookDelivery.endpoint_id == endpoint.id).limit(limit)
     wanted = wanted.order_by(at.desc(), number.desc())
     if before is not None:
-        wanted = wanted.where((at < before.created_at) | ((at == before.created_at) & (number < before.id)))
+        wanted = wanted.where(tuple_(at, number) < tuple_(*before))
     if failed:
         wanted = wanted.where(WebhookDelivery.ended_at.is_not(None), WebhookDelivery.arrived.is_(False))
     return session.scalars(wanted).all()
@@ -188,6 +220,28 @@ def redeliver(
     if count:
         _write(session, endpoint, "webhook_endpoint.redelivered", actor=actor, now=now, count=count)
     return count
+
+
+def _check_url(url: str, egress: Egress) -> None:
+    try:
+        egress.check(url)
+    except EgressRefused:
+        raise BadValue(field="url", name="url", value=url[:80]) from None
+    if len(url) > LONGEST_URL:
+        raise BadValue(field="url", name="url", value=url[:80])
+
+
+def _known(events: Sequence[str]) -> list[str]:
+    """The same events, each once and in the order of the list of all; raises BadValue."""
+    for event in events:
+        if event not in EVENTS:
+            raise BadValue(field="events", name="event", value=event[:80])
+    return [event for event in EVENTS if event in events]
+
+
+def _said(endpoint: WebhookEndpoint) -> dict[str, object]:
+    """What the log says of an endpoint: of its address no more than the host, for some have a key in them."""
+    return {"host": urlsplit(endpoint.url).hostname, "events": endpoint.events}
 
 
 def _add_secret(session: Session, vault: Vault, endpoint: WebhookEndpoint, now: datetime) -> SecretStr:

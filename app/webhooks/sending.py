@@ -193,7 +193,8 @@ class Messenger:
         except Exception:  # a fault of ours, in what is told of one upload: the others are told of theirs
             log.exception("webhook cannot be written", delivery=str(delivery.id))
             with self._database.transaction(owner) as session:
-                self._put_off(session.get_one(WebhookDelivery, delivery.id), UNWRITTEN)
+                if (again := session.get(WebhookDelivery, delivery.id)) is not None:
+                    self._put_off(again, UNWRITTEN)
             return False
         answer = self._ask(http, taken, delivery.event_id, body)
         with self._database.transaction(owner) as session:
@@ -221,7 +222,9 @@ class Messenger:
     def _conclude(self, session: Session, sent: WebhookDelivery, answer: Answer) -> bool:
         """Write down what a try came to; whether it arrived."""
         now = self.now()
-        endpoint = session.get_one(WebhookEndpoint, sent.endpoint_id, with_for_update={"key_share": True})
+        endpoint = session.get(WebhookEndpoint, sent.endpoint_id, with_for_update={"key_share": True})
+        if endpoint is None:  # it was removed meanwhile
+            return False
         delivery = session.get_one(WebhookDelivery, sent.id)
         if isinstance(answer, Reply) and answer.ok:
             delivery.answer, delivery.arrived, delivery.ended_at = told(answer), True, now

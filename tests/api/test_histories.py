@@ -36,7 +36,7 @@ def listed(desk: Desk, query: str = "", token: str = "both") -> list[str]:  # no
 
 def handed_in(desk: Desk, count: int = 1, **parts: Any) -> list[str]:
     """Ids of so many uploads, the newest first."""
-    found = []
+    found: list[str] = []
     for _ in range(count):
         answer = desk.hand_in(**parts, file=("logo.png", PNG))
         assert answer.json

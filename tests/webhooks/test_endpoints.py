@@ -208,7 +208,7 @@ def test_deliveries_are_read_page_by_page(desk: Desk) -> None:
     desk.seal()
     with desk.database.transaction(desk.owner) as session:
         (newest,) = endpoints.deliveries(session, endpoint, limit=1)
-        others = endpoints.deliveries(session, endpoint, before=newest)
+        others = endpoints.deliveries(session, endpoint, before=(newest.created_at, newest.id))
     assert [one.event for one in (newest, *others)] == ["upload.failed", "upload.unknown", "upload.waiting"]
 
 
