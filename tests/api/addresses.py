@@ -95,6 +95,16 @@ CASES: Final[Mapping[str, Case]] = {
     "show_token": Case(),
     "rotate_token": Case(status=201, sends=json({})),
     "revoke_token": Case(),
+    "list_webhooks": Case(),
+    "create_webhook": Case(status=201, sends=json({"url": "https://hooks.example/"})),
+    "show_webhook": Case(),
+    "edit_webhook": Case(sends=json({"events": ["upload.failed"]})),
+    "delete_webhook": Case(status=204),
+    "rotate_webhook_secret": Case(),
+    "test_webhook": Case(),
+    "list_webhook_deliveries": Case(),
+    "redeliver_webhooks": Case(status=202),
+    "redeliver_webhook": Case(status=202),
 }
 
 

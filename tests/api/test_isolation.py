@@ -15,8 +15,8 @@ from flask import Flask
 
 from app.api import problems
 from app.api.resources import ADDRESSES
-from app.database import Database
-from app.records.models import Copy, Upload
+from app.database import Database, utcnow
+from app.records.models import Copy, Upload, WebhookDelivery
 from app.records.sealing import seal
 from app.records.states import State
 from app.tenants import tokens
@@ -52,8 +52,10 @@ def furnish(desk: Desk, worker: Database, vault: Vault) -> Furnish:
         assert form.json
         link = desk.ask("POST", f"{root}/forms/{form.json['id']}/links", whose, json={})
         token = desk.ask("POST", f"{root}/tokens", whose, json={"name": "x", "scopes": ["uploads:read"]})
+        hook = desk.ask("POST", f"{root}/webhooks", whose, json={"url": f"{desk.sandbox.url}/hooks"})
         assert link.json
         assert token.json
+        assert hook.json
         seal(worker, vault)
         receipt = desk.ask("GET", f"{root}/receipts", whose).json
         assert receipt
@@ -70,10 +72,28 @@ def furnish(desk: Desk, worker: Database, vault: Vault) -> Furnish:
             "form_id": form.json["id"],
             "link_id": link.json["link"]["id"],
             "token_id": token.json["token"]["id"],
+            "endpoint_id": hook.json["endpoint"]["id"],
+            "delivery_id": _told(worker, tenant, hook.json["endpoint"]["id"]),
         }
         return Objects(tenant=tenant, named=named)
 
     return give
+
+
+def _told(worker: Database, tenant: Tenant, endpoint_id: str) -> str:
+    """Let an endpoint be told of something; that delivery's id."""
+    row = WebhookDelivery(
+        id=uuid4(),
+        organization_id=tenant.organization.id,
+        endpoint_id=UUID(endpoint_id),
+        event_id=uuid4(),
+        event="upload.failed",
+        due_at=utcnow(),
+        deadline_at=utcnow(),
+    )
+    with worker.transaction(tenant.organization.id) as session:
+        session.add(row)
+    return str(row.id)
 
 
 def _copy(tenant: Tenant, upload_id: str) -> Copy:
