@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -71,6 +71,7 @@ class Desk:
         *,
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
+        chunks: Iterable[bytes] | None = None,
     ) -> Answer:
         """Make a call below `/proxy/`, with `Bearer` unless a header says otherwise."""
         return ask(
@@ -79,6 +80,7 @@ class Desk:
             f"/proxy/{path}",
             body,
             {"Authorization": f"Bearer {token or self.token}", **(headers or {})},
+            chunks=chunks,
         )
 
     def open(self, provider: str, *calls: str) -> None:
@@ -104,9 +106,16 @@ class Desk:
 
 
 def ask(
-    url: str, method: str, path: str, body: bytes | None, headers: Mapping[str, str], *, seconds: float = 20
+    url: str,
+    method: str,
+    path: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    *,
+    chunks: Iterable[bytes] | None = None,
+    seconds: float = 20,
 ) -> Answer:
-    """Send a request with those headers and no others, but for its Host and length."""
+    """Send a request with those headers and no others, but for its Host and length; `chunks`: a body without one."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=seconds)
     try:
         connection.putrequest(method, path, skip_accept_encoding=True)
@@ -114,7 +123,7 @@ def ask(
             connection.putheader(name, value)
         if body is not None and "Content-Length" not in headers:
             connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
+        connection.endheaders(body if chunks is None else chunks, encode_chunked=chunks is not None)
         reply = connection.getresponse()
         return Answer(status=reply.status, headers=reply.getheaders(), body=reply.read())
     finally:
