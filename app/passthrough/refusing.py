@@ -12,7 +12,7 @@ from flask_babel import force_locale, gettext
 
 from app.delivery import Result
 from app.errors import Refusal
-from app.passthrough.base import Face, Told
+from app.passthrough.base import Speaks, Told
 from app.passthrough.errors import NoAnswerCame
 from app.providers.base import Ending, Outcome
 from app.records.states import State
@@ -23,7 +23,7 @@ FAILURES: Final[Mapping[str | None, int]] = {
     "credential-refused": 503,
     "provider-busy": 429,
     "provider-unreachable": 502,
-    "provider-too-slow": 504,
+    "provider-too-slow": 502,
     "provider-error": 502,
     "settings-wrong": 500,
     "interrupted": 500,
@@ -35,7 +35,7 @@ OTHERWISE: Final = 502
 FAULTS: Final[Mapping[int, str]] = {404: "not-found", 405: "method-not-allowed", 500: "internal"}
 
 
-def of_refusal(face: Face | None, refusal: Refusal) -> Told:
+def of_refusal(face: Speaks | None, refusal: Refusal) -> Told:
     """What a refusal comes to."""
     if isinstance(refusal, NoAnswerCame):
         return _of_outcome(face, refusal.outcome)
@@ -49,7 +49,7 @@ def of_refusal(face: Face | None, refusal: Refusal) -> Told:
     )
 
 
-def of_result(face: Face, result: Result) -> Told:
+def of_result(face: Speaks, result: Result) -> Told:
     """What a hand-in comes to that the provider gave no answer to."""
     outcome = result.outcome
     if result.state in {State.UNKNOWN, State.DELIVERING, State.DELIVERED}:  # there, but nobody can show it now
@@ -64,7 +64,7 @@ def of_result(face: Face, result: Result) -> Told:
     )
 
 
-def of_fault(face: Face | None, status: int) -> Told:
+def of_fault(face: Speaks | None, status: int) -> Told:
     """What a fault of HTTP's, or of our own, comes to."""
     slug = FAULTS.get(status, "bad-request" if status < 500 else "internal")
     return Told(status=status, slug=slug, detail=_say(face, slug, {}))
@@ -77,7 +77,7 @@ def plain(told: Told) -> Response:
     return response
 
 
-def _of_outcome(face: Face | None, outcome: Outcome) -> Told:
+def _of_outcome(face: Speaks | None, outcome: Outcome) -> Told:
     slug = outcome.problem or "provider-error"
     return Told(
         status=FAILURES.get(slug, OTHERWISE),
@@ -87,7 +87,7 @@ def _of_outcome(face: Face | None, outcome: Outcome) -> Told:
     )
 
 
-def _say(face: Face | None, slug: str, params: Mapping[str, Any]) -> str:
+def _say(face: Speaks | None, slug: str, params: Mapping[str, Any]) -> str:
     if slug not in WORDS:
         return slug
     with force_locale(face.language if face else "en"):
