@@ -58,6 +58,9 @@ def test_an_upload_ends_as_it_did(desk: Desk, fault: Fault) -> None:
     desk.house.sandbox.fault(provider="factify", method="POST", path=DOCUMENTS, **fault.order)
     answer = sent_raw(desk, LARGE)
     (upload,) = desk.uploads()
+    if fault.id == "reset" and upload.state is State.UNKNOWN:  # all of it was with the network before that
+        assert (answer.status, answer.json["code"]) == (500, "unknown")
+        return
     assert (answer.status, upload.state) == (fault.status, fault.state), answer
     if fault.code:
         assert answer.json["code"] == fault.code
@@ -149,7 +152,10 @@ def test_a_plain_call_without_an_answer_is_told_so(
     if status == 503:
         assert (answer.body, answer.header("content-type")) == (b"<p>down</p>", "text/html")
     else:
-        assert answer.json["code"] == ("unknown" if method == "PATCH" else "internal")
+        # Whether all of it was with the network before a reset, no two runs have in common.
+        known = {"internal"} if method == "GET" or order["action"] == "reset" else set()
+        in_doubt = {"unknown"} if method == "PATCH" else set()
+        assert answer.json["code"] in known | in_doubt
     (called,) = desk.called()
     assert called.details["call"] == f"{method} /v1beta/documents/{{document_id}}"
 
