@@ -48,7 +48,18 @@ class Spelled:
         return Whole(status=self.status, reason="", headers=headers, content=content)
 
 
-class Face(Protocol):
+class Speaks(Protocol):
+    """Whoever can say no in words that clients know."""
+
+    #: Which its refusals are in.
+    language: ClassVar[str]
+
+    def spell(self, told: Told) -> Spelled:
+        """Say no as the vendor would, within the statuses, codes and reasons that its clients know."""
+        ...
+
+
+class Face(Speaks, Protocol):
     """One provider, as its own clients see it; listed in `app.passthrough.faces`."""
 
     #: The provider's.
@@ -58,15 +69,9 @@ class Face(Protocol):
     rules: ClassVar[Rules]
     #: Names by which a path may call what belongs to the credential itself.
     own_names: ClassVar[frozenset[str]]
-    #: Which its refusals are in.
-    language: ClassVar[str]
 
     def token(self, authorization: str) -> str | None:
         """The gateway's token, from where its clients put their key; None where there is none."""
-        ...
-
-    def spell(self, told: Told) -> Spelled:
-        """Say no as the vendor would, within the statuses, codes and reasons that its clients know."""
         ...
 
     def judge(self, operation: Operation, handin: HandIn, account: Account, answer: Answer) -> Outcome:
