@@ -22,10 +22,13 @@ from app.api import (
     pages,
     problems,
     receipts,
+    resources,
+    stored,
     tokens,
     uploads,
     webhooks,
 )
+from app.api.errors import Untold
 from app.api.resources import api
 from app.database import AWAY
 from app.errors import Refusal
@@ -42,11 +45,13 @@ ADDRESSES = (
     links,
     tokens,
     webhooks,
+    stored,
     ledgers,
     pages,
 )
 
 api.register_error_handler(Refusal, problems.refused)
+api.register_error_handler(Untold, problems.untold)
 api.register_error_handler(HTTPException, problems.failed)
 for fault in AWAY:
     api.register_error_handler(fault, problems.away)
@@ -56,5 +61,6 @@ api.after_request(limits.write)
 def init_app(app: APIFlask) -> None:
     """Put the API's addresses into `app`, and answers of its kind to whatever goes wrong below them."""
     document.init_app(app)
+    app.url_map.converters["connection"] = resources.ConnectionName
     app.register_blueprint(api)
     problems.init_app(app)

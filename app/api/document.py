@@ -31,6 +31,7 @@ PARAMETERS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "organization": ("The organization's slug; where the house has such things too, “house” is the house.", _WORD),
     "connection": ("The connection's name.", _WORD),
     "operation": ("The operation, without its provider: `certificate`, `document`, `file`.", _WORD),
+    "file": ("The provider's own id of it.", {"type": "string", "minLength": 1}),
 }
 HEADERS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "RateLimit-Policy": ("The policy that this call counts for: so many (`q`) in so many seconds (`w`).", {}),
@@ -125,6 +126,7 @@ def _finish(operation: dict[str, Any], address: Address) -> None:
     own += [IF_MATCH] if 412 in address.problems else []
     own += [IF_NONE_MATCH] if address.tagged and address.method == "GET" else []
     operation["parameters"] = [_in_path(*found) for found in _NAMED.findall(address.path)] + own
+    operation["responses"] = operation["responses"] or {str(address.status): {"description": "Done."}}
     for status, answer in operation["responses"].items():
         names = ["RateLimit-Policy", "RateLimit"]
         names += ["ETag"] if address.tagged else []
@@ -155,8 +157,11 @@ def _problem(status: int) -> dict[str, Any]:
 
 def _flat(spec: dict[str, Any]) -> dict[str, Any]:
     """Let a model that stands in others be one schema; APIFlask keeps it as `Outer.Inner`, once for each outer one."""
-    schemas: dict[str, Any] = spec["components"]["schemas"]
-    spec["components"]["schemas"] = {name.rpartition(".")[2]: schemas[name] for name in sorted(schemas)}
+    flat: dict[str, Any] = {}
+    for name, schema in sorted(spec["components"]["schemas"].items()):
+        if flat.setdefault(name.rpartition(".")[2], schema) != schema:
+            raise ValueError(f"Two models have one name: {name}.")
+    spec["components"]["schemas"] = flat
     return spec
 
 

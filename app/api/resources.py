@@ -17,10 +17,12 @@ from apiflask.schema_adapters import registry
 from flask import Response, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
+from werkzeug.routing import BaseConverter
 
 from app.api import asking, etags, schemas
 from app.api.errors import NothingHere
 from app.api.paging import Page
+from app.tenants.names import RESERVED
 from app.tenants.tokens import Scope
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -30,6 +32,14 @@ PREFIX: Final = "/api/v1"
 ALWAYS: Final = (401, 403, 429, 500, 503)
 #: What a body can be refused with before it is looked at.
 BODY: Final = (400, 408, 411, 413, 415, 422)
+
+
+class ConnectionName(BaseConverter):
+    """What may be a connection's name where an address could mean something else: `…/forms/x` is no hand-in."""
+
+    regex = rf"(?!(?:{'|'.join(sorted(RESERVED))})$)[^/]+"
+    part_isolating = True
+
 
 api: Final = APIBlueprint("api", __name__)
 registry.register("pydantic", schemas.Adapter)
@@ -47,6 +57,8 @@ class Address:
     scope: Scope | None
     #: Statuses of the problems that it may answer with.
     problems: tuple[int, ...]
+    #: Of an answer that no model shows.
+    status: int = 200
     #: Whether “house” may stand for the organization.
     house: bool = False
     #: Whether what is shown has an ETag.
@@ -97,6 +109,7 @@ class Resource:
                 tag=self._tag,
                 scope=scope,
                 problems=tuple(sorted(expected)),
+                status=status,
                 house=house,
                 tagged=tagged,
                 besides=besides or {},

@@ -16,7 +16,7 @@ from app.tenants.tokens import Scope
 
 TAG: Final = "Uploads"
 TAGS[TAG] = "One hand-in and its whole history."
-HAND_IN: Final = f"{PREFIX}/organizations/<organization>/<connection>/<operation>"
+HAND_IN: Final = f"{PREFIX}/organizations/<organization>/<connection:connection>/<operation>"
 
 
 @served(

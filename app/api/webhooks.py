@@ -104,7 +104,7 @@ class Overlap(Model):
     overlap_seconds: Annotated[int, Field(ge=0, le=int(LONGEST_OVERLAP.total_seconds()))] = int(OVERLAP.total_seconds())
 
 
-class Tried(Model):
+class Tested(Model):
     """What came of a webhook that tells of nothing."""
 
     arrived: bool
@@ -228,15 +228,15 @@ def rotate_webhook_secret(asker: Asker, endpoint_id: UUID, query: Overlap) -> tu
     return Secret(secret=secret.get_secret_value(), former_until=now + overlap), ONCE
 
 
-@resource.route("POST", f"{ONE}/test", scope=Scope.WEBHOOKS_MANAGE, shows=Tried, house=True)
-def test_webhook(asker: Asker, endpoint_id: UUID) -> Tried:
+@resource.route("POST", f"{ONE}/test", scope=Scope.WEBHOOKS_MANAGE, shows=Tested, house=True)
+def test_webhook(asker: Asker, endpoint_id: UUID) -> Tested:
     """Send a webhook that tells of nothing, and say what is answered. A disabled endpoint is tried, too."""
     parts = services()
     with asker.transaction() as session:
         _find(session, endpoint_id)
     messenger = Messenger.from_settings(parts.database, parts.vault, parts.settings, parts.clock)
     answer = messenger.try_out(asker.organization_id, endpoint_id, actor=asker.actor)
-    return Tried(arrived=isinstance(answer, Reply) and answer.ok, answer=told(answer))
+    return Tested(arrived=isinstance(answer, Reply) and answer.ok, answer=told(answer))
 
 
 @resource.route(

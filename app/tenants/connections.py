@@ -38,6 +38,8 @@ def add(
 
     `settings` were validated by the provider's schema before.
     """
+    if name in names.RESERVED:
+        raise NameTaken(field="name", name=name)
     connection = Connection(
         id=uuid7(),
         organization_id=organization_id,

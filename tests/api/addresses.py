@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from urllib3.filepost import encode_multipart_formdata
 
 from app.api.resources import ADDRESSES
 from app.records.states import State
-from tests.api.conftest import PNG, Desk, Tenant
+from tests.api.conftest import PNG, Desk
 
 _NAMED: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 
@@ -106,14 +106,6 @@ CASES: Final[Mapping[str, Case]] = {
     "redeliver_webhooks": Case(status=202),
     "redeliver_webhook": Case(status=202),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Objects:
-    """What an organization has, by the names that stand in paths."""
-
-    tenant: Tenant
-    named: Mapping[str, str] = field(repr=False)
 
 
 def path_of(endpoint: str, named: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
@@ -17,7 +17,9 @@ from werkzeug.test import TestResponse
 
 from app.database import Database, utcnow
 from app.records import attempts, uploads
-from app.records.models import Attempt, Upload
+from app.records.models import Attempt, Copy, Upload, WebhookDelivery
+from app.records.sealing import seal
+from app.records.states import State
 from app.tenants import connections, organizations, tokens
 from app.tenants.models import Connection, Environment, Organization
 from app.tenants.vault import Vault
@@ -152,3 +154,75 @@ def desk(app: Flask, database: Database, sandbox: Sandbox, make_tenant: Callable
         theirs=make_tenant(),
         house_tokens=make_tokens(database, None),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objects:
+    """What an organization has, by the names that stand in paths."""
+
+    tenant: Tenant
+    named: Mapping[str, str] = field(repr=False)
+
+
+Furnish = Callable[..., Objects]
+
+
+@pytest.fixture
+def furnish(desk: Desk, worker: Database, vault: Vault) -> Furnish:
+    """Give an organization one of everything."""
+
+    def give(tenant: Tenant, state: State | None = None) -> Objects:
+        whose = "both" if tenant is desk.mine else "their both"
+        root = f"/api/v1/organizations/{tenant.slug}"
+        upload = desk.hand_in(tenant.to_logo, whose).json
+        form = desk.ask("POST", f"{root}/forms", whose, json={"connection": "facturapi", "operation": "facturapi/logo"})
+        assert upload
+        assert form.json
+        link = desk.ask("POST", f"{root}/forms/{form.json['id']}/links", whose, json={})
+        token = desk.ask("POST", f"{root}/tokens", whose, json={"name": "x", "scopes": ["uploads:read"]})
+        hook = desk.ask("POST", f"{root}/webhooks", whose, json={"url": f"{desk.sandbox.url}/hooks"})
+        assert link.json
+        assert token.json
+        assert hook.json
+        seal(worker, vault)
+        receipt = desk.ask("GET", f"{root}/receipts", whose).json
+        assert receipt
+        if state is not None:
+            with desk.database.transaction(tenant.organization.id) as session:
+                session.get_one(Upload, UUID(upload["id"])).state = state
+                session.add(_copy(tenant, upload["id"]))
+        named = {
+            "organization": tenant.slug,
+            "connection": "facturapi",
+            "operation": "logo",
+            "upload_id": upload["id"],
+            "receipt_id": receipt["items"][0]["id"],
+            "form_id": form.json["id"],
+            "link_id": link.json["link"]["id"],
+            "token_id": token.json["token"]["id"],
+            "endpoint_id": hook.json["endpoint"]["id"],
+            "delivery_id": _told(worker, tenant, hook.json["endpoint"]["id"]),
+        }
+        return Objects(tenant=tenant, named=named)
+
+    return give
+
+
+def _told(worker: Database, tenant: Tenant, endpoint_id: str) -> str:
+    """Let an endpoint be told of something; that delivery's id."""
+    row = WebhookDelivery(
+        id=uuid4(),
+        organization_id=tenant.organization.id,
+        endpoint_id=UUID(endpoint_id),
+        event_id=uuid4(),
+        event="upload.failed",
+        due_at=utcnow(),
+        deadline_at=utcnow(),
+    )
+    with worker.transaction(tenant.organization.id) as session:
+        session.add(row)
+    return str(row.id)
+
+
+def _copy(tenant: Tenant, upload_id: str) -> Copy:
+    return Copy(organization_id=tenant.organization.id, upload_id=UUID(upload_id), size=1, stored=1, sealed=b"x")

@@ -6,26 +6,21 @@ fails the first test.
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Callable, Iterator
-from uuid import UUID, uuid4
+from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from flask import Flask
 
 from app.api import problems
 from app.api.resources import ADDRESSES
-from app.database import Database, utcnow
-from app.records.models import Copy, Upload, WebhookDelivery
-from app.records.sealing import seal
-from app.records.states import State
 from app.tenants import tokens
+from app.tenants.names import RESERVED
 from app.tenants.tokens import SCOPES
-from app.tenants.vault import Vault
-from tests.api.addresses import CASES, Objects, call, names_in
-from tests.api.conftest import Desk, Tenant
-
-Furnish = Callable[..., Objects]
+from tests.api.addresses import CASES, CONNECTION, call, names_in
+from tests.api.conftest import Desk, Furnish, Objects
 
 #: What anybody may read, and nothing of anybody's is in.
 PUBLIC = {"api.openapi", "api.reference"}
@@ -39,67 +34,6 @@ def test_every_address_has_its_case(app: Flask) -> None:
     assert set(CASES) == set(ADDRESSES)
 
 
-@pytest.fixture
-def furnish(desk: Desk, worker: Database, vault: Vault) -> Furnish:
-    """Give an organization one of everything."""
-
-    def give(tenant: Tenant, state: State | None = None) -> Objects:
-        whose = "both" if tenant is desk.mine else "their both"
-        root = f"/api/v1/organizations/{tenant.slug}"
-        upload = desk.hand_in(tenant.to_logo, whose).json
-        form = desk.ask("POST", f"{root}/forms", whose, json={"connection": "facturapi", "operation": "facturapi/logo"})
-        assert upload
-        assert form.json
-        link = desk.ask("POST", f"{root}/forms/{form.json['id']}/links", whose, json={})
-        token = desk.ask("POST", f"{root}/tokens", whose, json={"name": "x", "scopes": ["uploads:read"]})
-        hook = desk.ask("POST", f"{root}/webhooks", whose, json={"url": f"{desk.sandbox.url}/hooks"})
-        assert link.json
-        assert token.json
-        assert hook.json
-        seal(worker, vault)
-        receipt = desk.ask("GET", f"{root}/receipts", whose).json
-        assert receipt
-        if state is not None:
-            with desk.database.transaction(tenant.organization.id) as session:
-                session.get_one(Upload, UUID(upload["id"])).state = state
-                session.add(_copy(tenant, upload["id"]))
-        named = {
-            "organization": tenant.slug,
-            "connection": "facturapi",
-            "operation": "logo",
-            "upload_id": upload["id"],
-            "receipt_id": receipt["items"][0]["id"],
-            "form_id": form.json["id"],
-            "link_id": link.json["link"]["id"],
-            "token_id": token.json["token"]["id"],
-            "endpoint_id": hook.json["endpoint"]["id"],
-            "delivery_id": _told(worker, tenant, hook.json["endpoint"]["id"]),
-        }
-        return Objects(tenant=tenant, named=named)
-
-    return give
-
-
-def _told(worker: Database, tenant: Tenant, endpoint_id: str) -> str:
-    """Let an endpoint be told of something; that delivery's id."""
-    row = WebhookDelivery(
-        id=uuid4(),
-        organization_id=tenant.organization.id,
-        endpoint_id=UUID(endpoint_id),
-        event_id=uuid4(),
-        event="upload.failed",
-        due_at=utcnow(),
-        deadline_at=utcnow(),
-    )
-    with worker.transaction(tenant.organization.id) as session:
-        session.add(row)
-    return str(row.id)
-
-
-def _copy(tenant: Tenant, upload_id: str) -> Copy:
-    return Copy(organization_id=tenant.organization.id, upload_id=UUID(upload_id), size=1, stored=1, sealed=b"x")
-
-
 def mixtures(endpoint: str, mine: Objects, theirs: Objects) -> Iterator[dict[str, str]]:
     """All theirs, and each one of theirs among what is mine."""
     names = [name for name in names_in(endpoint) if name not in NOBODYS]
@@ -108,6 +42,14 @@ def mixtures(endpoint: str, mine: Objects, theirs: Objects) -> Iterator[dict[str
         mixed = {**mine.named, name: theirs.named[name]}
         if mixed != mine.named:
             yield mixed
+
+
+def test_no_connection_is_called_what_addresses_mean(desk: Desk) -> None:
+    meant = {found[1] for one in ADDRESSES.values() if (found := re.search(r"/<organization>/([a-z]+)", one.path))}
+    assert meant <= RESERVED
+    made = desk.ask("POST", f"/api/v1/organizations/{desk.mine.slug}/connections", json=CONNECTION | {"name": "forms"})
+    assert (made.status_code, made.json and made.json["type"]) == (409, "/docs/problems#name-taken")
+    assert desk.ask("POST", f"/api/v1/organizations/{desk.mine.slug}/forms/x").status_code == 404
 
 
 @pytest.mark.parametrize("endpoint", sorted(name for name in CASES if names_in(name)))
@@ -150,19 +92,18 @@ def test_the_house_is_nobodys_but_its_own(desk: Desk, furnish: Furnish, endpoint
 def test_one_scope_opens_it_and_all_others_do_not(desk: Desk, furnish: Furnish, endpoint: str) -> None:
     wanted, case = ADDRESSES[endpoint].scope, CASES[endpoint]
     named, owner = furnish(desk.mine, CASES[endpoint].state).named, None if case.by_house else desk.mine.organization.id
-    secrets_of = {}
+    shown: dict[str, str | None] = {}
     with desk.database.transaction(owner) as session:
         for kind, scopes in {"one": [wanted] if wanted else [], "others": set(SCOPES) - {wanted}}.items():
-            told = {"name": kind, "scopes": sorted(scopes)}
-            _, secrets_of[kind] = tokens.create(session, organization_id=owner, **told)
+            _, shown[kind] = tokens.create(session, organization_id=owner, name=kind, scopes=sorted(map(str, scopes)))
     for kind in (None, "expired", "revoked"):
         assert call(desk, endpoint, named, desk.token(kind) if kind else None).status_code == 401
     if wanted is not None:
-        refused = call(desk, endpoint, named, secrets_of["others"])
+        refused = call(desk, endpoint, named, shown["others"])
         assert (refused.status_code, refused.json["type"]) == (403, "/docs/problems#out-of-scope")
         # Of another's things it says the same: what a token may not do it may do to nobody's.
-        foreign = call(desk, endpoint, {**named, "organization": desk.theirs.slug}, secrets_of["others"])
+        foreign = call(desk, endpoint, {**named, "organization": desk.theirs.slug}, shown["others"])
         assert (foreign.status_code, foreign.json) == (403, refused.json)
-    done = call(desk, endpoint, named, secrets_of["one"])
+    done = call(desk, endpoint, named, shown["one"])
     if endpoint not in {"create_token", "rotate_token"}:
         assert done.status_code == case.status, done.text
