@@ -241,6 +241,10 @@ API: Final = {
     "not-json": N_("Send one JSON object as application/json."),
     "bad-json": N_("The body is not one JSON object, or it names something twice."),
     "bad-metadata": N_("“metadata” has to be a JSON object of at most %(limit)s bytes."),
+    "not-offered-there": N_("%(provider)s has no way to do this; Allow says what can be done here."),
+    "shared-key": N_(
+        "This connection's key is shared by several organizations, and %(provider)s does not tell their files apart."
+    ),
     "durable-not-offered": N_("Files are not kept here to be tried again: leave “durable” out, or send durable=0."),
     "wait-not-offered": N_("This is answered when it is done, however long that takes: leave “wait” out."),
     "bad-idempotency-key": N_(
@@ -284,6 +288,9 @@ PASSTHROUGH: Final = {
     "call-not-open": N_(
         "“%(call)s” is not passed on unless an operator opens the connection “%(connection)s” for it: %(reason)s"
     ),
+    "bad-content": N_("“content” has to be a text: Base64 without line breaks if “isBase64” is true."),
+    "bad-place": N_("This address was given out by nobody here, or was changed."),
+    "place-ended": N_("The time for which this address was given out is over. Ask for another."),
     "call-not-lent": N_("“%(call)s” is not passed on with a key that several organizations share: %(reason)s"),
     "repeated": N_("The same arrived a moment ago, so it was not sent again."),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from socket import socket
 from typing import Any
 
 from app.intake.body import Body
@@ -28,6 +29,15 @@ class Call:
     body: Any = field(default=None, repr=False)
     #: Whose it is: watched while the provider is waited for.
     client: Body | None = field(default=None, repr=False)
+    #: Whose answer it is, where nobody wants it once that connection is closed.
+    asker: socket | None = field(default=None, repr=False)
+    #: Origin of a store that the provider sent it to, by an address that it signed: no credential goes along.
+    store: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is remembered by: of an address that somebody signed, the path alone."""
+        return self.target if self.store is None else self.target.partition("?")[0]
 
 
 class Answered(ABC):

@@ -25,6 +25,7 @@ from app.delivery.sender import HandedIn, part_of
 from app.delivery.surviving import broken, survive, withdraw
 from app.delivery.way import NoWay, Way
 from app.errors import Refusal
+from app.intake.along import Along
 from app.intake.alongside import Alongside
 from app.providers.base import Account, Ending, HandIn, Outcome
 from app.providers.operation import Mode, Operation
@@ -71,7 +72,7 @@ class Handing:
     #: Without a body.
     call: Call
     operation: Operation
-    along: Alongside
+    along: Along
     judge: Judge
     check: CheckFields
     baseline: Remember
@@ -130,6 +131,7 @@ class Forwarder(Keeper):
 
     def _all(self, origin: Origin, handing: Handing, journal: Journal) -> _Passage:
         """Take all of it into memory, and judge it before anything leaves."""
+        assert isinstance(handing.along, Alongside)  # noqa: S101 - what is held in memory comes as a form
         collected, content = handing.along.collect()
         handing.check(collected.fields, True)  # noqa: FBT003
         handin = self._checked(origin, handing.operation, collected, journal)
@@ -177,23 +179,32 @@ class Forwarder(Keeper):
             return way.outcome
         handing = passage.handing
 
-        def release() -> None:
+        def agree() -> None:
+            """All of it has been judged: nothing may be in the way of its being handed in."""
             handing.check(handing.along.fields, True)  # noqa: FBT003
             handin = passage.handin()
             if empty := [part.name for part in handin.parts.values() if not part.size]:
                 raise Rejected("empty-file", field=empty[0])
             journal.contents = Contents.of(handin.parts.values(), handin.facts)
             self._refuse_twin(origin, handing, handin)
-            remembered = handing.baseline(handin.fields, self.now())
-            journal.mark({**remembered, "target": handing.call.target})
 
-        if passage.streams and not journal.begun:
+        def mark() -> None:
+            remembered = handing.baseline(passage.handin().fields, self.now())
+            journal.mark({**remembered, "target": handing.call.name})
+
+        def agree_and_mark() -> None:
+            agree()
+            mark()
+
+        if passage.streams:
             journal.begin()
-        call = replace(
-            handing.call,
-            body=FileReader(passage.blocks(), handing.along.length, release),
-            client=handing.along.body if passage.streams else None,
-        )
+            reader = FileReader(passage.blocks(), handing.along.length, agree_and_mark)
+        else:  # nobody is spoken to before it is known that it may be sent
+            content = b"".join(passage.blocks())
+            agree()
+            reader = FileReader(iter((content,)), len(content), mark)
+        client = handing.along.body if passage.streams else None
+        call = replace(handing.call, body=reader, client=client)
         exchange = self._exchange(call)
         outcome = survive(
             lambda: self._asked(way, call, exchange, passage),
@@ -211,7 +222,7 @@ class Forwarder(Keeper):
 
     def _asked(self, way: Way, call: Call, exchange: Exchange, passage: _Passage) -> Outcome:
         handed = self._ways.hand_on(way, call, exchange)
-        whole = _read(handed) if isinstance(handed, Answered) else handed
+        whole = read_whole(handed) if isinstance(handed, Answered) else handed
         if isinstance(whole, Whole):
             passage.answered = whole
         answer = whole.reply if isinstance(whole, Whole) else whole
@@ -228,7 +239,7 @@ class Forwarder(Keeper):
                 connection_id=origin.connection.id,
                 operation=handing.operation.slug,
                 sha256s=[part.sha256 for part in handin.parts.values()],
-                target=handing.call.target,
+                target=handing.call.name,
                 since=self.now() - BLIND,
             )
         if twin is None:
@@ -247,14 +258,19 @@ class Forwarder(Keeper):
         answered = self.hand_on(way, found)
         if not isinstance(answered, Answered):
             return None
-        whole = _read(answered)
+        whole = read_whole(answered)
         return whole if isinstance(whole, Whole) and whole.status == 200 else None
 
     def _exchange(self, call: Call) -> Exchange:
         deadlines = self._streaming[Mode.RELAY]
         clock = time.monotonic
         return Exchange(
-            deadlines=deadlines, until=clock() + deadlines.total, clock=clock, streams=True, client=call.client
+            deadlines=deadlines,
+            until=clock() + deadlines.total,
+            clock=clock,
+            streams=True,
+            client=call.client,
+            asker=call.asker,
         )
 
 
@@ -286,7 +302,7 @@ class _Passage:
         return block
 
 
-def _read(answered: Answered) -> Whole | NoAnswer:
+def read_whole(answered: Answered) -> Whole | NoAnswer:
     """All of an answer, where there is an end in sight."""
     content = bytearray()
     try:

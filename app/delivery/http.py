@@ -120,15 +120,23 @@ class Http:
             return self._send(self._session.prepare_request(request), exchange, sink)
         return unanswered.answer
 
-    def hand_on(self, exchange: Exchange, call: Call, base_url: str, authorization: Mapping[str, str]) -> Handed:
+    def hand_on(
+        self,
+        exchange: Exchange,
+        call: Call,
+        base_url: str,
+        authorization: Mapping[str, str],
+        *,
+        stores: Collection[str] | None = None,
+    ) -> Handed:
         """Make somebody else's call, of which nothing is changed but who makes it; what its body raises is raised here.
 
-        Whoever gets an answer has to read or close it, in this thread.
+        Whoever gets an answer has to read or close it, in this thread. With `stores` it may go to those hosts only.
         """
         unanswered = Unanswered(exchange)
         with unanswered, carrying(exchange):
             url = base_url + call.target
-            self._egress.check(url)
+            self._egress.check(url, stores)
             url, exchange.target = _split(url)
             request = requests.PreparedRequest()
             request.prepare_method(call.method)

@@ -96,12 +96,15 @@ class Ways:
 
     def hand_on(self, way: Way, call: Call, exchange: Exchange) -> Handed | Reply:
         """Make somebody's call along a way, as it is; a Reply is our own: the provider's limits are used up."""
+        http = self._sessions.of(way.connection.id)
+        if call.store is not None:
+            return http.hand_on(exchange, call, call.store, {}, stores=way.provider.stores)
         with self._limits.of(way) as admit:
             if ours := admit(Outgoing(method=call.method, path=call.target)):
                 return ours
             base_url = way.provider.base_url(way.account, self._sandbox_url)
             authorization = {name: value for name, value in way.headers.items() if name == "Authorization"}
-            return self._sessions.of(way.connection.id).hand_on(exchange, call, base_url, authorization)
+            return http.hand_on(exchange, call, base_url, authorization)
 
     def look(self, way: Way, steps: Generator[Outgoing, Answer, T], deadlines: Deadlines | None = None) -> T:
         """Drive a generator that only looks."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
 
 import structlog
@@ -39,6 +39,9 @@ log = structlog.get_logger("ventanilla.passthrough")
 OBJECT_BYTES: Final = MIB
 OK: Final = 200
 
+#: Makes a call that its rules allow, as `make` does.
+Make = Callable[[Entrance, Face, Match, Call, "WSGIEnvironment"], Answered | Result]
+
 
 def make(way: Entrance, face: Face, wanted: Address, environ: WSGIEnvironment) -> Answered | Result:
     """Make a call that its rules allow. A Result is a hand-in's that the provider gave no answer to."""
@@ -50,10 +53,12 @@ def make(way: Entrance, face: Face, wanted: Address, environ: WSGIEnvironment) -
     _check_verdict(way, found.rule)
     _check_owned(way, face, found, wanted)
     made = Call(method=method, target=below + wanted.query, headers=headers.sent_on(environ))
+    if found.rule.make is not None:
+        return cast("Make", found.rule.make)(way, face, found, made, environ)
     if found.rule.operation is not None:
         return _hand_in(way, face, found, made, environ)
     answer = services().deliverer.hand_on(way.destination.way, _with_body(way, found.rule, made, environ))
-    _note(way, found.rule, answer)
+    note(way, found.rule, answer)
     if isinstance(answer, Outcome):
         raise NoAnswerCame(answer)
     return answer
@@ -91,6 +96,7 @@ def _check(way: Entrance, owned: Owned, value: str | None) -> None:
 def _with_body(way: Entrance, rule: Rule, made: Call, environ: WSGIEnvironment) -> Call:
     """The call with the body that its client is sending; an object with an id in it is read first."""
     body = Body.of(environ, Deadlines.from_settings(services().settings))
+    made = replace(made, asker=body.connection)
     if body.left == 0:
         return made
     if environ.get("CONTENT_TYPE", "").strip().lower().startswith("multipart/"):
@@ -177,7 +183,7 @@ def _again(found: Match, made: Call, outcome: Outcome) -> Call | Whole | None:
     return Call(method="GET", target=target, headers=kept)
 
 
-def _note(way: Entrance, rule: Rule, answer: Answered | Outcome) -> None:
+def note(way: Entrance, rule: Rule, answer: Answered | Outcome) -> None:
     """Write down that a call was made, and what its answer was; neither its body nor its query."""
     status = answer.status if isinstance(answer, Answered) else None
     details = {"call": rule.call, "status": status} if status else {"call": rule.call, "problem": str(answer.problem)}  # type: ignore[union-attr]

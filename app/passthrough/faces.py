@@ -9,5 +9,6 @@ from app.passthrough.codat import Codat
 from app.passthrough.factify import Factify
 from app.passthrough.facturapi import Facturapi
 from app.passthrough.flatfile import Flatfile
+from app.passthrough.formkiq import Formkiq
 
-FACES: Final[dict[str, Face]] = {one.slug: one for one in (Codat(), Factify(), Facturapi(), Flatfile())}
+FACES: Final[dict[str, Face]] = {one.slug: one for one in (Codat(), Factify(), Facturapi(), Flatfile(), Formkiq())}

@@ -7,7 +7,7 @@ another reader could take for another path (dots, empty segments, escaped letter
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Literal
@@ -89,6 +89,8 @@ class Rule:
     #: Path whose answer stands for one that was lost, of something that arrived all the same; it may name the path's
     #: own parameters and `{reference}`, what the provider calls it. Empty: a 200 without a word.
     again: str = ""
+    #: What makes it, where it is neither handed in by a form nor passed on as it comes: `app.passthrough.calling.Make`.
+    make: Callable[..., Any] | None = None
     #: Whether a connection may call it that borrows its credential from the house: not what shows or changes more than
     #: one tenant's.
     borrowed: bool = True

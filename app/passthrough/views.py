@@ -14,9 +14,9 @@ from app.database import AWAY, DatabaseAway
 from app.delivery import Result
 from app.delivery.calls import Answered
 from app.errors import Refusal
-from app.passthrough import calling, entrance, headers, refusing
+from app.passthrough import bucket, calling, entrance, headers, placing, refusing
 from app.passthrough.address import Address
-from app.passthrough.base import Face
+from app.passthrough.base import Speaks
 from app.passthrough.errors import NoSuchProvider
 from app.passthrough.faces import FACES
 from app.services import services
@@ -44,6 +44,16 @@ def call(_: str) -> ResponseReturnValue:
     return answered(face, outcome) if isinstance(outcome, Result) else given(outcome)
 
 
+@proxy.put(f"{placing.PREFIX}<sealed>")
+def put(sealed: str) -> ResponseReturnValue:
+    """Take bytes for an address that was given out in the place of a store's."""
+    g.face = bucket.Bucket()
+    found = bucket.find(sealed, request.environ)
+    with services().shedding.admit(found.way.caller):
+        outcome = bucket.take(found, request.environ)
+    return answered(g.face, outcome) if isinstance(outcome, Result) else given(outcome)
+
+
 def given(answer: Answered) -> Response:
     """Answer byte for byte what the provider did."""
     response = Response(_blocks(answer), headers=list(headers.sent_back(answer.headers)), direct_passthrough=True)
@@ -54,7 +64,7 @@ def given(answer: Answered) -> Response:
     return response
 
 
-def answered(face: Face, result: Result) -> Response:
+def answered(face: Speaks, result: Result) -> Response:
     """Answer to a hand-in that the provider gave no answer to."""
     return given(face.spell(refusing.of_result(face, result)).whole())
 
@@ -66,7 +76,7 @@ def _blocks(answer: Answered) -> Iterator[bytes]:
 @proxy.errorhandler(Refusal)
 def refused(refusal: Refusal) -> Response:
     """Say no in the vendor's words, as far as it is known whose they are."""
-    face: Face | None = g.get("face")
+    face: Speaks | None = g.get("face")
     told = refusing.of_refusal(face, refusal)
     return given(face.spell(told).whole()) if face else refusing.plain(told)
 
@@ -74,7 +84,7 @@ def refused(refusal: Refusal) -> Response:
 @proxy.errorhandler(HTTPException)
 def failed(fault: HTTPException) -> Response:
     """Our own faults say no more than that they are ours."""
-    face: Face | None = g.get("face")
+    face: Speaks | None = g.get("face")
     told = refusing.of_fault(face, fault.code or 500)
     return given(face.spell(told).whole()) if face else refusing.plain(told)
 

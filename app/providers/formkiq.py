@@ -97,6 +97,10 @@ class Settings(BaseModel):
     site_id: str = Setting(
         default="default", pattern=r"^[\w.-]{1,100}$", description="Id of the site that documents are put into."
     )
+    direct_puts: bool = Setting(
+        default=False,
+        description="Whether clients of its own put bytes straight into the bucket, unseen by the gateway.",
+    )
 
 
 class Formkiq:
@@ -145,8 +149,10 @@ class Formkiq:
         return (yield from steps.presigned(handin, account, file, described))
 
     def reconcile(self, operation: Operation, handin: HandIn, account: Account) -> Steps:  # noqa: ARG002
-        """By the document's id, which is the upload's."""
+        """By the document's id, which is the upload's; of what a client of its own sent, the id that this gave it."""
         (file,) = handin.parts.values()
+        if "target" in handin.baseline:
+            return (yield from steps.sent_by_a_client(handin, account, file))
         answer = yield steps.record(handin.id, account)
         shown = replies.document(answer, handin.id)
         if shown is None:
@@ -154,7 +160,7 @@ class Formkiq:
                 return replace(replies.refusal(answer), ending=Ending.FAILED, problem="provider-error")
             return unlearnt(replies.refusal(answer))
         if replies.is_equal(shown, file):
-            return steps.delivered(handin, answer)
+            return steps.delivered(handin.id, answer)
         if replies.has_content(shown):
             return unconfirmed(replies.refusal(answer))
         failed = replace(replies.refusal(answer), ending=Ending.FAILED, problem="provider-error")
@@ -163,13 +169,14 @@ class Formkiq:
     def follow(self, operation: Operation, handin: HandIn, account: Account) -> Steps:  # noqa: ARG002
         """Until size and checksum of what was put into the bucket show up."""
         (file,) = handin.parts.values()
-        answer = yield steps.record(handin.id, account)
-        shown = replies.document(answer, handin.id)
+        id_ = handin.reference or str(handin.id)
+        answer = yield steps.record(id_, account)
+        shown = replies.document(answer, id_)
         if shown is None:
             return unlearnt(replies.refusal(answer))
         if not replies.has_content(shown):
-            return steps.delivered(handin, answer, "processing")
-        return steps.delivered(handin, answer, "ready" if replies.is_equal(shown, file) else "failed")
+            return steps.delivered(id_, answer, "processing")
+        return steps.delivered(id_, answer, "ready" if replies.is_equal(shown, file) else "failed")
 
     def verify(self, account: Account, credential: Mapping[str, SecretStr], now: datetime) -> Look[Verdict]:
         """Read what a token says of itself, then list one document; the house's key alone leads nowhere."""

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.providers import formkiq_replies as replies
 from app.providers.base import Account, Ending, HandIn, Outcome, ProviderStatus, Steps
-from app.providers.outcomes import erred, in_doubt, unconfirmed
+from app.providers.outcomes import erred, in_doubt, unconfirmed, unlearnt
 from app.providers.wire import Answer, FilePart, Json, JsonWithFile, Outgoing, Raw, Reply
 
 #: Pauses before each look at whether the bytes have shown up: 5 seconds in all.
@@ -37,7 +37,7 @@ def inline(handin: HandIn, account: Account, file: FilePart, described: Describe
         looked = yield record(handin.id, account)
         shown = replies.document(looked, handin.id)
         if shown is not None and replies.is_equal(shown, file):
-            return delivered(handin, looked)
+            return delivered(handin.id, looked)
         if shown is not None and not replies.has_content(shown):
             # An earlier attempt broke off. The file has been sent once and cannot be again here.
             return (yield from emptied(handin, account, replace(refused, ending=Ending.RETRY)))
@@ -75,10 +75,27 @@ def emptied(handin: HandIn, account: Account, outcome: Outcome) -> Steps:
     return replace(outcome, empty_record="deleted" if gone else "left")
 
 
-def delivered(handin: HandIn, answer: Answer, provider_status: ProviderStatus | None = None) -> Outcome:
+def sent_by_a_client(handin: HandIn, account: Account, file: FilePart) -> Steps:
+    """Look for what somebody's own client handed in. What is empty there is that client's, and is left as it is."""
+    id_ = handin.baseline.get("document_id")
+    if id_ is None:  # it was to be given one by the answer, which nobody has had
+        return Outcome(ending=Ending.UNKNOWN, problem="unconfirmed")
+    answer = yield record(id_, account)
+    shown = replies.document(answer, id_)
+    refused = replies.refusal(answer)
+    if shown is None and not replies.is_missing(answer, id_):
+        return unlearnt(refused)
+    if shown is not None and replies.is_equal(shown, file):
+        return delivered(id_, answer)
+    if shown is not None and replies.has_content(shown):
+        return unconfirmed(refused)
+    return replace(refused, ending=Ending.FAILED, problem="provider-error")
+
+
+def delivered(id: UUID | str, answer: Answer, provider_status: ProviderStatus | None = None) -> Outcome:  # noqa: A002
     return Outcome(
         ending=Ending.DELIVERED,
-        reference=str(handin.id),
+        reference=str(id),
         provider_status=provider_status,
         http_status=answer.status if isinstance(answer, Reply) else None,
     )
@@ -121,7 +138,7 @@ def _announce(
         if shown is None:
             return replies.refusal(answer if replies.is_missing(looked, handin.id) else looked)
         if replies.has_content(shown):
-            return delivered(handin, looked) if replies.is_equal(shown, file) else replies.refusal(answer)
+            return delivered(handin.id, looked) if replies.is_equal(shown, file) else replies.refusal(answer)
         answer = yield _another_place(handin, account, file)
     elif not in_doubt(answer):  # refused, or never got there: there is no record
         return replies.refusal(answer)
@@ -148,10 +165,10 @@ def _read_back(handin: HandIn, account: Account, file: FilePart) -> Steps:
     """The provider said that it has the bytes: compare what it shows of them, as soon as it does."""
     answer, shown = yield from _look(handin, account, PAUSES)
     if shown is not None and replies.is_equal(shown, file):
-        return delivered(handin, answer)
+        return delivered(handin.id, answer)
     if replies.is_missing(answer, handin.id) or (shown is not None and replies.has_content(shown)):
         return unconfirmed(replies.refusal(answer))
-    found = delivered(handin, answer, "processing")
+    found = delivered(handin.id, answer, "processing")
     return unconfirmed(found) if handin.kept else found
 
 
@@ -159,7 +176,7 @@ def _settled(handin: HandIn, account: Account, file: FilePart, answer: Answer, o
     """What a doubt comes to after a look: its own word for a failure counts if the look agrees."""
     looked, shown = yield from _look(handin, account, ONCE if erred(answer) else PAUSES)
     if shown is not None and replies.is_equal(shown, file):
-        return delivered(handin, looked)
+        return delivered(handin.id, looked)
     empty = shown is not None and not replies.has_content(shown)
     if erred(answer) and empty:
         return (yield from emptied(handin, account, outcome))

@@ -37,7 +37,7 @@ def place(client: Client) -> dict[str, str]:
 def upload(client: Client, name: str = "statement.csv", content: bytes = CONTENT, **more: Any) -> Any:
     """The whole of its answer."""
     assert client.driver
-    request = {**place(client), "file_upload": {"file": {"file_name": name, "content": content}}}
+    request: dict[str, Any] = {**place(client), "file_upload": {"file": {"file_name": name, "content": content}}}
     return client.driver.call("upload_files", **(request | more))
 
 
@@ -63,7 +63,10 @@ def test_the_package_uploads_lists_and_downloads(desk: Desk, client: Client) -> 
 
 def test_the_package_does_the_same_asynchronously(desk: Desk, client: Client) -> None:
     assert client.driver
-    request = {**place(client), "file_upload": {"file": {"file_name": "statement.csv", "content": CONTENT}}}
+    request: dict[str, Any] = {
+        **place(client),
+        "file_upload": {"file": {"file_name": "statement.csv", "content": CONTENT}},
+    }
     assert client.driver.call("upload_files_async", **request)["ok"]
     (listed,) = client.call("list_files_async", company_id=place(client)["company_id"])
     assert listed["fileName"] == "statement.csv"
@@ -96,7 +99,8 @@ def test_the_provider_sees_no_difference(desk: Desk, client: Client, method: str
 
 def test_another_company_is_not_there(desk: Desk, client: Client) -> None:
     for name in ("company_id", "connection_id"):
-        told = upload(client, **{name: str(uuid.uuid4())})["error"]
+        other: dict[str, Any] = {name: str(uuid.uuid4())}
+        told = upload(client, **other)["error"]
         assert (told["type"], told["data"]["statusCode"]) == ("Schema", 404)
     assert client.driver
     told = client.driver.call("list_files", company_id=str(uuid.uuid4()))["error"]
