@@ -14,7 +14,11 @@ Refusal
 ├── KeyReused          422    one that stands for something else
 ├── NotValid           422    a body or a query that is not as its schema says; `faults` say where
 ├── BadCursor          422    a cursor of another list, or none of ours
-└── ChangedMeanwhile   412    it is not any more what `If-Match` says
+├── ChangedMeanwhile   412    it is not any more what `If-Match` says
+├── NotOffered         405    the provider has no way to do it
+└── SharedKey          403    what others have there, too, cannot be told apart
+
+Untold is no refusal of ours: the provider did not do it, and its outcome says why.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from app.errors import Refusal
+from app.providers.base import Outcome
 
 
 class Suspended(Refusal):
@@ -137,3 +142,31 @@ class ChangedMeanwhile(Refusal):
 
     slug: ClassVar[str] = "changed-meanwhile"
     status: ClassVar[int] = 412
+
+
+class NotOffered(Refusal):
+    """The provider of the connection has no way to do this."""
+
+    slug: ClassVar[str] = "not-offered-there"
+    status: ClassVar[int] = 405
+
+    def __init__(self, allow: tuple[str, ...], **params: object) -> None:
+        """`allow`: methods that the address takes for this connection."""
+        self.allow = allow
+        super().__init__(field=None, **params)
+
+
+class SharedKey(Refusal):
+    """The connection's key opens what is several organizations', and the provider does not tell them apart."""
+
+    slug: ClassVar[str] = "shared-key"
+    status: ClassVar[int] = 403
+
+
+class Untold(Exception):  # noqa: N818 - says what happened
+    """The provider did not do what it was asked for."""
+
+    def __init__(self, outcome: Outcome, organization: str) -> None:
+        self.outcome = outcome
+        self.organization = organization
+        super().__init__(outcome.problem)

@@ -21,10 +21,9 @@ T = TypeVar("T")
 Row = TypeVar("Row")
 
 
-class Paging(Model):
-    """What a list is asked for."""
+class Cursor(Model):
+    """Where a list is gone on with."""
 
-    limit: Annotated[int, Field(ge=1, le=MOST, description="Most items of a page.")] = 50
     cursor: Annotated[str | None, Field(max_length=1000, description="Where to go on: “next” of the page before.")] = (
         None
     )
@@ -46,6 +45,12 @@ class Paging(Model):
         return UUID(self.after) if self.after else None
 
 
+class Paging(Cursor):
+    """What a list is asked for."""
+
+    limit: Annotated[int, Field(ge=1, le=MOST, description="Most items of a page.")] = 50
+
+
 class Page(Model, Generic[T]):
     """Some of a list."""
 
@@ -61,8 +66,13 @@ def page(
 ) -> P:
     """A page of what was `found`, which is one more than was asked for where there is more."""
     rows = found[: paging.limit]
-    following = _signer().dumps(key(rows[-1])) if len(found) > paging.limit else None
+    following = signed(key(rows[-1])) if len(found) > paging.limit else None
     return kind(items=[show(row) for row in rows], next=following)
+
+
+def signed(place: str | None) -> str | None:
+    """The cursor of a place in this list; None: there is nothing behind it."""
+    return None if place is None else str(_signer().dumps(place))
 
 
 def _signer() -> URLSafeSerializer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -15,11 +16,12 @@ from flask_babel import force_locale, gettext
 from pydantic import BaseModel, Field
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from app.api.errors import NotValid
+from app.api.errors import NotOffered, NotValid, Untold
 from app.database import DatabaseAway
 from app.delivery import Result
 from app.errors import Refusal
 from app.intake.digests import WANTED, DigestUnsupported
+from app.providers.base import Outcome
 from app.records.states import State
 from app.tenants.errors import Unauthorized
 from app.words import WORDS, sentence
@@ -35,6 +37,8 @@ LANGUAGES: Final = ("en", "es")
 
 #: Slugs of what HTTP itself finds wrong.
 FAULTS: Final[Mapping[int, str]] = {404: "not-found", 405: "method-not-allowed", 500: "internal"}
+#: All was sent, and nobody knows.
+UNCONFIRMED: Final = 504
 #: What HTTP calls a delivery that came to nothing, by its problem; the provider refused all others.
 FAILURES: Final[Mapping[str | None, int]] = {
     "credential-refused": 503,
@@ -42,12 +46,11 @@ FAILURES: Final[Mapping[str | None, int]] = {
     "provider-unreachable": 502,
     "provider-too-slow": 502,
     "provider-error": 502,
+    "unconfirmed": UNCONFIRMED,
     "interrupted": 500,
     "internal": 500,
 }
 REFUSED_THERE: Final = 424
-#: All was sent, and nobody knows.
-UNCONFIRMED: Final = 504
 
 
 class ProblemError(BaseModel):
@@ -91,6 +94,8 @@ def refused(refusal: Refusal) -> Response:
             {"pointer": one.pointer, "code": one.slug, "detail": say(one.slug, one.params)} for one in refusal.faults
         ]
     response = problem(refusal.status, refusal.slug, detail, upload_id=refusal.upload_id, errors=errors)
+    if isinstance(refusal, NotOffered):
+        response.headers["Allow"] = ", ".join(refusal.allow)
     if isinstance(refusal, Unauthorized):
         response.headers["WWW-Authenticate"] = 'Bearer realm="ventanilla"'
     if isinstance(refusal, DigestUnsupported):
@@ -118,15 +123,24 @@ def failed(fault: HTTPException) -> Response:
 def undelivered(result: Result, organization: str) -> Response:
     """Say what became of a hand-in that is not delivered."""
     outcome = result.outcome
-    status, slug = FAILURES.get(outcome.problem, REFUSED_THERE), outcome.problem or "provider-error"
     if result.state in {State.UNKNOWN, State.DELIVERING}:
-        status, slug = UNCONFIRMED, "unconfirmed"
+        outcome = replace(outcome, problem="unconfirmed")
+    return _ended(outcome, organization, result.upload_id)
+
+
+def untold(untold: Untold) -> Response:
+    """Say why a provider did not do what it was asked for."""
+    return _ended(untold.outcome, untold.organization, None)
+
+
+def _ended(outcome: Outcome, organization: str, upload_id: UUID | None) -> Response:
+    status, slug = FAILURES.get(outcome.problem, REFUSED_THERE), outcome.problem or "provider-error"
     errors = []
     if outcome.message and status == REFUSED_THERE:
         pointer = f"#/{outcome.field}" if outcome.field else ""
         errors.append({"pointer": pointer, "code": outcome.code or slug, "detail": outcome.message})
     detail = say(slug, {"organization": organization, **outcome.params})
-    response = problem(status, slug, detail, upload_id=result.upload_id, errors=errors)
+    response = problem(status, slug, detail, upload_id=upload_id, errors=errors)
     if outcome.retry_after is not None:
         response.headers["Retry-After"] = str(math.ceil(outcome.retry_after))
     return response

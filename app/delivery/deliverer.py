@@ -10,7 +10,7 @@ from app.config import Settings
 from app.database import Database
 from app.delivery.destinations import Destination, Destinations
 from app.delivery.errors import ConnectionPaused
-from app.delivery.forwarding import Forwarder
+from app.delivery.fetching import Fetcher
 from app.delivery.journal import Journal
 from app.delivery.limits import Limits
 from app.delivery.origin import Origin, Result
@@ -29,7 +29,7 @@ from app.tenants.doors import Admitted
 from app.tenants.vault import Vault
 
 
-class Deliverer(Forwarder):
+class Deliverer(Fetcher):
     """Delivers for every organization of this process, and asks what became of it."""
 
     def __init__(  # noqa: PLR0917 - its parts, one of each
