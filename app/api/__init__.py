@@ -23,10 +23,12 @@ from app.api import (
     problems,
     receipts,
     resources,
+    stored,
     tokens,
     uploads,
     webhooks,
 )
+from app.api.errors import Untold
 from app.api.resources import api
 from app.database import AWAY
 from app.errors import Refusal
@@ -43,11 +45,13 @@ ADDRESSES = (
     links,
     tokens,
     webhooks,
+    stored,
     ledgers,
     pages,
 )
 
 api.register_error_handler(Refusal, problems.refused)
+api.register_error_handler(Untold, problems.untold)
 api.register_error_handler(HTTPException, problems.failed)
 for fault in AWAY:
     api.register_error_handler(fault, problems.away)
