@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from socket import socket
 from typing import Final
 
 from app.config import Settings
@@ -65,6 +66,8 @@ class Exchange:
     streams: bool = False
     #: Whose file that is: watched while the provider is waited for. None once it has sent all.
     client: Body | None = None
+    #: Whose answer it is, where nobody wants it once that connection is closed.
+    asker: socket | None = None
     #: The request's target, byte for byte; without it, as the library writes it.
     target: str | None = None
     #: When the answer has to be whole; None while the request is being sent.

@@ -48,7 +48,11 @@ class _Patient(socket.socket):
     """Waits for as long as the exchange in hand may still take, each time anew."""
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        with _exchange.get().waiting() as seconds:
+        """Raises ClientGone where whoever wants the answer has left."""
+        exchange = _exchange.get()
+        if exchange.asker is not None:
+            _wait_for_asker(self, exchange, exchange.asker)
+        with exchange.waiting() as seconds:
             self.settimeout(seconds)
             return super().recv_into(*args, **kwargs)
 
@@ -86,6 +90,21 @@ def _wait(sock: socket.socket, event: int, exchange: Exchange) -> None:
         if client.forsaken():
             raise ClientGone
         exchange.client = None  # it has sent all, and is free to go
+
+
+def _wait_for_asker(sock: socket.socket, exchange: Exchange, asker: socket.socket) -> None:
+    """Wait for the provider's next bytes, and for its client to stay: nobody else wants them."""
+    if isinstance(sock, ssl.SSLSocket) and sock.pending():
+        return
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    poll.register(asker, CLOSED)
+    with exchange.waiting() as seconds:
+        ready = poll.poll(math.ceil(seconds * 1000))
+        if not ready:
+            raise TimeoutError
+    if any(fd == asker.fileno() for fd, _ in ready):
+        raise ClientGone
 
 
 class PlainSocket(_Patient):

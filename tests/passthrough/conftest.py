@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,10 +21,19 @@ PATIENCE = {"CONNECT_SECONDS": "2", "ANSWER_SECONDS": "3", "TOTAL_SECONDS": "12"
 
 
 @pytest.fixture(scope="session")
-def passing(place: Path, settings: Settings) -> Iterator[Server]:
+def stage() -> int:
+    """Port of a provider that a test plays by hand."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def passing(place: Path, settings: Settings, stage: int) -> Iterator[Server]:
     """The gateway with the Procfile's settings, which does not wait long for a provider."""
+    allowed = (*settings.egress_allow, f"http://127.0.0.1:{stage}")
     command = [*processes.procfile(ROOT / "Procfile")["web"], "--bind", "fd://{fd}"]
-    environment = environment_of(settings) | {"PUBLIC_URL": "{url}", **PATIENCE}
+    environment = environment_of(settings) | {"PUBLIC_URL": "{url}", "EGRESS_ALLOW": ",".join(allowed), **PATIENCE}
     with Server.running("passing", command, place, environment, ready="/readyz") as server:
         yield server
 

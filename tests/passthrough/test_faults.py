@@ -161,7 +161,7 @@ def test_a_plain_call_without_an_answer_is_told_so(
 
 
 def certificate(desk: Desk) -> Answer:
-    parts = {"cer": ("cer.cer", CSD.cer), "key": ("key.key", CSD.key), "password": PASSWORD}
+    parts: dict[str, Any] = {"cer": ("cer.cer", CSD.cer), "key": ("key.key", CSD.key), "password": PASSWORD}
     body, content_type = encode_multipart_formdata(parts)
     account = desk.house.places["facturapi"].settings["organization_id"]
     return desk.ask(
