@@ -106,6 +106,7 @@ def give_file(asker: Asker, connection: str, file: str) -> Response:
 def delete_file(asker: Asker, connection: str, file: str) -> None:
     """Take one thing away at the provider."""
     visit = Visit(asker, connection, Deletes)  # type: ignore[type-abstract]
+    visit.check_there(file)
     outcome = visit.ask(lambda account: visit.provider.delete(account, file))
     if outcome.ending is not Ending.DELIVERED:
         raise visit.untold(outcome)

@@ -58,6 +58,12 @@ class Visit(Generic[P]):
         """Return what a generator returns; raises Untold and NothingHere."""
         return self._told(lambda: services().deliverer.visit(self._connection, build))
 
+    def check_there(self, reference: str) -> None:
+        """Raise NothingHere where the provider says that it has no such thing; it may take that as taken away."""
+        provider = self.provider
+        if isinstance(provider, Gets) and self.ask(lambda account: provider.get(account, reference)) is None:
+            raise NothingHere
+
     def fetch(self, build: asking.Visit[Outgoing]) -> Answered:
         """Return the answer to what a generator returns; raises the same."""
         return self._told(lambda: services().deliverer.fetch(self._connection, build))

@@ -47,6 +47,11 @@ def organization() -> Mapping[str, Any]:
     return {"json": {"slug": f"n-{secrets.token_hex(6)}", "name": "New"}}
 
 
+def exported() -> Mapping[str, Any]:
+    body = {"version": 1, "organization": organization()["json"], "connections": [], "forms": []}
+    return {"json": body}
+
+
 CONNECTION: Final = {
     "name": "second",
     "provider": "facturapi",
@@ -74,6 +79,8 @@ CASES: Final[Mapping[str, Case]] = {
     "list_organizations": Case(),
     "create_organization": Case(status=201, sends=organization, by_house=True),
     "show_organization": Case(),
+    "export_organization": Case(),
+    "import_organization": Case(status=201, sends=exported, by_house=True),
     "edit_organization": Case(sends=json({"name": "Kemper"})),
     "list_connections": Case(),
     "create_connection": Case(status=201, sends=json(CONNECTION)),
@@ -105,6 +112,10 @@ CASES: Final[Mapping[str, Case]] = {
     "list_webhook_deliveries": Case(),
     "redeliver_webhooks": Case(status=202),
     "redeliver_webhook": Case(status=202),
+    "list_files": Case(),
+    "show_file": Case(),
+    "give_file": Case(),
+    "delete_file": Case(status=204),
 }
 
 

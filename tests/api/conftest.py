@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -24,6 +24,7 @@ from app.tenants import connections, organizations, tokens
 from app.tenants.models import Connection, Environment, Organization
 from app.tenants.vault import Vault
 from tests.delivery.test_deliverer import png
+from tests.relay import house
 from tests.servers import Sandbox
 
 PNG = png()
@@ -169,9 +170,9 @@ Furnish = Callable[..., Objects]
 
 @pytest.fixture
 def furnish(desk: Desk, worker: Database, vault: Vault) -> Furnish:
-    """Give an organization one of everything."""
+    """Give an organization one of everything; what lies at a provider only where that is among the `names`."""
 
-    def give(tenant: Tenant, state: State | None = None) -> Objects:
+    def give(tenant: Tenant, state: State | None = None, names: Collection[str] = ()) -> Objects:
         whose = "both" if tenant is desk.mine else "their both"
         root = f"/api/v1/organizations/{tenant.slug}"
         upload = desk.hand_in(tenant.to_logo, whose).json
@@ -203,9 +204,23 @@ def furnish(desk: Desk, worker: Database, vault: Vault) -> Furnish:
             "endpoint_id": hook.json["endpoint"]["id"],
             "delivery_id": _told(worker, tenant, hook.json["endpoint"]["id"]),
         }
+        if "file" in names:
+            named |= {"connection": "flatfile", "file": _stored(desk, vault, tenant, whose)}
         return Objects(tenant=tenant, named=named)
 
     return give
+
+
+def _stored(desk: Desk, vault: Vault, tenant: Tenant, whose: str) -> str:
+    """Let something lie at a provider that gives it back; its id there."""
+    places = {"flatfile": house.PLACES["flatfile"](desk.sandbox)}
+    with desk.database.transaction(tenant.organization.id) as session:
+        house.furnish(session, vault, desk.sandbox, tenant.organization, places)
+    made = desk.hand_in(
+        f"/api/v1/organizations/{tenant.slug}/flatfile/file", whose, file=("a.csv", b"a,b\n1,2\n", "text/csv")
+    )
+    assert made.json
+    return str(made.json["reference"])
 
 
 def _told(worker: Database, tenant: Tenant, endpoint_id: str) -> str:

@@ -54,7 +54,7 @@ def test_no_connection_is_called_what_addresses_mean(desk: Desk) -> None:
 
 @pytest.mark.parametrize("endpoint", sorted(name for name in CASES if names_in(name)))
 def test_what_is_anothers_is_nothing(desk: Desk, furnish: Furnish, endpoint: str) -> None:
-    mine, theirs = (furnish(one, CASES[endpoint].state) for one in (desk.mine, desk.theirs))
+    mine, theirs = (furnish(one, CASES[endpoint].state, names_in(endpoint)) for one in (desk.mine, desk.theirs))
     nothing = {name: str(uuid4()) if name.endswith("_id") else f"no-{secrets.token_hex(4)}" for name in mine.named}
     as_nothing = call(desk, endpoint, {**mine.named, **nothing, "operation": "logo"}, desk.token("both"))
     for named in mixtures(endpoint, mine, theirs):
@@ -69,7 +69,9 @@ def test_what_is_anothers_is_nothing(desk: Desk, furnish: Furnish, endpoint: str
 
 @pytest.mark.parametrize("endpoint", sorted(name for name in CASES if names_in(name)))
 def test_the_house_reaches_everybodys(desk: Desk, furnish: Furnish, endpoint: str) -> None:
-    answer = call(desk, endpoint, furnish(desk.mine, CASES[endpoint].state).named, desk.token("house both"))
+    answer = call(
+        desk, endpoint, furnish(desk.mine, CASES[endpoint].state, names_in(endpoint)).named, desk.token("house both")
+    )
     assert answer.status_code == CASES[endpoint].status, answer.text
 
 
@@ -84,14 +86,15 @@ def test_what_names_nobody_tells_of_nobody_else(desk: Desk, endpoint: str) -> No
 
 @pytest.mark.parametrize("endpoint", sorted(name for name in CASES if ADDRESSES[name].house))
 def test_the_house_is_nobodys_but_its_own(desk: Desk, furnish: Furnish, endpoint: str) -> None:
-    named = {**furnish(desk.mine, CASES[endpoint].state).named, "organization": "house"}
+    named = {**furnish(desk.mine, CASES[endpoint].state, names_in(endpoint)).named, "organization": "house"}
     assert call(desk, endpoint, named, desk.token("both")).status_code == 404
 
 
 @pytest.mark.parametrize("endpoint", sorted(CASES))
 def test_one_scope_opens_it_and_all_others_do_not(desk: Desk, furnish: Furnish, endpoint: str) -> None:
     wanted, case = ADDRESSES[endpoint].scope, CASES[endpoint]
-    named, owner = furnish(desk.mine, CASES[endpoint].state).named, None if case.by_house else desk.mine.organization.id
+    named = furnish(desk.mine, case.state, names_in(endpoint)).named
+    owner = None if case.by_house else desk.mine.organization.id
     shown: dict[str, str] = {}
     with desk.database.transaction(owner) as session:
         for kind, scopes in {"one": [wanted] if wanted else [], "others": set(SCOPES) - {wanted}}.items():
