@@ -93,7 +93,7 @@ messages: .venv/.dev ## Collect the sentences of templates and code for the tran
 	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --input-file build/messages.pot --output-dir translations
 
 .PHONY: reference
-reference: .venv/.dev ## Write docs/settings.md and docs/problems.md from the code
+reference: .venv/.dev ## Write docs/settings.md, docs/problems.md and docs/calls.md from the code
 	$(BIN)/python docs/reference.py
 
 .PHONY: clean

@@ -14,6 +14,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app import words
 from app.config import Settings
+from app.passthrough.faces import FACES
+from app.passthrough.rules import Rule, Verdict
+from app.providers import registry
 
 FOLDER: Final = Path(__file__).parent
 BLOCKS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -28,7 +31,10 @@ BLOCKS: Final[Mapping[str, Mapping[str, str]]] = {
     "Receipts": words.RECEIPTS,
     "What services are told": words.API,
     "Files in pieces": words.RESUMABLE,
+    "Speaking to a provider through the gateway": words.PASSTHROUGH,
 }
+#: What is done with a call, as a table says it.
+VERDICTS: Final = {Verdict.ALLOW: "yes", Verdict.ASK: "if opened", Verdict.DENY: "no"}
 
 
 #: What `gunicorn.conf.py` reads, which is no part of the gateway's own settings.
@@ -67,6 +73,35 @@ def problems() -> str:
     return "\n".join(lines) + "\n"
 
 
+def calls() -> str:
+    """Every call of every provider that has been weighed, and why it is passed on or not."""
+    lines = [
+        "# Calls that are passed on",
+        "",
+        "Each row is a call of a provider's own API, below `/proxy/{provider}` ([passthrough.md](passthrough.md)).",
+        "What is in no row is not passed on. *If opened*: `flask connection allow ORG NAME CALL`. *Own key*: not with",
+        "a key that the house lends to several organizations.",
+    ]
+    for face in FACES.values():
+        lines += ["", f"## {registry.provider(face.slug).title}", ""]
+        if face.base_path:
+            lines += [f"Below `{face.base_path}`.", ""]
+        lines += ["| call | passed on | own key | hands in | why |", "|---|---|---|---|---|"]
+        lines += [
+            f"| `{row.call}` | {VERDICTS[row.verdict]} | {_own_key(row)} | {_handed_in(row)} | {row.reason} |"
+            for row in face.rules
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _own_key(row: Rule) -> str:
+    return "" if row.borrowed or row.verdict is Verdict.DENY else "yes"
+
+
+def _handed_in(row: Rule) -> str:
+    return f"`{row.operation}`" if row.operation else ""
+
+
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "(needed)"
@@ -76,7 +111,7 @@ def _default(field: FieldInfo) -> str:
     return f"`{','.join(map(str, default)) if isinstance(default, tuple) else default}`"
 
 
-PAGES: Final = {"settings.md": settings, "problems.md": problems}
+PAGES: Final = {"settings.md": settings, "problems.md": problems, "calls.md": calls}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
