@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from app.api import (
     connections,
     document,
+    exports,
     forms,
     histories,
     ledgers,
@@ -40,6 +41,7 @@ ADDRESSES = (
     histories,
     receipts,
     organizations,
+    exports,
     connections,
     forms,
     links,

@@ -22,7 +22,7 @@ from app.intake.errors import DuplicatePart, NotText
 from app.providers.operation import KIB
 
 #: No resource's body is larger.
-MOST: Final = 64 * KIB
+MOST: Final = 256 * KIB
 #: What a fault of a model is called; any other is `not-taken`.
 SLUGS: Final = {"missing": "missing-field", "extra_forbidden": "unknown-member"}
 

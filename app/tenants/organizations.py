@@ -22,8 +22,7 @@ MOST_DAYS: Final = 3650
 NOTICE: Final = ("notice_url", "notice_version")
 
 
-def add(
-    db: Database,
+def new(
     *,
     slug: str,
     name: str,
@@ -34,8 +33,9 @@ def add(
     contact: str | None = None,
     notice_url: str | None = None,
     notice_version: str | None = None,
+    keep_delivered_days: int = 0,
 ) -> Organization:
-    """Make an organization; raises NameTaken, BadName, BadValue."""
+    """An organization that is in no session yet; raises BadName, BadValue."""
     organization = Organization(id=uuid7(), slug=names.name(slug, "slug"))
     edit(
         organization,
@@ -47,14 +47,27 @@ def add(
         contact=contact,
         notice_url=notice_url,
         notice_version=notice_version,
+        keep_delivered_days=keep_delivered_days,
     )
+    return organization
+
+
+def put(session: Session, organization: Organization) -> None:
+    """Keep a new organization, in a transaction of its own; raises NameTaken."""
+    session.add(organization)
     try:
-        with db.transaction(organization.id) as session:
-            session.add(organization)
+        session.flush()
     except IntegrityError as exc:
         if constraint(exc) == "uq_organizations_slug":
-            raise NameTaken(field="slug", name=slug) from None
+            raise NameTaken(field="slug", name=organization.slug) from None
         raise
+
+
+def add(db: Database, **about: Any) -> Organization:
+    """Make an organization of what `new` takes; raises NameTaken, BadName, BadValue."""
+    organization = new(**about)
+    with db.transaction(organization.id) as session:
+        put(session, organization)
     return organization
 
 
