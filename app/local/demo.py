@@ -30,11 +30,11 @@ from app.providers import registry
 from app.providers.operation import Operation
 from app.sandbox import sat
 from app.tenants import connections, doors, forms, links, organizations, tokens
-from app.tenants.models import Connection, Environment, Form
+from app.tenants.models import ApiToken, Connection, Environment, Form
 from app.tenants.vault import Vault, create_keyset
 
-#: What an organization's token lets its services do.
-SCOPES: Final = ("uploads:read", "uploads:write")
+#: What an organization's token lets its services do: all there is.
+SCOPES: Final = tokens.SCOPES
 #: What a client's key begins with where its vendor has it written into the header as it is.
 BASIC: Final = "Basic "
 #: A certificate that ends sooner is made anew.
@@ -214,9 +214,12 @@ class _Maker:
     def _api_token(self, organization: UUID, name: str, scopes: Sequence[str]) -> str:
         kept = f"{self._tenant.slug}_{name}"
         token = self._kept.find(kept) or self._kept.put(kept, tokens.generate("demo"))
-        if doors.token(self._database, token) is None:
-            with self._database.transaction(organization) as session:
+        known = doors.token(self._database, token)
+        with self._database.transaction(organization) as session:
+            if known is None:
                 tokens.create(session, organization_id=organization, name="demo", scopes=scopes, token=token)
+            else:  # a former version may have known fewer
+                session.get_one(ApiToken, known.id).scopes = list(scopes)
         return token
 
     def _form(self, connection: Connection, operation: Operation, presets: Mapping[str, str]) -> dict[str, str]:
