@@ -89,6 +89,8 @@ def _check_owned(way: Entrance, face: Face, found: Match, wanted: Address) -> No
 
 
 def _check(way: Entrance, owned: Owned, value: str | None) -> None:
+    if value is None and way.borrows:  # what it means is up to the key, which is everybody's
+        raise Foreign
     if not owned.agrees(value, way.destination.connection.settings):
         raise Foreign
 

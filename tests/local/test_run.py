@@ -134,6 +134,7 @@ ASKED = {
     "codat": "/companies/{company_id}/files",
     "factify": "/v1beta/documents",
     "flatfile": "/files?spaceId={space_id}",
+    "formkiq": "/documents?siteId={site_id}",
 }
 
 
@@ -142,7 +143,8 @@ def ask(described: dict[str, str], path: str) -> tuple[int, bytes]:
     key, parts = described["key"], urlsplit(described["base_url"] + path)
     connection = http.client.HTTPConnection(parts.netloc, timeout=10)
     try:
-        authorization = key if key.startswith("Basic ") else f"Bearer {key}"
+        bare = key.startswith("Basic ") or "/formkiq" in described["base_url"]
+        authorization = key if bare else f"Bearer {key}"
         connection.request(
             "GET", parts._replace(scheme="", netloc="").geturl(), headers={"Authorization": authorization}
         )
