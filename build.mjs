@@ -49,6 +49,7 @@ const result = await build({
   entryPoints: [
     ...["portal", "resumable"].flatMap((name) => [`static/js/${name}.js`, `static/css/${name}.css`]),
     "static/css/receipt.css",
+    "static/css/api.css",
   ],
   outdir: DIST,
   entryNames: "[name]-[hash]",

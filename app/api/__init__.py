@@ -34,7 +34,7 @@ from app.api.resources import api
 from app.database import AWAY
 from app.errors import Refusal
 
-#: Importing these is what adds their addresses; the document has them in this order.
+#: Importing these is what adds their addresses.
 ADDRESSES = (
     me,
     uploads,

@@ -28,7 +28,7 @@ _WORD: Final = {"type": "string", "pattern": f"^{NAME.pattern}$"}
 _ID: Final = {"type": "string", "format": "uuid"}
 #: What stands in paths, by its name.
 PARAMETERS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
-    "organization": ("The organization's slug; where the house has such things too, “house” is the house.", _WORD),
+    "organization": ("The organization's slug.", _WORD),
     "connection": ("The connection's name.", _WORD),
     "operation": ("The operation, without its provider: `certificate`, `document`, `file`.", _WORD),
     "file": ("The provider's own id of it.", {"type": "string", "minLength": 1}),
@@ -43,8 +43,28 @@ HEADERS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "Allow": ("Methods that this address takes.", {}),
     "WWW-Authenticate": ("How to say who you are.", {}),
 }
+#: Headings in the order in which people meet with what stands under them.
+ORDER: Final = (
+    "Me",
+    "Uploads",
+    "Organizations",
+    "Connections",
+    "Forms",
+    "Links",
+    "Tokens",
+    "Webhooks",
+    "Files",
+    "Records",
+)
 #: Headers of problems, by their status.
-OF_PROBLEMS: Final = {401: ("WWW-Authenticate",), 405: ("Allow",), 429: ("Retry-After",), 503: ("Retry-After",)}
+OF_PROBLEMS: Final = {
+    401: ("WWW-Authenticate",),
+    405: ("Allow",),
+    409: ("Retry-After",),
+    429: ("Retry-After",),
+    502: ("Retry-After",),
+    503: ("Retry-After",),
+}
 #: What a status means here; each is a problem, and its `type` says which.
 PROBLEMS: Final[Mapping[int, str]] = {
     400: "What was sent cannot be read, or can be read in two ways.",
@@ -100,7 +120,7 @@ def init_app(app: APIFlask) -> None:
 def finished(spec: dict[str, Any]) -> dict[str, Any]:
     """Give every operation what all have, and every schema its one name."""
     spec = _flat(spec)
-    spec["tags"] = [{"name": name, "description": about} for name, about in TAGS.items()]
+    spec["tags"] = [{"name": name, "description": TAGS[name]} for name in sorted(TAGS, key=_order)]
     spec["security"] = [{"token": []}]
     components = spec["components"]
     for model in (problems.Problem, hand_ins.Upload):
@@ -118,14 +138,17 @@ def finished(spec: dict[str, Any]) -> dict[str, Any]:
 
 def _finish(operation: dict[str, Any], address: Address) -> None:
     """What one operation has in common with the others, and what only it has."""
-    operation["summary"] = operation["summary"].rstrip(".")
+    summary, _, rest = operation["summary"].partition(". ")
+    operation["summary"] = summary.rstrip(".")
+    about = [rest, operation.get("description", "")]
     if address.scope is not None:
-        operation["description"] = f"{operation.get('description', '')}\n\nScope: `{address.scope}`.".strip()
+        about.append(f"Scope: `{address.scope}`.")
         operation["x-scope"] = address.scope.value
+    operation["description"] = "\n\n".join(filter(None, about))
     own = [one for one in operation["parameters"] if one["in"] != "path"]
     own += [IF_MATCH] if 412 in address.problems else []
     own += [IF_NONE_MATCH] if address.tagged and address.method == "GET" else []
-    operation["parameters"] = [_in_path(*found) for found in _NAMED.findall(address.path)] + own
+    operation["parameters"] = [_in_path(*found, house=address.house) for found in _NAMED.findall(address.path)] + own
     operation["responses"] = operation["responses"] or {str(address.status): {"description": "Done."}}
     for status, answer in operation["responses"].items():
         names = ["RateLimit-Policy", "RateLimit"]
@@ -141,17 +164,21 @@ def _finish(operation: dict[str, Any], address: Address) -> None:
         operation[name] = [*operation[name], *value] if name == "parameters" else operation.get(name, {}) | value
 
 
-def _in_path(kind: str, name: str) -> dict[str, Any]:
+def _in_path(kind: str, name: str, *, house: bool) -> dict[str, Any]:
     about, schema = ("Its id.", _ID) if kind == "uuid" else PARAMETERS[name]
+    about += " “house”: the house." if house and name == "organization" else ""
     return {"name": name, "in": "path", "required": True, "description": about, "schema": schema}
 
 
+def _order(tag: str) -> tuple[int, str]:
+    return (ORDER.index(tag) if tag in ORDER else len(ORDER), tag)
+
+
 def _problem(status: int) -> dict[str, Any]:
-    names = ("Retry-After", *OF_PROBLEMS[status]) if status in OF_PROBLEMS else ()
     return {
         "description": PROBLEMS[status],
         "content": {problems.MEDIA_TYPE: {"schema": _ref("schemas", "Problem")}},
-        "headers": {name: _ref("headers", name) for name in dict.fromkeys(names)},
+        "headers": {name: _ref("headers", name) for name in OF_PROBLEMS.get(status, ())},
     }
 
 

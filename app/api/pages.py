@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from app.api import problems
+from app.api.reference import reference
 from app.api.resources import PREFIX, api
 from app.words import WORDS
 
@@ -28,9 +29,9 @@ def openapi() -> ResponseReturnValue:
 
 
 @api.get(PAGE, provide_automatic_options=False)
-def reference() -> ResponseReturnValue:
+def page() -> ResponseReturnValue:
     """Show the document as a page."""
-    return render_template("api/reference.html", document=document())
+    return render_template("api/reference.html", page=reference(document()))
 
 
 @api.get(problems.PAGE)

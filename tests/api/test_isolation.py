@@ -23,7 +23,7 @@ from tests.api.addresses import CASES, CONNECTION, call, names_in
 from tests.api.conftest import Desk, Furnish, Objects
 
 #: What anybody may read, and nothing of anybody's is in.
-PUBLIC = {"api.openapi", "api.reference"}
+PUBLIC = {"api.openapi", "api.page"}
 #: They stand in an address and are no object: the same for everybody.
 NOBODYS = {"operation"}
 
