@@ -1,8 +1,8 @@
 """A body that is passed on as it came, and read along on its way: what is judged is what leaves, byte for byte.
 
 Its parts may come in any order, as the clients of vendors send them: one file, or all of a body that is small. What
-was read is given on block by block, but for its tail: the file's last byte and all behind it. That waits for the body's
-end, the closing delimiter and whoever judges; without it there is neither a whole request nor a whole form.
+was read is given on block by block, but for its tail: the last byte before the closing delimiter, and all behind it.
+That waits for the body's end and whoever judges; without it there is neither a whole request nor a whole form.
 """
 
 from __future__ import annotations
