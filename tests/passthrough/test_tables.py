@@ -25,8 +25,8 @@ def routes(provider: str) -> Iterator[tuple[str, str]]:
     begins = f"/{provider}{FACES[provider].base_path}"
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"\1", rule.rule)
-        if "<path:prefix>" in rule.rule or "//" in path or not path.startswith(f"{begins}/"):
-            continue  # where files can be had, and the same below another address
+        if "<path:prefix>" in rule.rule or re.search("//|/jwt/|/cognito", path) or not path.startswith(f"{begins}/"):
+            continue  # where files can be had, who renews tokens, and the same below another address
         for method in sorted((rule.methods or set()) - NOBODYS):
             yield method, path.removeprefix(begins)
 
