@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ def test_a_file_alone_passes_as_it_is_judged(size: int) -> None:
     content = bytes(range(256)) * (size // 256 + 1)
     with bare_along(environ(content[:size]), "file", "a.pdf", LIMITS, Deadlines()) as along:
         assert along.length == size
+        assert along.body.left is not None
         file = along.file()
         assert (file.name, file.filename) == ("file", "a.pdf")
         assert b"".join(along.passed(file.blocks())) == content[:size]
@@ -129,7 +131,13 @@ def test_an_object_passes_once_the_file_in_it_was_judged() -> None:
     enclosed = Enclosed(content=written, body=body(environ(b"")), header=HEADER, enclosed=b"abc")
     file = enclosed.file()
     assert file
-    passed = enclosed.passed(seen.append(block) or block for block in file.blocks())  # type: ignore[func-returns-value]
+
+    def judged() -> Iterator[bytes]:
+        for block in file.blocks():
+            seen.append(block)
+            yield block
+
+    passed = enclosed.passed(judged())
     assert seen == []
     assert list(passed) == [written]
     assert seen == [b"abc"]
