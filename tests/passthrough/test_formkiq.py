@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import json
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -19,11 +21,12 @@ from app.passthrough.faces import FACES
 from app.passthrough.rules import Verdict
 from app.records.states import State
 from app.tenants import connections
-from app.tenants.models import Connection
+from app.tenants.models import Connection, Environment
 from tests.passthrough.desk import Answer, Desk, ask
 from tests.passthrough.recorded import recorded
 from tests.relay.files import pdf
 from tests.sandbox.formkiq.conftest import send
+from tests.tenancy import becomes
 
 pytestmark = pytest.mark.live
 
@@ -36,9 +39,14 @@ LARGE: Final = pdf(300_000)
 class Client:
     """As the vendor's own client asks: JSON without what is not set, its key in the header that it was told."""
 
-    def __init__(self, desk: Desk, *, bearer: bool) -> None:
+    def __init__(self, desk: Desk, *, token: str | None) -> None:
+        """`token`: what the connection signs in with where that is no key."""
         self.desk = desk
-        self.authorization = f"Bearer {desk.token}" if bearer else desk.token
+        self.authorization = desk.token if token is None else f"Bearer {desk.token}"
+        #: At the provider itself.
+        self.key = token or desk.house.places["formkiq"].key
+        self.own = self.key if token is None else f"Bearer {token}"
+        self.base = "/formkiq" if token is None else "/formkiq/jwt"
 
     def ask(self, method: str, path: str, value: Any = None, /, **query: Any) -> Answer:
         asked = f"?{urlencode(query)}" if query else ""
@@ -47,11 +55,10 @@ class Client:
 
     def directly(self, method: str, path: str, value: Any = None, /, **query: Any) -> Answer:
         """The same at the provider itself."""
-        place, asked = self.desk.house.places["formkiq"], f"?{urlencode(query)}" if query else ""
+        asked = f"?{urlencode(query)}" if query else ""
         body = None if value is None else json.dumps(value).encode()
-        headers = {**self.headers(body), "Authorization": place.key}
-        root, _, prefix = place.base_url.partition("/formkiq")
-        return ask(root, method, f"/formkiq{prefix}{path}{asked}", body, headers)
+        headers = {**self.headers(body), "Authorization": self.own}
+        return ask(self.desk.house.sandbox.url, method, f"{self.base}{path}{asked}", body, headers)
 
     def headers(self, body: bytes | None) -> dict[str, str]:
         told = {"Accept": "application/json", "User-Agent": "OpenAPI-Generator/1.0.0/python"}
@@ -68,6 +75,7 @@ def client(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Client]:
     """By either way: the key as it is, or a token behind Bearer; the connection behind signs in the same way."""
     house = desk.house
     house.sandbox.control("DELETE", "/formkiq/switches")
+    token = None
     if request.param == "token":
         asked = {"groups": ["default"], "use": "access", "seconds": 3600}
         token = house.sandbox.control("POST", "/formkiq/token", asked)["token"]
@@ -77,7 +85,7 @@ def client(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Client]:
         with house.database.transaction(house.organization.id) as session:
             found = session.get_one(Connection, connection.id)
             connections.set_credential(session, desk.vault, found, {"token": SecretStr(token)})
-    yield Client(desk, bearer=request.param == "token")
+    yield Client(desk, token=token)
     house.sandbox.control("DELETE", "/formkiq/switches")
 
 
@@ -128,6 +136,54 @@ def test_a_document_by_an_address_that_leads_through_the_gateway(desk: Desk, cli
     assert shown["contentLength"] == len(content)
 
 
+HUGE: Final = pdf(3_000_000)
+
+
+@contextmanager
+def putting(client: Client) -> Iterator[http.client.HTTPConnection]:
+    """A large document on its way, half of it given."""
+    url = urlsplit(client.ask("POST", "/documents/upload", {"path": "in/report.pdf"}).json["url"])
+    client.desk.house.sandbox.control("DELETE", "/ledger")
+    connection = http.client.HTTPConnection(url.netloc, timeout=60)
+    try:
+        connection.putrequest("PUT", url.path)
+        connection.putheader("Content-Type", "application/pdf")
+        connection.putheader("Content-Length", str(len(HUGE)))
+        connection.endheaders(HUGE[: len(HUGE) // 2])
+        assert becomes(lambda: any(one["bytes"] for one in client.desk.house.sandbox.ledger("formkiq")))
+        yield connection
+    finally:
+        connection.close()
+
+
+def test_the_store_has_the_first_byte_before_the_second_half_is_given(desk: Desk, client: Client) -> None:
+    with putting(client) as connection:
+        assert ledger(desk, "PUT") == []
+        connection.send(HUGE[len(HUGE) // 2 :])
+        assert connection.getresponse().status == 200
+    (stored,) = ledger(desk, "PUT")
+    assert stored["sha256"] == hashlib.sha256(HUGE).hexdigest()
+    assert [one.state for one in desk.uploads()] == [State.DELIVERED]
+
+
+def test_who_leaves_in_the_middle_leaves_nothing(desk: Desk, client: Client) -> None:
+    with putting(client):
+        pass
+    assert becomes(lambda: [one.state for one in desk.uploads()] == [State.CANCELLED])
+    assert ledger(desk, "PUT") == []
+
+
+def test_without_a_length_nothing_is_taken(desk: Desk, client: Client) -> None:
+    url = urlsplit(client.ask("POST", "/documents/upload", {"path": "a.pdf"}).json["url"])
+    connection = http.client.HTTPConnection(url.netloc, timeout=60)
+    try:
+        connection.request("PUT", url.path, iter([CONTENT]), {"Content-Type": "application/pdf"}, encode_chunked=True)
+        reply = connection.getresponse()
+        assert (reply.status, b"MissingContentLength" in reply.read()) == (411, True)
+    finally:
+        connection.close()
+
+
 def test_a_checksum_that_was_announced_goes_along(desk: Desk, client: Client) -> None:
     told = {"checksum": hashlib.sha256(CONTENT).hexdigest(), "checksumType": "SHA256", "path": "a.pdf"}
     made = client.ask("POST", "/documents/upload", told).json
@@ -156,9 +212,7 @@ def test_new_bytes_of_a_document_have_to_be_asked_for(desk: Desk, client: Client
 
 def test_the_address_and_what_follows_from_it_is_all_that_changes(desk: Desk, client: Client) -> None:
     desk.house.sandbox.control("DELETE", "/ledger")
-    if client.authorization.startswith("Bearer"):
-        pytest.skip("the desk's own account signs in by its key")
-    key = desk.house.places["formkiq"].key
+    key = client.key
     theirs = client.directly("POST", "/documents/upload", {"path": "a.pdf"})
     (wanted,) = recorded(desk, "formkiq", key)
     ours = client.ask("POST", "/documents/upload", {"path": "a.pdf"})
@@ -179,9 +233,7 @@ def test_the_address_and_what_follows_from_it_is_all_that_changes(desk: Desk, cl
 
 @pytest.mark.parametrize("path", ["/documents", "/documents/upload"])
 def test_a_plain_call_is_the_same_with_and_without(desk: Desk, client: Client, path: str) -> None:
-    if client.authorization.startswith("Bearer"):
-        pytest.skip("the desk's own account signs in by its key")
-    key = desk.house.places["formkiq"].key
+    key = client.key
     value = encoded() if path == "/documents" else {"path": "b.pdf"}
     calls = [("POST", path, value), ("GET", "/documents", None), ("GET", f"/documents/{uuid4()}", None)]
     for method, where, given in calls:
@@ -325,6 +377,38 @@ def test_another_site_is_not_there(desk: Desk, client: Client) -> None:
     assert ask(desk.house.gateway.url, "GET", twice, None, client.headers(None)).status == 404
     assert desk.house.sandbox.ledger("formkiq") == []
     assert client.ask("GET", "/documents", siteId="default").status == 200
+
+
+def test_who_borrows_a_key_says_which_site(desk: Desk, client: Client) -> None:
+    """Without one it could be the only one that the key is for, whosever that is."""
+    house, own = desk.house, desk.house.connections["formkiq"]
+    name, key = f"house-{secrets.token_hex(4)}", {"key": SecretStr(house.places["formkiq"].key)}
+    with house.database.transaction(None) as session:
+        lender = connections.add(
+            session,
+            desk.vault,
+            organization_id=None,
+            provider="formkiq",
+            name=name,
+            environment=Environment.SANDBOX,
+            settings={},
+            credential=key,
+        )
+    with house.database.transaction(house.organization.id) as session:
+        connections.add(
+            session,
+            desk.vault,
+            organization_id=house.organization.id,
+            provider="formkiq",
+            name="lent",
+            environment=Environment.SANDBOX,
+            settings={**own.settings, "auth": "key", "base_url": f"{house.sandbox.url}/formkiq"},
+            house_connection_id=lender.id,
+        )
+    headers = client.headers(None)
+    for query, status in (("", 404), ("?siteId=default", 200), ("?siteId=legal", 404)):
+        asked = ask(house.gateway.url, "GET", f"/proxy/formkiq@lent/documents{query}", None, headers)
+        assert asked.status == status, asked.body
 
 
 def test_what_says_no_says_why(desk: Desk, client: Client) -> None:
