@@ -39,7 +39,7 @@ help: ## Show this
 ##@ Test
 
 .PHONY: test
-test: setup chromium curl ## Set up and run every test, with coverage
+test: setup chromium curl php ## Set up and run every test, with coverage
 	@$(BIN)/python -m compileall -q app  # once, where the environment keeps each of many processes from it
 	$(BIN)/pytest -n auto --cov --cov-report=term || { test $$? = 1 && $(AGAIN); }
 	@echo "What decides about bytes and keys:"
@@ -55,7 +55,7 @@ check: setup ## Linters, types, import rules and the fast tests: seconds
 	$(BIN)/pytest -q -n auto -m "not live"
 
 .PHONY: coverage
-coverage: setup chromium curl ## The same as test, and a page for each file in htmlcov/
+coverage: setup chromium curl php ## The same as test, and a page for each file in htmlcov/
 	$(BIN)/pytest -q -n auto --cov --cov-report=html --cov-report=term
 
 .PHONY: mutants
@@ -166,6 +166,11 @@ chromium:
 .PHONY: curl
 curl:
 	@command -v curl >/dev/null && exit 0; $(call get,curl,The tests try what the pages say with curl)
+
+# One example of one page: where it cannot be had that example is not run, and nothing else is missing.
+.PHONY: php
+php:
+	@command -v php >/dev/null && exit 0; ( $(call get,php-cli php-curl,The example in PHP is not run without it) ) || true
 
 .PHONY: tools
 tools:
