@@ -127,10 +127,10 @@ BY_STATUS: Final[Mapping[int, tuple[int, str, str]]] = {
     411: (411, "invalid_argument", "missing_required_field"),
     429: (429, "resource_exhausted", "rate_limit_exceeded"),
     500: (500, "internal", "internal_error"),
-    504: (500, "unknown", "internal_error"),
 }
 REFUSED: Final = (400, "invalid_argument", "invalid_field_value")
 MISSING: Final = (400, "invalid_argument", "missing_required_field")
+IN_DOUBT: Final = (500, "unknown", "internal_error")
 AWAY: Final = (500, "internal", "service_unavailable")
 #: Slugs of what was not sent at all.
 LACKING: Final = frozenset({"missing-file", "missing-field", "not-multipart"})
@@ -151,7 +151,9 @@ class Factify:
     def spell(self, told: Told) -> Spelled:
         """A code and a reason out of its lists: a client that meets another buries all of it."""
         status, code, reason = BY_STATUS.get(told.status, AWAY if told.status > 500 else REFUSED)
-        if (status, code, reason) == REFUSED and told.slug in LACKING:
+        if told.slug == "unconfirmed":
+            status, code, reason = IN_DOUBT
+        elif (status, code, reason) == REFUSED and told.slug in LACKING:
             status, code, reason = MISSING
         detail: dict[str, Any] = {"reason": reason}
         if told.field:

@@ -23,7 +23,7 @@ FAILURES: Final[Mapping[str | None, int]] = {
     "credential-refused": 503,
     "provider-busy": 429,
     "provider-unreachable": 502,
-    "provider-too-slow": 502,
+    "provider-too-slow": 504,
     "provider-error": 502,
     "settings-wrong": 500,
     "interrupted": 500,
