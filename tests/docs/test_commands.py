@@ -14,6 +14,7 @@ import pytest
 
 from app.database import Database
 from app.local.place import ROOT
+from app.tenants import tokens
 from app.tenants.vault import Vault
 from app.words import WORDS
 from tests.relay import files
@@ -63,7 +64,7 @@ def call(command: str, house: House, folder: Path, **variables: str) -> dict[str
 
 def test_what_the_page_of_the_api_shows(house: House, tmp_path: Path) -> None:
     (tmp_path / "contract.pdf").write_bytes(files.pdf(20_480))
-    hand_in, legal, alone, look = commands(API)
+    hand_in, legal, alone, look, *_ = commands(API)
     made = call(hand_in, house, tmp_path)
     shown, problem = examples(API)
     told = {"size": 20_480, "external_id": "contract-7", "metadata": {"batch": 4}, "state": "delivered"}
@@ -86,6 +87,34 @@ def test_what_the_page_of_the_api_shows(house: House, tmp_path: Path) -> None:
     same = ("type", "title", "status", "detail")
     assert {name: refused[name] for name in same} == {name: problem[name] for name in same}
     assert refused.keys() == problem.keys()
+
+
+#: What the commands beside hand-ins come to where all of it is there already, and nothing has failed.
+BESIDE: Final = {"uploads": (200, 409), "connections": (409, 200), "export": (200, 409), "webhooks": (201,)}
+
+
+@pytest.mark.parametrize("about", BESIDE)
+def test_what_it_shows_beside_hand_ins(house: House, database: Database, tmp_path: Path, about: str) -> None:
+    (block,) = (one for one in commands(API)[4:] if re.search(rf"organizations/kemper/{about}\b", one))
+    all_of_it: dict[str, str] = {}
+    for name, owner in {"TOKEN": house.organization.id, "HOUSE_TOKEN": None}.items():
+        with database.transaction(owner) as session:
+            all_of_it[name] = tokens.create(session, organization_id=owner, name=name, scopes=tokens.SCOPES)[1]
+    (tmp_path / "contract.pdf").write_bytes(files.pdf(20_480))
+    all_of_it["ID"] = call(commands(API)[0], house, tmp_path)["id"]
+    here = re.sub(r"http://127\.0\.0\.1:800[01]", house.gateway.url, block)
+    here = here.replace("/kemper/", f"/{house.organization.slug}/")
+    with_status = here.replace("curl ", "curl --silent --max-time 30 --write-out '%{stderr}%{http_code}\n' ")
+    done = subprocess.run(
+        ["sh", "-ec", with_status],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], **all_of_it},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert tuple(int(status) for status in done.stderr.split()) == BESIDE[about], done.stdout
+    assert len(commands(API)) == 4 + len(BESIDE)
 
 
 def test_what_the_readme_shows(house: House, tmp_path: Path) -> None:
