@@ -26,6 +26,8 @@ OCTETS: Final = {"Content_Type": "application/offset+octet-stream"}
 MOVING: Final = frozenset({"receiving", "delivering", "waiting"})
 #: The problem of what is never kept, so that it could come in pieces.
 NEVER_KEPT: Final = "not-resumable"
+#: What is wrong is the token, and not the file.
+OF_THE_TOKEN: Final = frozenset({401, 403})
 #: An address that is not known, or not any more.
 GONE: Final = frozenset({404, 410})
 #: Seconds from one try, or one look, to the next, growing to the most.
@@ -89,6 +91,8 @@ class HandingIn:
         try:
             ended = self._by_pieces(wait)
         except Settled as settled:
+            if settled.status in OF_THE_TOKEN:  # with a better one it goes on
+                return settled.ended
             ended = self._whole() if settled.slug == NEVER_KEPT else settled.ended
         except Later as later:
             return Ended(code=Code.LATER, because=later.because)

@@ -141,6 +141,18 @@ def test_the_same_command_goes_on_where_the_last_one_stopped(desk: Desk) -> None
     assert desk.kept() == []
 
 
+def test_a_token_that_is_no_good_loses_nothing(desk: Desk) -> None:
+    content = csv(SIZE)
+    desk.write("large.csv", content)
+    with Splitter.before(desk.house.gateway.url) as splitter:
+        assert desk.run("large.csv", "--patience", "0", url=splitter.url)[0] == 3
+        code, _, err = desk.run("large.csv", "--token-env", "PATH", url=splitter.url)
+        assert (code, len(desk.kept())) == (1, 1)
+        assert "(unauthorized)" in err
+        assert desk.run("large.csv", "--wait", "0", url=splitter.url)[0] == 0
+        assert splitter.carried < SIZE + 4 * CUT_AFTER
+
+
 def test_what_changed_meanwhile_is_another_file(desk: Desk) -> None:
     desk.write("large.csv", csv(SIZE))
     with Splitter.before(desk.house.gateway.url) as splitter:

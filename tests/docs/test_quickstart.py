@@ -102,16 +102,21 @@ def test_every_command_and_every_program_does_what_it_says(desk: Desk) -> None:
 
     for language in ("python", "js"):
         assert desk.program(language).startswith("delivered us_fl_"), language
+
+
+def has_php() -> bool:
+    """Whether the system has PHP and what its program needs; it is in no package index."""
     if shutil.which("php") is None:
-        return  # it is in no package index; where the system has it, the next test runs it
+        return False
+    return (
+        "curl" in subprocess.run(["php", "-m"], capture_output=True, text=True, check=True, timeout=30).stdout.split()
+    )
+
+
+@pytest.mark.skipif(not has_php(), reason="PHP is not there, so that its program is not run: make php")
+def test_the_program_in_php_does_what_it_says(desk: Desk) -> None:
+    desk.run("sh", "-c", "printf 'name,amount\nana,1\n' > orders.csv")
     assert desk.program("php").startswith("delivered us_fl_")
-
-
-@pytest.mark.skipif(shutil.which("php") is None, reason="PHP is not installed: apt-get install php-cli php-curl")
-def test_the_program_in_php_is_php(tmp_path: Path) -> None:
-    (source,) = blocks("php")
-    (tmp_path / "example.php").write_text(source)
-    subprocess.run(["php", "-l", tmp_path / "example.php"], check=True, capture_output=True, timeout=30)
 
 
 def objects(said: str) -> list[dict[str, Any]]:
