@@ -56,7 +56,9 @@ SEALED = {"receipts", "chain_heads"}
 #: What it alone adds.
 TOLD = {"webhook_deliveries"}
 CHANGEABLE = set(TABLES) - {"audit_entries", "data_keys"} - SEALED
-DELETABLE = {"credentials", "copies"}
+DELETABLE = {"credentials", "copies", "webhook_secrets", "webhook_deliveries"}
+#: Deleted behind what refers to it.
+REFERRED_TO = {"webhook_endpoints"}
 
 
 class Undone(Exception):  # noqa: N818 - an end, not an error
@@ -173,6 +175,9 @@ def test_delete(mine: Session, owner_engine: Engine, two: tuple[Tenant, Tenant],
     if table.name in DELETABLE:
         assert mine.execute(remove(two[1])).rowcount == 0  # type: ignore[attr-defined]
         assert mine.execute(remove(two[0])).rowcount == 1  # type: ignore[attr-defined]
+    elif table.name in REFERRED_TO:
+        assert mine.execute(remove(two[1])).rowcount == 0  # type: ignore[attr-defined]
+        assert refused(mine, remove(two[0])) == "23503"
     else:
         assert refused(mine, remove(two[1])) == refused(mine, remove(two[0])) == "42501"
 
