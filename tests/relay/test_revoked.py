@@ -11,7 +11,7 @@ from app.local.processes import wait_until
 from app.tenants import doors, tokens
 from tests.relay.ending import LARGE, SECONDS, WAYS, never_whole, taken_back, upload_of
 from tests.relay.house import House
-from tests.relay.sending import RELAYED, ask
+from tests.relay.sending import RELAYED, Sending, ask
 
 pytestmark = pytest.mark.live
 
@@ -39,6 +39,32 @@ def test_what_is_on_its_way_does_not_arrive(house: House, way: str, query: str) 
     if way == "presigned":
         assert taken_back(house)
     assert ask(house, "GET", f"/api/v1/uploads/{upload.id}").status == 401
+
+
+def test_nor_does_what_is_passed_through(house: House) -> None:
+    """The vendor's client is told in its own shape."""
+    sample, settings = WAYS["flatfile"], house.connections["flatfile"].settings
+    with house.database.transaction(house.organization.id) as session:
+        row, key = tokens.create(
+            session, organization_id=house.organization.id, name="sdk", scopes=[tokens.Scope.PROXY]
+        )
+    through = Sending(
+        house,
+        "flatfile/file",
+        files={"file": sample.file()},
+        fields={"spaceId": settings["space_id"], "environmentId": settings["environment_id"]},
+        at="/proxy/flatfile/v1/files",
+        headers={"Authorization": f"Bearer {key}"},
+    )
+    with through as sending:
+        sending.give_share(0.5)
+        assert wait_until(lambda: any(one["bytes"] for one in sample.arrivals(house)), SECONDS)
+        with house.database.transaction(house.organization.id) as session:
+            assert tokens.revoke(session, row.id, utcnow())
+        answer = sending.give().answer()
+    assert answer.status == 401, answer.body
+    assert never_whole(house, sample)
+    assert upload_of(house).state == "cancelled"
 
 
 @pytest.mark.parametrize("way", LARGE[:1])
