@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -15,11 +15,9 @@ from app.api.errors import NothingHere
 from app.database import Base
 from app.records import audit
 from app.services import services
+from app.tenants import names
 from app.tenants.doors import Admitted
 from app.tenants.tokens import Scope
-
-#: Where an organization is named, this stands for the house, whose connections lend their credentials.
-HOUSE_SLUG: Final = "house"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +80,7 @@ def admit(scope: Scope | None, slug: str | None, *, house: bool = False, upload_
     limits.count_call(token.id)
     if slug is None and upload_id is None:
         return Asker(token=token, organization_id=token.owner)
-    if slug == HOUSE_SLUG:
+    if slug == names.HOUSE:
         if not house or token.owner is not None:
             raise NothingHere
         return Asker(token=token, organization_id=None, slug=slug)

@@ -20,6 +20,12 @@ from app.tenants.errors import BadValue, NotLent, OutOfScope
 from app.tenants.models import Connection, Environment
 
 
+def lenders() -> Mapping[UUID, str]:
+    """What the house calls its connections; asked before a transaction of an organization, which does not see them."""
+    with services().database.transaction(HOUSE) as session:
+        return {one.id: one.name for one in connections.listing(session)}
+
+
 def judged_settings(provider: Provider, settings: Mapping[str, Any], *, of_house: bool) -> dict[str, Any]:
     """Settings as the provider's schema has them; a house connection only lends, and has none. Raises NotValid."""
     if of_house:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from flask import url_for
 from pydantic import Field, SecretStr
@@ -17,7 +18,6 @@ from app.api.errors import NothingHere, NotValid
 from app.api.paging import Page, Paging, page
 from app.api.resources import Resource
 from app.api.schemas import UNSAID, Change, Model
-from app.database import HOUSE
 from app.delivery import retrying
 from app.providers import registry
 from app.providers.base import Provider
@@ -110,9 +110,12 @@ ONE: Final = f"{COLLECTION}/<connection>"
 @resource.route("GET", COLLECTION, scope=Scope.CONNECTIONS_READ, query=Paging, shows=ConnectionPage, house=True)
 def list_connections(asker: Asker, query: Paging) -> ConnectionPage:
     """List the connections of an organization."""
+    lenders = connecting.lenders()
     with asker.transaction() as session:
         found = connections.listing(session, after=query.after or "", limit=query.limit + 1)
-        return page(ConnectionPage, found, query, key=lambda one: one.name, show=lambda one: shown(session, one))
+        return page(
+            ConnectionPage, found, query, key=lambda one: one.name, show=lambda one: shown(session, one, lenders)
+        )
 
 
 @resource.route(
@@ -134,6 +137,7 @@ def create_connection(asker: Asker, body: NewConnection) -> tuple[Connection, di
     if body.house_connection is not None:
         lender = connecting.lender(asker, body.house_connection, provider.slug, body.environment)
     credential = _credential(provider, settings, body.credential, borrows=lender is not None)
+    lenders = connecting.lenders()
     with asker.transaction() as session:
         made = connections.add(
             session,
@@ -147,7 +151,7 @@ def create_connection(asker: Asker, body: NewConnection) -> tuple[Connection, di
             house_connection_id=lender,
         )
         asker.written(session, "connection.added", made, provider=provider.slug, environment=body.environment.value)
-        one = shown(session, made)
+        one = shown(session, made, lenders)
     where = url_for("api.show_connection", organization=asker.slug, connection=made.name)
     return one, {"Location": where}
 
@@ -155,8 +159,9 @@ def create_connection(asker: Asker, body: NewConnection) -> tuple[Connection, di
 @resource.route("GET", ONE, scope=Scope.CONNECTIONS_READ, shows=Connection, house=True, tagged=True)
 def show_connection(asker: Asker, connection: str) -> Connection:
     """Show a connection."""
+    lenders = connecting.lenders()
     with asker.transaction() as session:
-        return shown(session, find(session, connection))
+        return shown(session, find(session, connection), lenders)
 
 
 @resource.route(
@@ -175,9 +180,10 @@ def edit_connection(asker: Asker, connection: str, body: ConnectionChange) -> Co
     `settings` and `credential` are taken whole, in the place of what was. One that is paused stays so until its
     credential is verified. One that borrows has no credential of its own, and only the house's tokens change it.
     """
+    lenders = connecting.lenders()
     with asker.transaction() as session:
         found = find(session, connection, lock=True)
-        etags.check(shown(session, found))
+        etags.check(shown(session, found, lenders))
         if found.house_connection_id is not None and not asker.is_house:
             raise OutOfScope
         provider, said = registry.provider(found.provider), body.model_fields_set
@@ -195,7 +201,7 @@ def edit_connection(asker: Asker, connection: str, body: ConnectionChange) -> Co
             found.settings = settings
             asker.written(session, "connection.changed", found, settings=settings)
         session.flush()
-        return shown(session, found)
+        return shown(session, found, lenders)
 
 
 @resource.route("POST", f"{ONE}/verify", scope=Scope.CONNECTIONS_MANAGE, shows=Verdict, house=True)
@@ -215,23 +221,25 @@ def verify_connection(asker: Asker, connection: str) -> Verdict:
 @resource.route("POST", f"{ONE}/pause", scope=Scope.CONNECTIONS_MANAGE, shows=Connection, house=True, tagged=True)
 def pause_connection(asker: Asker, connection: str) -> Connection:
     """Let nothing more be sent along a connection; what is kept waits. One that is paused stays so."""
+    lenders = connecting.lenders()
     with asker.transaction() as session:
         found = find(session, connection, lock=True)
         if connections.pause(session, found, BY_HAND, services().clock()):
             asker.written(session, "connection.paused", found, because=BY_HAND)
-        return shown(session, find(session, connection))
+        return shown(session, find(session, connection), lenders)
 
 
 @resource.route("POST", f"{ONE}/resume", scope=Scope.CONNECTIONS_MANAGE, shows=Connection, house=True, tagged=True)
 def resume_connection(asker: Asker, connection: str) -> Connection:
     """Let a paused connection be used again, without trying its credential. One that is in use stays so."""
+    lenders = connecting.lenders()
     with asker.transaction() as session:
         found = find(session, connection, lock=True)
         if found.paused_at is not None:
             asker.written(session, "connection.resumed", found)
             session.flush()
             retrying.resume(session, found, services().clock())
-        return shown(session, find(session, connection))
+        return shown(session, find(session, connection), lenders)
 
 
 def find(session: Session, name: str, *, lock: bool = False) -> models.Connection:
@@ -242,15 +250,15 @@ def find(session: Session, name: str, *, lock: bool = False) -> models.Connectio
     return found
 
 
-def shown(session: Session, row: models.Connection) -> Connection:
-    """Show a connection."""
+def shown(session: Session, row: models.Connection, lenders: Mapping[UUID, str]) -> Connection:
+    """Show a connection; `lenders`: what the house calls its own, which no organization sees."""
     sealed = connections.credentials(session, row)
     return Connection(
         name=row.name,
         provider=ProviderSlug(row.provider),
         environment=row.environment,
         settings=row.settings,
-        house_connection=lender_name(row),
+        house_connection=lenders.get(row.house_connection_id) if row.house_connection_id else None,
         credential=[
             SealedField(field=one.field, last_four=one.last_four, fingerprint=one.fingerprint) for one in sealed
         ],
@@ -260,14 +268,6 @@ def shown(session: Session, row: models.Connection) -> Connection:
         credential_ends_at=row.credential_ends_at,
         created_at=row.created_at,
     )
-
-
-def lender_name(row: models.Connection) -> str | None:
-    """What the house connection is called that it borrows from; None: it has a credential of its own."""
-    if row.house_connection_id is None:
-        return None
-    with services().database.transaction(HOUSE) as session:
-        return session.get_one(models.Connection, row.house_connection_id).name
 
 
 def _credential(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -10,8 +11,8 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.api import connecting
-from app.api.asking import HOUSE_SLUG, Asker
-from app.api.connections import ProviderSlug, lender_name
+from app.api.asking import Asker
+from app.api.connections import ProviderSlug
 from app.api.forms import FormSettings, OperationSlug
 from app.api.organizations import Days, NewOrganization, Organization, resource
 from app.api.schemas import Model
@@ -19,7 +20,7 @@ from app.checks.form_settings import judged
 from app.providers import registry
 from app.services import services
 from app.tenants import connections, forms, models, organizations
-from app.tenants.errors import BadValue, NameTaken, OutOfScope
+from app.tenants.errors import BadValue, OutOfScope
 from app.tenants.models import Environment
 from app.tenants.tokens import Scope
 
@@ -79,13 +80,14 @@ def export_organization(asker: Asker) -> Export:
 
     No credential is in it, no token, no link and nothing of what was handed in.
     """
+    lenders = connecting.lenders()
     with asker.transaction() as session:
         found = organizations.get(session, asker.the_organization)
         rows = connections.listing(session)
         names = {row.id: row.name for row in rows}
         published = [_form(row, names) for row in forms.listing(session)]
     about = {name: getattr(found, name) for name in ExportedOrganization.model_fields}
-    ways = [_connection(row) for row in rows]
+    ways = [_connection(row, lenders) for row in rows]
     return Export(version=1, organization=ExportedOrganization(**about), connections=ways, forms=published)
 
 
@@ -102,10 +104,7 @@ def import_organization(asker: Asker, body: Export) -> tuple[Imported, dict[str,
     """Make an organization of what was written out: all of it or nothing. Only the house's tokens do."""
     if not asker.is_house:
         raise OutOfScope
-    about = body.organization.model_dump()
-    if about["slug"] == HOUSE_SLUG:
-        raise NameTaken(field="slug", name=HOUSE_SLUG)
-    made = organizations.new(**about)
+    made = organizations.new(**body.organization.model_dump())
     theirs = asker.for_organization(made.id)
     lenders = _lenders(theirs, body)
     with theirs.transaction() as session:
@@ -120,9 +119,10 @@ def import_organization(asker: Asker, body: Export) -> tuple[Imported, dict[str,
     return Imported(organization=Organization.of(made), without_credential=bare), {"Location": where}
 
 
-def _connection(row: models.Connection) -> ExportedConnection:
+def _connection(row: models.Connection, lenders: Mapping[UUID, str]) -> ExportedConnection:
     shown = {name: getattr(row, name) for name in ("name", "environment", "settings")}
-    return ExportedConnection(provider=ProviderSlug(row.provider), house_connection=lender_name(row), **shown)
+    lender = lenders.get(row.house_connection_id) if row.house_connection_id else None
+    return ExportedConnection(provider=ProviderSlug(row.provider), house_connection=lender, **shown)
 
 
 def _form(row: models.Form, names: dict[UUID, str]) -> ExportedForm:

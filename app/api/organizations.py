@@ -9,13 +9,13 @@ from flask import url_for
 from pydantic import Field
 
 from app.api import etags
-from app.api.asking import HOUSE_SLUG, Asker
+from app.api.asking import Asker
 from app.api.paging import Page, Paging, page
 from app.api.resources import Resource
 from app.api.schemas import UNSAID, Change, Model
 from app.services import services
 from app.tenants import doors, models, organizations
-from app.tenants.errors import NameTaken, OutOfScope
+from app.tenants.errors import OutOfScope
 from app.tenants.tokens import Scope
 
 resource = Resource("Organizations", "The tenants that hand in.")
@@ -164,8 +164,6 @@ def edit_organization(asker: Asker, body: OrganizationChange) -> Organization:
 
 def added(asker: Asker, about: dict[str, Any]) -> models.Organization:
     """Make an organization, and write that down in its own log."""
-    if about["slug"] == HOUSE_SLUG:
-        raise NameTaken(field="slug", name=HOUSE_SLUG)
     made = organizations.add(services().database, **about)
     with services().database.transaction(made.id) as session:
         asker.for_organization(made.id).written(session, "organization.added", made)

@@ -15,12 +15,12 @@ from app.database import Base
 from app.errors import Refusal
 from app.records import audit
 from app.services import services
-from app.tenants import connections, doors
+from app.tenants import connections, doors, names
 from app.tenants.models import Connection
 from app.words import WORDS
 
-#: Where an organization is asked for, this stands for the house: whose connections lend their credentials.
-HOUSE_SLUG = "house"
+#: Where an organization is asked for, this stands for the house.
+HOUSE_SLUG = names.HOUSE
 
 
 class Commands(AppGroup):

@@ -12,6 +12,8 @@ from app.tenants.errors import BadName, BadValue
 NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 RFC: Final = re.compile(r"[A-ZÑ&]{3,4}[0-9]{6}[A-Z0-9]{3}")
 ACCENT: Final = re.compile(r"#[0-9a-f]{6}", re.ASCII)
+#: Where an organization is named, this stands for the house, whose connections lend their credentials.
+HOUSE: Final = "house"
 #: What stands in addresses where a connection's name may, and so is none.
 RESERVED: Final = frozenset(
     {"audit", "connections", "export", "forms", "links", "receipts", "tokens", "uploads", "usage", "webhooks"}

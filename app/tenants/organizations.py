@@ -35,7 +35,9 @@ def new(
     notice_version: str | None = None,
     keep_delivered_days: int = 0,
 ) -> Organization:
-    """An organization that is in no session yet; raises BadName, BadValue."""
+    """An organization that is in no session yet; raises NameTaken for the house's, BadName, BadValue."""
+    if slug == names.HOUSE:
+        raise NameTaken(field="slug", name=slug)
     organization = Organization(id=uuid7(), slug=names.name(slug, "slug"))
     edit(
         organization,

@@ -39,6 +39,18 @@ def actions(desk: Desk) -> list[str]:
         return [entry.action for entry in audit.listing(session) if entry.action.startswith("connection.")]
 
 
+def test_no_line_of_the_log_has_a_secret(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(0)
+    for change in ({}, {"credential": {"key": 7, "other": KEY}}, {"settings": {"organization_id": KEY}}, {"name": KEY}):
+        desk.ask("POST", all_of(desk), json=FACTURAPI | change)
+    desk.ask("PATCH", first(desk), json={"credential": {"key": KEY}})
+    desk.ask("POST", first(desk, "/verify"))
+    assert caplog.records
+    assert KEY not in caplog.text
+    with desk.database.transaction(desk.mine.organization.id) as session:
+        assert KEY not in str([entry.details for entry in audit.listing(session)])
+
+
 def test_made_and_seen_without_its_secret(desk: Desk, vault: Vault) -> None:
     made = desk.ask("POST", all_of(desk), json=FACTURAPI)
     assert made.status_code == 201

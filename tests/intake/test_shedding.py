@@ -253,3 +253,30 @@ def test_nobody_waits_for_anothers_look(watch: Watch) -> None:
     may_end.set()
     thread.join()
     assert behind() == {MINE}
+
+
+def test_a_pace_tells_what_is_left_of_it_and_when_it_is_whole_again(watch: Watch) -> None:
+    pace = Pace(4, watch)
+    assert pace.left(["a"]) == (4, 0)
+    for left, whole in ((3, 15), (2, 30), (1, 45), (0, 60)):
+        pace.count(["a"])
+        assert pace.left(["a"]) == (left, whole)
+    with pytest.raises(TooMany):
+        pace.count(["a"])
+    assert pace.left(["a"]) == (0, 60)
+    assert pace.left(["b"]) == (4, 0)
+    assert pace.left(["a", "b"]) == (0, 60)
+    assert pace.left([]) == (4, 0)
+    watch.now += 15
+    assert pace.left(["a"]) == (1, 45)
+    watch.now += 600
+    assert pace.left(["a"]) == (4, 0)
+
+
+def test_hand_ins_and_other_calls_are_counted_apart() -> None:
+    door = shedding(a_minute=1, calls_a_minute=2)
+    with door.admit(mine()):
+        pass
+    assert door.uploads.left(mine().names) == (0, 60)
+    assert (door.uploads.a_minute, door.calls.a_minute) == (1, 2)
+    assert door.calls.left(mine().names) == (2, 0)
