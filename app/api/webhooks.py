@@ -35,8 +35,6 @@ resource = Resource(
 )
 
 LONGEST_OVERLAP: Final = timedelta(days=30)
-#: What nobody on the way may keep.
-ONCE: Final = {"Cache-Control": "no-store"}
 
 #: Everything that there is to be told of.
 Event = StrEnum("Event", {name: name for name in EVENTS})  # type: ignore[misc]
@@ -175,7 +173,7 @@ def create_webhook(asker: Asker, body: NewEndpoint) -> tuple[MadeEndpoint, dict[
             now=services().clock(),
         )
     where = url_for("api.show_webhook", organization=asker.slug, endpoint_id=made.id)
-    return MadeEndpoint(endpoint=Endpoint.of(made), secret=secret.get_secret_value()), {"Location": where, **ONCE}
+    return MadeEndpoint(endpoint=Endpoint.of(made), secret=secret.get_secret_value()), {"Location": where}
 
 
 @resource.route("GET", ONE, scope=Scope.WEBHOOKS_MANAGE, shows=Endpoint, house=True, tagged=True)
@@ -219,13 +217,13 @@ def delete_webhook(asker: Asker, endpoint_id: UUID) -> None:
 
 
 @resource.route("POST", f"{ONE}/rotate-secret", scope=Scope.WEBHOOKS_MANAGE, query=Overlap, shows=Secret, house=True)
-def rotate_webhook_secret(asker: Asker, endpoint_id: UUID, query: Overlap) -> tuple[Secret, dict[str, str]]:
+def rotate_webhook_secret(asker: Asker, endpoint_id: UUID, query: Overlap) -> Secret:
     """Sign with a new secret, which is shown once; those before it sign, too, until the overlap is over."""
     now, overlap = services().clock(), timedelta(seconds=query.overlap_seconds)
     with asker.transaction() as session:
         found = _find(session, endpoint_id, lock=True)
         secret = endpoints.rotate_secret(session, services().vault, found, actor=asker.actor, now=now, overlap=overlap)
-    return Secret(secret=secret.get_secret_value(), former_until=now + overlap), ONCE
+    return Secret(secret=secret.get_secret_value(), former_until=now + overlap)
 
 
 @resource.route("POST", f"{ONE}/test", scope=Scope.WEBHOOKS_MANAGE, shows=Tested, house=True)
