@@ -13,7 +13,7 @@ from sqlalchemy.exc import NoResultFound
 from app.cli import finding, visits
 from app.cli.asking import Span, shown, table
 from app.cli.finding import Commands
-from app.delivery import retrying
+from app.delivery import cancelling, retrying
 from app.delivery.jobs import wake
 from app.delivery.retrying import Left
 from app.records.states import State
@@ -50,6 +50,20 @@ def check_again(org: str, id: UUID) -> None:  # noqa: A002 - the argument's name
     click.echo(f"{result.state.value} {outcome.reference or ''}".rstrip())
     if outcome.problem:
         click.echo(visits.sentence(outcome), err=True)
+
+
+@upload.command("cancel")
+@click.argument("org")
+@click.argument("id", type=click.UUID)
+def cancel(org: str, id: UUID) -> None:  # noqa: A002 - the argument's name on the command line
+    """Stop an upload that is under way, as long as the provider has not all of it."""
+    with services().database.transaction(finding.organization(org)) as session:
+        try:
+            cancelling.cancel(session, id, actor=_actor(), now=services().clock())
+        except NoResultFound:
+            raise click.ClickException(f"“{org}” has no such upload.") from None
+    services().spool.discard(id)
+    click.echo("Cancelled.")
 
 
 @upload.command("failed")
