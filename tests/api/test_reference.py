@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import schemathesis
@@ -89,3 +91,23 @@ def test_the_page_needs_no_more_than_our_pages_may(app: Flask, page: BeautifulSo
     assert f"script-src {POLICY['script-src']};" in answer.headers["Content-Security-Policy"]
     assert page.select("script, style, [style], [onclick]") == []
     assert all(str(link["href"]).startswith("/static/dist/") for link in page.select("link"))
+
+
+#: Paths that another address takes for one of its own, in a method that theirs has not: it is then that one's.
+ALSO = {"/import": {"GET", "HEAD", "PATCH"}, "/files": {"POST", "PUT"}}
+
+
+@pytest.mark.parametrize("path", sorted({one.path for one in ADDRESSES.values()}))
+def test_another_method_is_told_which_there_are(app: Flask, path: str) -> None:
+    declared = {one.method for one in ADDRESSES.values() if one.path == path}
+    declared |= {"HEAD"} if "GET" in declared else set()
+    declared |= next((methods for ending, methods in ALSO.items() if path.endswith(ending)), set())
+    address = re.sub(r"<uuid:\w+>", str(uuid4()), path)
+    address = re.sub(r"<(?:\w+:)?\w+>", "x", address)
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+        answer = app.test_client().open(address, method=method)
+        if method in declared:
+            assert answer.status_code == 401, method
+        else:
+            assert (answer.status_code, answer.content_type) == (405, "application/problem+json"), method
+            assert set(answer.headers["Allow"].split(", ")) == declared
