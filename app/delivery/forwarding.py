@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import ClassVar, Final
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
 
 from app.checks import Policy, Rejected
 from app.delivery.asking import cleaner_of
 from app.delivery.calls import Answered, Call, CutOff, Whole
 from app.delivery.contents import Contents
 from app.delivery.deadlines import Exchange
+from app.delivery.handing import HandedOn, Handing, InDoubt, Passage, Repeated, SentBefore
 from app.delivery.http import ANSWER_BYTES
 from app.delivery.journal import Journal
 from app.delivery.keeper import Keeper
 from app.delivery.looking import LOOK_SECONDS, learnt_at_once
-from app.delivery.origin import Origin, Result
+from app.delivery.origin import Origin
 from app.delivery.outcome import CANCELLED, consequence
 from app.delivery.passing import Passing
 from app.delivery.reader import FileReader
@@ -25,68 +25,16 @@ from app.delivery.sender import HandedIn, part_of
 from app.delivery.surviving import broken, survive, withdraw
 from app.delivery.way import NoWay, Way
 from app.errors import Refusal
-from app.intake.along import Along
 from app.intake.alongside import Alongside
-from app.providers.base import Account, Ending, HandIn, Outcome
-from app.providers.operation import Mode, Operation
+from app.providers.base import Ending, HandIn, Outcome
+from app.providers.operation import Mode
 from app.providers.outcomes import by_cause, by_status
-from app.providers.wire import Answer, NoAnswer, Reply
+from app.providers.wire import NoAnswer, Reply
 from app.records import twins
 from app.records.states import State
 
 #: So long after one of which nobody knows whether it arrived, the same again is taken for a client's blind retry.
 BLIND: Final = timedelta(minutes=10)
-
-#: What an answer means to the hand-in that it answers.
-Judge = Callable[[HandIn, Account, Answer], Outcome]
-#: Judges the form's fields as far as they have come; `True`: that is all of them.
-CheckFields = Callable[[Mapping[str, str], bool], None]
-#: What is remembered with the mark, so that a look can tell later whether it arrived.
-Remember = Callable[[Mapping[str, str], datetime], Mapping[str, str]]
-#: What is answered for something that is there by now; a call asks the provider. None: nothing can be.
-Recall = Callable[[Outcome], Call | Whole | None]
-
-
-class Repeated(Refusal):
-    """It is the same as one that arrived, although its sender had not heard of that: it is not sent again."""
-
-    slug: ClassVar[str] = "repeated"
-    status: ClassVar[int] = 409
-
-    def __init__(self, result: Result) -> None:
-        super().__init__()
-        self.result = result
-
-
-class InDoubt(Refusal):
-    """It is the same as one of which nobody knows yet whether it arrived: it is not sent again."""
-
-    slug: ClassVar[str] = "unconfirmed"
-    status: ClassVar[int] = 504
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handing:
-    """A call that hands in, and what its provider's face knows of it."""
-
-    #: Without a body.
-    call: Call
-    operation: Operation
-    along: Along
-    judge: Judge
-    check: CheckFields
-    baseline: Remember
-    recall: Recall
-    #: What the path says, as fields of the operation's.
-    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandedOn:
-    """What became of one, and what the provider says of it; None: that it cannot be asked, or does not tell."""
-
-    result: Result
-    answered: Answered | None
 
 
 class Forwarder(Keeper):
@@ -116,10 +64,13 @@ class Forwarder(Keeper):
             passage = take(origin, handing, journal)
             try:
                 outcome = self._attempt(way, passage, journal, origin)
-            except Repeated as repeated:
+            except SentBefore as before:
                 if journal.begun:
-                    journal.refuse(repeated, CANCELLED)
-                return HandedOn(result=repeated.result, answered=self._recalled(way, handing, repeated.result.outcome))
+                    journal.refuse(before, CANCELLED)
+                before.upload_id = before.result.upload_id
+                if isinstance(before, InDoubt):
+                    raise
+                return HandedOn(result=before.result, answered=self._recalled(way, handing, before.result.outcome))
             except Refusal as refusal:
                 withdraw(journal, refusal)
                 raise
@@ -129,15 +80,15 @@ class Forwarder(Keeper):
             answered = self._recalled(way, handing, outcome)
         return HandedOn(result=result, answered=answered)
 
-    def _all(self, origin: Origin, handing: Handing, journal: Journal) -> _Passage:
+    def _all(self, origin: Origin, handing: Handing, journal: Journal) -> Passage:
         """Take all of it into memory, and judge it before anything leaves."""
         assert isinstance(handing.along, Alongside)  # noqa: S101 - what is held in memory comes as a form
         collected, content = handing.along.collect()
         handing.check(collected.fields, True)  # noqa: FBT003
         handin = self._checked(origin, handing.operation, collected, journal)
-        return _Passage(handing, lambda _: iter((content,)), handin=lambda: handin, streams=False)
+        return Passage(handing, lambda _: iter((content,)), handin=lambda: handin, streams=False)
 
-    def _streamed(self, origin: Origin, handing: Handing, journal: Journal) -> _Passage:
+    def _streamed(self, origin: Origin, handing: Handing, journal: Journal) -> Passage:
         """Take what comes before the file, and judge its beginning."""
         along, operation = handing.along, handing.operation
         arriving = along.file()
@@ -168,12 +119,12 @@ class Forwarder(Keeper):
                 facts=passing.facts or watch.facts,
             )
 
-        passage = _Passage(
+        passage = Passage(
             handing, lambda seen: along.passed(map(seen, passing.blocks())), handin=handin, streams=not arriving.whole
         )
         return passage
 
-    def _attempt(self, way: Way | NoWay, passage: _Passage, journal: Journal, origin: Origin) -> Outcome:
+    def _attempt(self, way: Way | NoWay, passage: Passage, journal: Journal, origin: Origin) -> Outcome:
         way = self._ways.fresh(way)
         if isinstance(way, NoWay):
             return way.outcome
@@ -220,7 +171,7 @@ class Forwarder(Keeper):
         )
         return learnt_at_once(outcome, looked)
 
-    def _asked(self, way: Way, call: Call, exchange: Exchange, passage: _Passage) -> Outcome:
+    def _asked(self, way: Way, call: Call, exchange: Exchange, passage: Passage) -> Outcome:
         handed = self._ways.hand_on(way, call, exchange)
         whole = read_whole(handed) if isinstance(handed, Answered) else handed
         if isinstance(whole, Whole):
@@ -248,7 +199,7 @@ class Forwarder(Keeper):
         if result.state is State.DELIVERED:
             raise Repeated(result)
         if result.state is State.UNKNOWN:
-            raise InDoubt
+            raise InDoubt(result)
 
     def _recalled(self, way: Way | NoWay, handing: Handing, outcome: Outcome) -> Answered | None:
         """What the provider says now of something that is there."""
@@ -272,34 +223,6 @@ class Forwarder(Keeper):
             client=call.client,
             asker=call.asker,
         )
-
-
-class _Passage:
-    """One hand-in on its way: where its bytes come from, and what is known of it by now."""
-
-    def __init__(
-        self,
-        handing: Handing,
-        blocks: Callable[[Callable[[bytes], bytes]], Iterator[bytes]],
-        *,
-        handin: Callable[[], HandIn],
-        streams: bool,
-    ) -> None:
-        self.handing: Final = handing
-        self.handin: Final = handin
-        self.streams: Final = streams
-        #: Of the file, as far as it has come.
-        self.size = 0
-        self.answered: Whole | None = None
-        self._blocks = blocks
-
-    def blocks(self) -> Iterator[bytes]:
-        """The whole body, to be taken once."""
-        return self._blocks(self._see)
-
-    def _see(self, block: bytes) -> bytes:
-        self.size += len(block)
-        return block
 
 
 def read_whole(answered: Answered) -> Whole | NoAnswer:

@@ -139,7 +139,7 @@ class Alongside:
         if room > most + self._limits.field_bytes:  # more than what may come after it
             raise FileTooLarge(most, field=name, name=name)
         header = PartHeader(name=name, filename=start.header.filename, content_type=start.header.content_type)
-        return Arriving(header, self._content(name), self.body, min(room, most))
+        return Arriving(header, self._content(), self.body, min(room, most))
 
     def passed(self, judged: Iterable[bytes]) -> Iterator[bytes]:
         """The body as it came, as far as the file in it has been judged; its tail once `judged` has ended.
@@ -158,42 +158,44 @@ class Alongside:
             tail += block
         yield bytes(tail)
 
-    def _content(self, name: str) -> Iterator[Event]:
+    def _content(self) -> Iterator[Event]:
         """The file's bytes; then whatever comes after it is read, too."""
-        size = 0
-        for event in self._events:
-            if not isinstance(event, bytes):
-                break
-            size += len(event)
-            if size > self._limits.file_bytes:
-                raise FileTooLarge(self._limits.file_bytes, field=name, name=name)
+        while isinstance(event := next(self._events), bytes):
             yield event
         if (another := self._next_file()) is not None:
             raise TooManyFiles(1, field=another.header.name)
 
     def _next_file(self) -> PartStart | None:
         """Take fields until a file begins; None at the body's end."""
-        content = bytearray()
-        header: PartHeader | None = None
+        name, content = "", bytearray()
         for event in self._events:
             if isinstance(event, PartStart):
-                header, content = event.header, bytearray()
-                if header.name in self._names.files:
-                    if header.filename is None:
-                        raise NotAFile(field=header.name, name=header.name)
-                    if not header.filename:
-                        raise BadFileName(field=header.name)
-                    return event
-                if header.name not in self._names.fields:
-                    raise UnknownPart(name=header.name)
-                if header.filename is not None:
-                    raise NotAField(field=header.name, name=header.name)
+                if event.header.name in self._names.files:
+                    return _checked(event)
+                name, content = self._field(event.header), bytearray()
             elif isinstance(event, PartEnd):
-                if header is not None:
-                    self.fields[header.name] = text(header.name, content)
+                self.fields[name] = text(name, content)
             else:
                 content += event
         return None
+
+    def _field(self, header: PartHeader) -> str:
+        """The name of a field that there may be."""
+        if header.name not in self._names.fields:
+            raise UnknownPart(name=header.name)
+        if header.filename is not None:
+            raise NotAField(field=header.name, name=header.name)
+        return header.name
+
+
+def _checked(start: PartStart) -> PartStart:
+    """The same, if it is a file's with a name."""
+    name = start.header.name
+    if start.header.filename is None:
+        raise NotAFile(field=name, name=name)
+    if not start.header.filename:
+        raise BadFileName(field=name)
+    return start
 
 
 def _renamed(event: Event, files: Mapping[str, str]) -> Event:

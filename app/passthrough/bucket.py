@@ -12,7 +12,7 @@ from flask import g
 
 from app.delivery import Result, registry
 from app.delivery.calls import Answered, Call, Whole
-from app.delivery.forwarding import Handing
+from app.delivery.handing import Handing
 from app.intake import Deadlines, Limits
 from app.intake.along import bare_along
 from app.passthrough import entrance, headers

@@ -10,9 +10,10 @@ from urllib.parse import quote
 import structlog
 from flask import g
 
+from app.database import AWAY
 from app.delivery import Result, registry
 from app.delivery.calls import Answered, Call, Whole
-from app.delivery.forwarding import Handing
+from app.delivery.handing import Handing
 from app.intake import Deadlines, Limits
 from app.intake.alongside import Names, read_along
 from app.intake.body import Body
@@ -99,11 +100,13 @@ def _with_body(way: Entrance, rule: Rule, made: Call, environ: WSGIEnvironment) 
     """The call with the body that its client is sending; an object with an id in it is read first."""
     body = Body.of(environ, Deadlines.from_settings(services().settings))
     made = replace(made, asker=body.connection)
+    inside = [owned for owned in rule.owned if owned.where == "json"]
     if body.left == 0:
+        for owned in inside:
+            _check(way, owned, None)
         return made
     if environ.get("CONTENT_TYPE", "").strip().lower().startswith("multipart/"):
         raise Unfit  # a file would pass that nobody looked at
-    inside = [owned for owned in rule.owned if owned.where == "json"]
     if not inside:
         return replace(made, body=_blocks(body), client=body)
     judge(environ, body)
@@ -186,17 +189,22 @@ def _again(found: Match, made: Call, outcome: Outcome) -> Call | Whole | None:
 
 
 def note(way: Entrance, rule: Rule, answer: Answered | Outcome) -> None:
-    """Write down that a call was made, and what its answer was; neither its body nor its query."""
-    status = answer.status if isinstance(answer, Answered) else None
-    details = {"call": rule.call, "status": status} if status else {"call": rule.call, "problem": str(answer.problem)}  # type: ignore[union-attr]
-    connection = way.destination.connection
-    with services().database.transaction(connection.organization_id) as session:
-        audit.write(
-            session,
-            organization_id=connection.organization_id,
-            actor=way.actor,
-            action="connection.called",
-            subject=connection,
-            details=details,
-            now=services().clock(),
-        )
+    """Write down that a call was made, and what its answer was; neither its body nor its query.
+
+    It was made all the same where that cannot be written down, and its answer is worth more than none.
+    """
+    told = {"problem": str(answer.problem)} if isinstance(answer, Outcome) else {"status": answer.status}
+    connection, details = way.destination.connection, {"call": rule.call, **told}
+    try:
+        with services().database.transaction(connection.organization_id) as session:
+            audit.write(
+                session,
+                organization_id=connection.organization_id,
+                actor=way.actor,
+                action="connection.called",
+                subject=connection,
+                details=details,
+                now=services().clock(),
+            )
+    except AWAY as exc:
+        log.error("call could not be written down", cause=type(exc).__name__, actor=way.actor, **details)  # noqa: TRY400

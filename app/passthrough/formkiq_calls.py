@@ -13,7 +13,8 @@ from flask import g
 from app.checks import types
 from app.delivery import Result, registry
 from app.delivery.calls import Answered, Call, Whole
-from app.delivery.forwarding import Handing, read_whole
+from app.delivery.forwarding import read_whole
+from app.delivery.handing import Handing
 from app.intake import Deadlines
 from app.intake.along import Enclosed, content_of, object_of
 from app.intake.part_header import PartHeader

@@ -86,6 +86,15 @@ def test_nothing_of_a_large_body_is_held_but_its_tail() -> None:
     assert len(blocks[-1][0]) == len(CLOSING) + 1
 
 
+def test_what_comes_after_a_large_file_waits_for_what_judges_it() -> None:
+    whole = form(part(b"x" * 90_000, PAYLOAD), part(b"y" * 3_000, named("title")))
+    with along(whole, size=1000) as one:
+        blocks = list(passed(one))
+    assert b"".join(block for block, _ in blocks) == whole
+    assert len(blocks[-1][0]) > 2_000
+    assert one.fields == {"title": "y" * 3_000}
+
+
 def test_a_small_body_waits_for_its_end() -> None:
     with along(form(TITLE, part(b"abc", PAYLOAD))) as one:
         assert len(list(passed(one))) == 1
