@@ -108,10 +108,13 @@ def inline(way: Entrance, face: Face, found: Match, made: Call, environ: WSGIEnv
 
 def announce(way: Entrance, face: Face, found: Match, made: Call, environ: WSGIEnvironment) -> Answered:
     """Ask where bytes are to be put, and answer with an address of ours that leads there by way of the checks."""
-    value: Mapping[str, Any] = {name: values[0] for name, values in parse_qs(made.target.partition("?")[2]).items()}
     if made.method == "POST":
         content, value, _ = object_of(environ, OBJECT_BYTES, Deadlines.from_settings(services().settings))
         made = replace(made, body=content)
+    else:
+        value = _query(made)
+    if value.get("content"):  # whatever becomes of it there, nobody looks at it here
+        raise Unfit(field="content")
     described = Described.of(value)
     # What comes compressed could not be read here; a client that takes it takes this, too.
     headers = [(name, "identity" if name.lower() == "accept-encoding" else text) for name, text in made.headers]
@@ -136,6 +139,14 @@ def announce(way: Entrance, face: Face, found: Match, made: Call, environ: WSGIE
         )
     except (ValueError, KeyError, TypeError):  # an address that nobody looked at would lead around the gateway
         raise NoAnswerCame(Outcome(ending=Ending.FAILED, problem="provider-error")) from None
+
+
+def _query(made: Call) -> dict[str, str]:
+    """What a query says; raises Unfit where it says something twice."""
+    found = parse_qs(made.target.partition("?")[2])
+    if any(len(values) > 1 for values in found.values()):
+        raise Unfit
+    return {name: values[0] for name, values in found.items()}
 
 
 def _made(way: Entrance, outcome: Outcome) -> Whole | None:

@@ -299,6 +299,18 @@ def test_what_nobody_could_look_at_is_not_passed_on(desk: Desk, client: Client, 
     assert desk.house.sandbox.ledger("formkiq") == []
 
 
+def test_an_announcement_brings_no_bytes_of_its_own(desk: Desk, client: Client) -> None:
+    for value in (
+        encoded(),
+        {"path": "a.pdf", "documents": [{"path": "b.pdf"}]},
+        {"deepLinkPath": "https://x.example"},
+    ):
+        assert client.ask("POST", "/documents/upload", value).status == 400
+    twice = "/proxy/formkiq/documents/upload?path=a.pdf&path=b.pdf"
+    assert ask(desk.house.gateway.url, "GET", twice, None, client.headers(None)).status == 400
+    assert desk.house.sandbox.ledger("formkiq") == []
+
+
 def test_text_is_what_it_says(desk: Desk, client: Client) -> None:
     told = {"path": "hola.txt", "contentType": "text/plain", "content": "Hola, año\n"}
     assert client.ask("POST", "/documents", told).status == 201
