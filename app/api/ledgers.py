@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flask.typing import ResponseReturnValue
 from pydantic import AwareDatetime, Field
@@ -21,7 +20,6 @@ from app.records import models, receipts, searching, usage
 from app.records.searching import Entries
 from app.records.states import State
 from app.services import services
-from app.tenants import organizations
 from app.tenants.tokens import Scope
 
 resource = Resource("Records", "What is written down: receipts, the audit log, and how much was handed in.")
@@ -98,8 +96,9 @@ class EntryQuery(Paging):
 
 
 class Used(Model):
-    """How many uploads of one month, operation and state, and how large their files were together."""
+    """How many uploads of one organization, month, operation and state, and how large their files were together."""
 
+    organization: str
     month: Annotated[str, Field(examples=["2026-11"])]
     operation: str
     state: State
@@ -108,9 +107,8 @@ class Used(Model):
 
 
 class Usage(Model):
-    """What was handed in."""
+    """What was handed in. Months are those of each organization's own zone."""
 
-    timezone: Annotated[str, Field(description="The organization's: whose months are counted.")]
     items: list[Used]
 
 
@@ -160,18 +158,27 @@ def list_audit(asker: Asker, query: EntryQuery) -> EntryPage:
     return page(EntryPage, found, query, key=lambda one: places.written((one.at, one.id)), show=show)
 
 
+@resource.route("GET", "/usage", scope=Scope.USAGE_READ, query=UsageQuery, shows=Usage)
+def list_usage(asker: Asker, query: UsageQuery) -> Usage:
+    """Count what was handed in, for every organization that the token sees."""
+    return _used(query, asker.organization_id)
+
+
 @resource.route("GET", "/organizations/<organization>/usage", scope=Scope.USAGE_READ, query=UsageQuery, shows=Usage)
 def show_usage(asker: Asker, query: UsageQuery) -> Usage:
     """Count what was handed in, by month, operation and what became of it."""
-    with asker.transaction() as session:
-        zone = organizations.get(session, asker.the_organization).timezone
-        last = _month(query.until or f"{services().clock().astimezone(ZoneInfo(zone)):%Y-%m}")
-        first = _month(query.since) if query.since else last - MONTHS + 1
-        found = usage.by_month(session, since=_begin(first), until=_begin(last + 1), zone=zone)
-    return Usage(
-        timezone=zone,
-        items=[Used(**{name: getattr(one, name) for name in Used.model_fields}) for one in found],
-    )
+    return _used(query, asker.the_organization)
+
+
+def _used(query: UsageQuery, only_of: UUID | None) -> Usage:
+    """`only_of` None: of all."""
+    parts = services()
+    last = _month(query.until or f"{parts.clock():%Y-%m}")
+    first = _month(query.since) if query.since else last - MONTHS + 1
+    # Without an end it is a month more: somewhere it may have begun already.
+    end = last + 1 if query.until else last + 2
+    found = usage.by_month(parts.database, since=_begin(first), until=_begin(end), only_of=only_of)
+    return Usage(items=[Used(**{name: getattr(one, name) for name in Used.model_fields}) for one in found])
 
 
 def _month(written: str) -> int:

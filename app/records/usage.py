@@ -1,4 +1,4 @@
-"""What an organization has handed in, month by month, by what became of it."""
+"""What organizations have handed in, month by month, by what became of it."""
 
 from __future__ import annotations
 
@@ -6,28 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
+from app.database import Database
 from app.records.states import State
 
-#: Months are those of the organization's own zone: it is by these that it is billed. Uploads of the session's
-#: organization alone are there to be seen.
-USED: Final = text("""
-    SELECT to_char(u.created_at AT TIME ZONE :zone, 'YYYY-MM') AS month, u.operation, u.state,
-        count(*) AS uploads, coalesce(sum(s.bytes), 0) AS bytes
-    FROM uploads u, LATERAL (SELECT sum((p ->> 'size')::bigint) AS bytes FROM jsonb_array_elements(u.parts) p) s
-    WHERE u.created_at >= CAST(:since AS timestamp) AT TIME ZONE :zone
-      AND u.created_at < CAST(:until AS timestamp) AT TIME ZONE :zone
-    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-""")
+USAGE: Final = text(
+    "SELECT organization, month, operation, state, uploads, bytes "
+    "FROM ventanilla_usage(CAST(:only_of AS uuid), CAST(:since AS timestamp), CAST(:until AS timestamp))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """How many uploads of one month, operation and state, and how large their files were together."""
+    """How many uploads of one organization, month, operation and state, and how large their files were together."""
 
+    #: Its slug.
+    organization: str
     month: str
     operation: str
     state: State
@@ -35,16 +32,11 @@ class Used:
     bytes: int
 
 
-def by_month(session: Session, *, since: datetime, until: datetime, zone: str) -> Sequence[Used]:
-    """Count the uploads that were made from then on and before then, both without a zone: in the organization's."""
-    rows = session.execute(USED, {"since": since, "until": until, "zone": zone})
-    return [
-        Used(
-            month=row.month,
-            operation=row.operation,
-            state=State(row.state),
-            uploads=row.uploads,
-            bytes=int(row.bytes),
-        )
-        for row in rows
-    ]
+def by_month(db: Database, *, since: datetime, until: datetime, only_of: UUID | None) -> Sequence[Used]:
+    """Count the uploads that were made from then on and before then, of one organization or of all.
+
+    Both have no zone: they are moments of each organization's own.
+    """
+    with db.doors() as session:
+        rows = session.execute(USAGE, {"only_of": only_of, "since": since, "until": until})
+        return [Used(**{**row._asdict(), "state": State(row.state)}) for row in rows]

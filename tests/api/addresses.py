@@ -75,6 +75,7 @@ CASES: Final[Mapping[str, Case]] = {
     "list_receipts": Case(),
     "give_receipt": Case(),
     "list_audit": Case(),
+    "list_usage": Case(),
     "show_usage": Case(),
     "list_organizations": Case(),
     "create_organization": Case(status=201, sends=organization, by_house=True),

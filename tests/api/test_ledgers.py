@@ -139,8 +139,9 @@ def test_usage_counts_by_month_operation_and_state(desk: Desk) -> None:
             row = session.get_one(Upload, made)
             row.created_at, row.state = created, state
     desk.set(Organization, desk.mine.organization.id, timezone="America/Mexico_City")
-    october = {"month": "2026-10", "operation": "facturapi/logo", "state": "delivered"}
-    november = {"month": "2026-11", "operation": "facturapi/logo"}
+    mine = {"organization": desk.mine.slug}
+    october = {**mine, "month": "2026-10", "operation": "facturapi/logo", "state": "delivered"}
+    november = {**mine, "month": "2026-11", "operation": "facturapi/logo"}
     expected = [
         {**october, "uploads": 2, "bytes": 2 * len(PNG)},
         {**november, "state": "delivered", "uploads": 1, "bytes": len(PNG)},
@@ -155,6 +156,20 @@ def test_usage_counts_by_month_operation_and_state(desk: Desk) -> None:
     }.items():
         assert items(desk, f"usage{query}") == found, query
     assert items(desk, "usage?until=2026-11", "house both") == expected
+
+
+def test_usage_is_of_every_organization_that_the_token_sees(desk: Desk) -> None:
+    handed_in(desk)
+    theirs = desk.hand_in(desk.theirs.to_logo, "their both")
+    assert theirs.status_code == 201
+    seen = {}
+    for token in ("both", "their both", "house both"):
+        answer = desk.ask("GET", "/api/v1/usage", token).json
+        assert answer
+        seen[token] = {one["organization"]: one["uploads"] for one in answer["items"]}
+    mine, other = desk.mine.slug, desk.theirs.slug
+    assert seen == {"both": {mine: 1}, "their both": {other: 1}, "house both": {mine: 1, other: 1}}
+    assert desk.ask("GET", "/api/v1/usage", "read").status_code == 403
 
 
 def test_usage_ends_with_this_month(desk: Desk) -> None:

@@ -136,7 +136,7 @@ def test_a_policy_that_asks_nothing_is_noticed(owner: Connection) -> None:
 
 def test_doors_have_one_search_path_and_no_public(owner: Connection) -> None:
     doors = owner.execute(DOORS).all()
-    assert len(doors) == 27
+    assert len(doors) == 28
     for name, settings, grants in doors:
         assert settings == ["search_path=pg_catalog, pg_temp"], name
         assert grants, f"{name} has never had its grants set: the public may execute it"
