@@ -138,6 +138,8 @@ def finished(spec: dict[str, Any]) -> dict[str, Any]:
 
 def _finish(operation: dict[str, Any], address: Address) -> None:
     """What one operation has in common with the others, and what only it has."""
+    for name, value in address.besides.items():
+        operation[name] = [*operation[name], *value] if name == "parameters" else operation.get(name, {}) | value
     summary, _, rest = operation["summary"].partition(". ")
     operation["summary"] = summary.rstrip(".")
     about = [rest, operation.get("description", "")]
@@ -149,19 +151,20 @@ def _finish(operation: dict[str, Any], address: Address) -> None:
     own += [IF_MATCH] if 412 in address.problems else []
     own += [IF_NONE_MATCH] if address.tagged and address.method == "GET" else []
     operation["parameters"] = [_in_path(*found, house=address.house) for found in _NAMED.findall(address.path)] + own
-    operation["responses"] = operation["responses"] or {str(address.status): {"description": "Done."}}
-    for status, answer in operation["responses"].items():
-        names = ["RateLimit-Policy", "RateLimit"]
-        names += ["ETag"] if address.tagged else []
-        names += ["Location"] if status == "201" else []
-        answer["headers"] = {name: _ref("headers", name) for name in names} | answer.get("headers", {})
+    good = operation["responses"] or {str(address.status): {"description": "Done."}}
+    operation["responses"] = {status: _with_headers(status, answer, address) for status, answer in good.items()}
     if "requestBody" in operation:
         operation["requestBody"]["required"] = True
     if address.tagged and address.method == "GET":
         operation["responses"]["304"] = {"description": "It still is what you have."}
     operation["responses"] |= {str(status): _ref("responses", _name(status)) for status in address.problems}
-    for name, value in address.besides.items():
-        operation[name] = [*operation[name], *value] if name == "parameters" else operation.get(name, {}) | value
+
+
+def _with_headers(status: str, answer: Mapping[str, Any], address: Address) -> dict[str, Any]:
+    names = ["RateLimit-Policy", "RateLimit"]
+    names += ["ETag"] if address.tagged else []
+    names += ["Location"] if status == "201" else []
+    return {**answer, "headers": {name: _ref("headers", name) for name in names} | answer.get("headers", {})}
 
 
 def _in_path(kind: str, name: str, *, house: bool) -> dict[str, Any]:

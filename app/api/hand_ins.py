@@ -78,8 +78,8 @@ _FIELDS: Final = {
     for one in registry.operations()
     for field in one.fields
 }
-_MEMBERS: Final = {
-    field.name: {"description": field.name} for one in registry.operations() if not one.parts for field in one.fields
+_MEMBERS: Final[dict[str, Any]] = {
+    field.name: {} for one in registry.operations() if not one.parts for field in one.fields
 }
 SHOWN: Final[dict[str, Any]] = {
     "description": "The upload.",

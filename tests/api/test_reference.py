@@ -55,6 +55,19 @@ def test_every_operation_says_whom_it_is_for_and_what_may_come_of_it(told: dict[
     assert all("application/problem+json" in one["content"] for one in ours)
 
 
+def test_what_is_good_and_what_it_carries(told: dict[str, Any]) -> None:
+    def good(name: str) -> set[str]:
+        return {status for status in operations(told)[name]["responses"] if status[0] in "23"}
+
+    assert good("hand_in") == good("put_in") == {"201", "202"}
+    assert good("show_form") == {"200", "304"}
+    assert (good("create_form"), good("delete_webhook"), good("receipt")) == ({"201"}, {"204"}, {"200"})
+    for one in operations(told).values():
+        for status, answer in one["responses"].items():
+            assert ({"RateLimit", "RateLimit-Policy"} <= answer.get("headers", {}).keys()) is status.startswith("2")
+            assert status != "201" or "Location" in answer["headers"]
+
+
 def test_secrets_are_written_only(told: dict[str, Any]) -> None:
     schemas = told["components"]["schemas"]
     for model, name in (("NewConnection", "credential"), ("ConnectionChange", "credential"), ("NewLink", "passphrase")):
