@@ -77,9 +77,8 @@ class Insisting(Model):
 )
 def list_uploads(asker: Asker, query: UploadQuery) -> UploadPage:
     """List an organization's uploads, the newest first."""
-    wanted = Wanted(**{name: getattr(query, name) for name in Wanted.__dataclass_fields__})
+    wanted, slug = Wanted(**query.model_dump(exclude=set(Paging.model_fields))), str(asker.slug)
     with asker.transaction() as session:
-        slug = organizations.get(session, asker.the_organization).slug
         found = searching.uploads(session, wanted, after=places.read(query.after), limit=query.limit + 1)
     return page(UploadPage, found, query, key=lambda one: places.written(one.place), show=lambda one: shown(one, slug))
 

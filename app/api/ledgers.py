@@ -148,7 +148,7 @@ def give_receipt(asker: Asker, receipt_id: UUID) -> ResponseReturnValue:
 )
 def list_audit(asker: Asker, query: EntryQuery) -> EntryPage:
     """List what the audit log says of an organization, or of the house; the newest first."""
-    wanted = Entries(**{name: getattr(query, name) for name in Entries.__dataclass_fields__})
+    wanted = Entries(**query.model_dump(exclude=set(Paging.model_fields)))
     with asker.transaction() as session:
         found = searching.entries(session, wanted, after=places.read(query.after), limit=query.limit + 1)
 
