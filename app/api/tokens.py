@@ -145,12 +145,22 @@ def show_token(asker: Asker, token_id: UUID) -> Token:
     house=True,
 )
 def rotate_token(asker: Asker, token_id: UUID, body: Rotation) -> tuple[MadeToken, dict[str, str]]:
-    """Make a token that takes the place of another, which is good for a while yet. It is shown once."""
+    """Make a token that takes the place of another, which is good for a while yet. It is shown once.
+
+    It is good for as long as the former one was made for, and for no longer than the token that asks.
+    """
     with asker.transaction() as session:
         former = _find(session, token_id)
         _check_reach(asker, former.scopes, former.networks)
         overlap = timedelta(seconds=body.overlap_seconds)
-        made, text = tokens.rotate(session, token_id, overlap=overlap, now=services().clock())
+        made, text = tokens.rotate(
+            session,
+            token_id,
+            overlap=overlap,
+            now=services().clock(),
+            until=asker.token.expires_at,
+            token=_of_the_demo(),
+        )
         asker.written(session, "api_token.rotated", former, successor=str(made.id))
         asker.written(session, "api_token.added", made, name=made.name, scopes=made.scopes)
     return _made(asker, made, text)

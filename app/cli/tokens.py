@@ -37,7 +37,7 @@ def add(org: str, name: str, scopes: tuple[str, ...], expires: timedelta | None,
             scopes=sorted(set(scopes)),
             expires_at=services().clock() + expires if expires else None,
             networks=networks,
-            token=tokens.generate("demo") if services().settings.demo else None,
+            token=_of_the_demo(),
         )
         told = {"name": name, "scopes": made.scopes, "networks": [str(network) for network in made.networks]}
         written(session, organization, "api_token.added", made, **told)
@@ -80,7 +80,7 @@ def rotate(org: str, id: UUID, overlap: timedelta) -> None:  # noqa: A002 - the 
     organization = finding.organization_or_house(org)
     with services().database.transaction(organization) as session:
         former = _found(session, org, id)
-        made, text = tokens.rotate(session, id, overlap=overlap, now=services().clock())
+        made, text = tokens.rotate(session, id, overlap=overlap, now=services().clock(), token=_of_the_demo())
         written(session, organization, "api_token.rotated", former, successor=str(made.id))
         written(session, organization, "api_token.added", made, name=made.name, scopes=made.scopes)
     _show(made, text)
@@ -106,6 +106,10 @@ def _found(session: Session, org: str, token_id: UUID) -> ApiToken:
     if found is None:
         raise click.ClickException(f"“{org}” has no such token.")
     return found
+
+
+def _of_the_demo() -> str | None:
+    return tokens.generate("demo") if services().settings.demo else None
 
 
 def _show(made: ApiToken, text: str) -> None:

@@ -129,11 +129,19 @@ def revoke(session: Session, token_id: UUID, now: datetime) -> bool:
     return revoked is not None
 
 
-def rotate(session: Session, token_id: UUID, *, overlap: timedelta, now: datetime) -> tuple[ApiToken, str]:
+def rotate(
+    session: Session,
+    token_id: UUID,
+    *,
+    overlap: timedelta,
+    now: datetime,
+    until: datetime | None = None,
+    token: str | None = None,
+) -> tuple[ApiToken, str]:
     """Make a token that takes the place of another, which lets in until the overlap is over; row and token as `create`.
 
-    What it may do and from where is the former one's, and so is how long it is good for, from now on. Raises
-    NoResultFound, and AlreadyRotated where the former one has ended or was rotated before.
+    What it may do and from where is the former one's, and so is how long it is good for, from now on; but no longer
+    than `until`. Raises NoResultFound, and AlreadyRotated where the former one has ended or was rotated before.
     """
     former = session.get_one(ApiToken, token_id, with_for_update=True, populate_existing=True)
     ended = former.expires_at is not None and former.expires_at <= now
@@ -144,12 +152,18 @@ def rotate(session: Session, token_id: UUID, *, overlap: timedelta, now: datetim
         organization_id=former.organization_id,
         name=former.name,
         scopes=former.scopes,
-        expires_at=former.expires_at and now + (former.expires_at - former.created_at),
+        expires_at=_sooner(former.expires_at and now + (former.expires_at - former.created_at), until),
         networks=former.networks,
+        token=token,
     )
     former.rotated_at = now
-    former.expires_at = min(former.expires_at or now + overlap, now + overlap)
+    former.expires_at = _sooner(former.expires_at, now + overlap)
     return made
+
+
+def _sooner(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The first of two ends; None is no end."""
+    return min((end for end in (one, other) if end is not None), default=None)
 
 
 def check_not_revoked(session: Session, token_id: UUID) -> None:

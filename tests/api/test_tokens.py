@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -136,3 +136,15 @@ def test_none_is_rotated_into_more(desk: Desk) -> None:
     answer = by(desk, weak, "POST", f"{all_of(desk)}/{strong['token']['id']}/rotate", json={})
     assert (answer.status_code, "secret" in answer.json) == (403, False)
     assert by(desk, weak, "POST", f"{all_of(desk)}/{strong['token']['id']}/revoke").status_code == 200
+
+
+def test_none_outlives_its_maker_by_being_rotated(desk: Desk) -> None:
+    end = utcnow() + timedelta(days=9)
+    weak = manager(desk, expires_at=end)
+    own = by(desk, weak, "GET", "/api/v1/me").json["token"]["id"]
+    lasting = desk.ask("POST", all_of(desk), json={"name": "x", "scopes": ["uploads:read"]}).json
+    assert lasting
+    for one in (lasting["token"]["id"], own):
+        made = by(desk, weak, "POST", f"{all_of(desk)}/{one}/rotate", json={})
+        assert made.status_code == 201, made.text
+        assert datetime.fromisoformat(made.json["token"]["expires_at"]) == end

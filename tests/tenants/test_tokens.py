@@ -223,6 +223,19 @@ def test_rotating_one_that_ends_by_itself(database: Database, mine: Tenant) -> N
         assert made.expires_at == NOW + timedelta(days=30, minutes=10)
 
 
+@pytest.mark.parametrize("ends", [True, False])
+def test_rotating_until_a_certain_time(database: Database, mine: Tenant, *, ends: bool) -> None:
+    until = NOW + timedelta(hours=2)
+    end = NOW + timedelta(minutes=10) if ends else None
+    with database.transaction(mine.id) as session:
+        former, _ = tokens.create(session, organization_id=mine.id, name="x", scopes=[], expires_at=end)
+        former.created_at = NOW - timedelta(days=30)
+        made, text = tokens.rotate(
+            session, former.id, overlap=timedelta(hours=1), now=NOW, until=until, token=tokens.generate("demo")
+        )
+        assert (made.expires_at, text.startswith("vnt_demo_")) == (until, True)
+
+
 def test_what_cannot_be_rotated(database: Database, vault: Vault, mine: Tenant) -> None:
     theirs = tenant(database, vault, f"theirs-{secrets.token_hex(4)}")
     hour: dict[str, Any] = {"overlap": timedelta(hours=1), "now": NOW}
