@@ -36,6 +36,8 @@ from tests.tenancy import becomes
 pytestmark = pytest.mark.live
 
 FLASK: Final = str(Path(sys.executable).parent / "flask")
+#: Longer than any of it takes on a machine that is busy.
+PATIENCE: Final = 180
 #: Several times what a line that breaks carries at once.
 SIZE: Final = 1 << 20
 
@@ -76,7 +78,7 @@ class Desk:
     def run(self, *arguments: str, **more: Any) -> tuple[int, list[list[str]], str]:
         """The same to its end: exit code, lines, and what it complains of."""
         process = self.start(*arguments, **more)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
         assert "Traceback" not in err, err
         assert self.house.token not in out + err
         return process.returncode, [line.split("\t") for line in out.splitlines()], err
@@ -107,7 +109,9 @@ def test_a_file_is_safe_and_then_delivered(desk: Desk, worker: Database, vault: 
     process = desk.start("orders.csv")
     redeliverer = Redeliverer(worker, vault, Spool.from_settings(settings), settings, clock=utcnow, work=Work())
     try:
-        assert becomes(lambda: not redeliverer.next(desk.house.organization.id) and process.poll() is not None, 60)
+        assert becomes(
+            lambda: not redeliverer.next(desk.house.organization.id) and process.poll() is not None, PATIENCE
+        )
     finally:
         redeliverer.close()
     out, err = process.communicate()
@@ -171,7 +175,7 @@ def test_an_interruption_leaves_what_the_same_command_goes_on_with(desk: Desk) -
         process = desk.start("large.csv", url=slow)
         assert splitter.wait_for(50_000)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 130
         assert "goes on where this one stopped" in err
         assert "Traceback" not in err
@@ -242,7 +246,7 @@ def test_nobody_there_is_for_later(desk: Desk) -> None:
 def test_a_wrong_command_does_nothing(desk: Desk, arguments: list[str], said: str) -> None:
     desk.write("a.csv", csv(100))
     process = desk.start(*arguments) if "--to" not in arguments else desk.start(*arguments, to="x")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode in {1, 2}
     assert said in err
 
