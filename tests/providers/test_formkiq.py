@@ -558,6 +558,46 @@ def test_it_can_be_looked_for_later(answers: list[Answer], ending: Ending, recor
     assert (outcome.ending, outcome.empty_record) == (ending, record)
 
 
+#: The id that somebody's own client has for what it handed in.
+THEIRS = "0c5b1d62-9f0e-4f6b-8f5e-2f0c6a3d9b11"
+
+
+def theirs(length: Any = None) -> Reply:
+    return reply({"documentId": THEIRS, **({} if length is None else {"contentLength": length})})
+
+
+@pytest.mark.parametrize(
+    ("answer", "ending", "reference"),
+    [
+        (theirs(10), Ending.DELIVERED, THEIRS),
+        (theirs(11), Ending.UNKNOWN, None),
+        (theirs(), Ending.FAILED, None),
+        (message(f"Document {THEIRS} not found.", 404), Ending.FAILED, None),
+        (message("Not Found", 404), Ending.RETRY, None),
+        (message("Unauthorized", 401), Ending.CREDENTIAL, None),
+        (SILENCE, Ending.RETRY, None),
+    ],
+)
+def test_what_a_client_of_its_own_handed_in_is_looked_for_by_its_id_and_left_alone(
+    answer: Answer, ending: Ending, reference: str | None
+) -> None:
+    sent = handin(baseline={"target": "/bucket/x", "document_id": THEIRS})
+    outcome, asked = play(FORMKIQ.reconcile(DOCUMENT, sent, account()), answer)
+    assert (outcome.ending, outcome.reference) == (ending, reference)
+    assert [(one.method, one.path) for one in asked] == [("GET", f"/documents/{THEIRS}")]
+
+
+def test_what_was_to_be_told_its_id_by_the_lost_answer_cannot_be_looked_for() -> None:
+    outcome, asked = play(FORMKIQ.reconcile(DOCUMENT, handin(baseline={"target": "/documents"}), account()))
+    assert (outcome.ending, asked) == (Ending.UNKNOWN, [])
+
+
+def test_it_is_followed_by_what_the_provider_calls_it() -> None:
+    outcome, asked = play(FORMKIQ.follow(DOCUMENT, handin(reference=THEIRS), account()), theirs(10))
+    assert (outcome.provider_status, outcome.reference) == ("ready", THEIRS)
+    assert asked[0].path == f"/documents/{THEIRS}"
+
+
 @pytest.mark.parametrize(
     ("answer", "ending", "status"),
     [
