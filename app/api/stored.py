@@ -6,10 +6,12 @@ is written in the audit log, before anything is given.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Final, Self
 
+import structlog
 from flask import Response, request
 from pydantic import Field
 
@@ -19,10 +21,12 @@ from app.api.paging import Cursor, Page, signed
 from app.api.resources import Resource
 from app.api.schemas import Model
 from app.api.visiting import Visit
-from app.delivery.calls import Answered
+from app.delivery.calls import Answered, CutOff
 from app.providers import base
 from app.providers.base import Deletes, Downloads, Ending, Gets, Lists
 from app.tenants.tokens import Scope
+
+log = structlog.get_logger("ventanilla.api")
 
 resource = Resource("Files", "What lies at the provider of a connection.")
 
@@ -121,7 +125,12 @@ class _Blocks:
         self._blocks = answered.blocks()
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._blocks
+        try:
+            yield from self._blocks
+        except CutOff as cut:
+            log.warning("content cut off", cause=str(cut))
+            # At this the server hangs up: who has had the beginning sees that it is no end.
+            raise ConnectionResetError(errno.ECONNRESET, "cut off") from None
 
     def close(self) -> None:
         """Let go of the answer."""

@@ -61,11 +61,15 @@ def test_what_the_provider_cuts_off_does_not_look_whole(
     house.sandbox.fault(
         provider="flatfile", method="GET", path="/flatfile/v1/files", action="truncate", after_bytes=70_000
     )
+    before = house.gateway.log()
     connection.request("GET", path, headers=headers)
     answer = connection.getresponse()
     assert answer.status == 200
     with pytest.raises(http.client.IncompleteRead):
         answer.read()
+    said = house.gateway.log()[len(before) :]
+    assert "content cut off" in said
+    assert "Traceback" not in said
 
 
 def test_who_leaves_leaves_nothing_behind(
