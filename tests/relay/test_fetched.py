@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from app.local.processes import wait_until
 from app.tenants import tokens
+from tests.relay.ending import SECONDS
 from tests.relay.house import House
 from tests.relay.samples import BY_OPERATION
 from tests.relay.sending import RELAYED
@@ -67,9 +69,8 @@ def test_what_the_provider_cuts_off_does_not_look_whole(
     assert answer.status == 200
     with pytest.raises(http.client.IncompleteRead):
         answer.read()
-    said = house.gateway.log()[len(before) :]
-    assert "content cut off" in said
-    assert "Traceback" not in said
+    assert wait_until(lambda: "content cut off" in house.gateway.log()[len(before) :], SECONDS)
+    assert "Traceback" not in house.gateway.log()[len(before) :]
 
 
 def test_who_leaves_leaves_nothing_behind(
