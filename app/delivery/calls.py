@@ -6,10 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from socket import socket
-from typing import Any
+from typing import Any, Final
 
 from app.intake.body import Body
-from app.providers.wire import Reply
+from app.providers.wire import NoAnswer, Reply
+
+#: Longest answer that is read into memory; none that means something comes near.
+ANSWER_BYTES: Final = 4 << 20
 
 
 class CutOff(Exception):  # noqa: N818 - says what happened
@@ -75,3 +78,17 @@ class Whole(Answered):
         """As a provider's adapter reads it."""
         headers = {name.lower(): value for name, value in self.headers}
         return Reply(status=self.status, headers=headers, body=self.content)
+
+
+def read_whole(answered: Answered) -> Whole | NoAnswer:
+    """All of an answer, where there is an end in sight."""
+    content = bytearray()
+    try:
+        for block in answered.blocks():
+            content += block
+            if len(content) > ANSWER_BYTES:
+                raise CutOff  # noqa: TRY301
+    except CutOff:
+        answered.close()
+        return NoAnswer(cause="truncated", released=True)
+    return Whole(status=answered.status, reason=answered.reason, headers=answered.headers, content=bytes(content))

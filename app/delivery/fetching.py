@@ -6,9 +6,9 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from app.delivery.asking import Visit
-from app.delivery.calls import Answered, Call, Whole
+from app.delivery.calls import Answered, Call, Whole, read_whole
 from app.delivery.cleaning import Cleaner
-from app.delivery.forwarding import Forwarder, read_whole
+from app.delivery.forwarding import Forwarder
 from app.delivery.way import NoWay, Way
 from app.providers.base import Outcome, Unavailable
 from app.providers.outcomes import by_cause, by_status

@@ -9,11 +9,10 @@ from typing import Final
 
 from app.checks import Policy, Rejected
 from app.delivery.asking import cleaner_of
-from app.delivery.calls import Answered, Call, CutOff, Whole
+from app.delivery.calls import Answered, Call, Whole, read_whole
 from app.delivery.contents import Contents
 from app.delivery.deadlines import Exchange
 from app.delivery.handing import HandedOn, Handing, InDoubt, Passage, Repeated, SentBefore
-from app.delivery.http import ANSWER_BYTES
 from app.delivery.journal import Journal
 from app.delivery.keeper import Keeper
 from app.delivery.looking import LOOK_SECONDS, learnt_at_once
@@ -223,17 +222,3 @@ class Forwarder(Keeper):
             client=call.client,
             asker=call.asker,
         )
-
-
-def read_whole(answered: Answered) -> Whole | NoAnswer:
-    """All of an answer, where there is an end in sight."""
-    content = bytearray()
-    try:
-        for block in answered.blocks():
-            content += block
-            if len(content) > ANSWER_BYTES:
-                raise CutOff  # noqa: TRY301
-    except CutOff:
-        answered.close()
-        return NoAnswer(cause="truncated", released=True)
-    return Whole(status=answered.status, reason=answered.reason, headers=answered.headers, content=bytes(content))

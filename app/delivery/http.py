@@ -22,7 +22,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import SKIP_HEADER
 
-from app.delivery.calls import Answered, Call, CutOff
+from app.delivery.calls import ANSWER_BYTES, Answered, Call, CutOff
 from app.delivery.deadlines import Exchange
 from app.delivery.egress import Egress, EgressRefused
 from app.delivery.sockets import carrying, connections, tls_context
@@ -30,8 +30,6 @@ from app.providers.wire import Answer, Cause, NoAnswer, Reply, Sink
 
 #: urllib3's own 16 KiB would halve the speed of large files.
 SOCKET_BLOCK: Final = 1 << 20
-#: Longest answer that is read; none that means something comes near.
-ANSWER_BYTES: Final = 4 << 20
 ANSWER_BLOCK: Final = 1 << 16
 #: Connections to one host that a session keeps.
 POOL: Final = 32

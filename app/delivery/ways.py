@@ -16,17 +16,17 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.database import Database
-from app.delivery.calls import Call
+from app.delivery.calls import Answered, Call
 from app.delivery.cleaning import Cleaner
 from app.delivery.deadlines import Deadlines, Exchange
 from app.delivery.egress import Egress
 from app.delivery.engine import Engine
-from app.delivery.http import Handed
 from app.delivery.limits import Limits
+from app.delivery.masking import masked
 from app.delivery.sessions import Sessions
 from app.delivery.way import NoWay, Way
 from app.providers.base import Renews, Unavailable
-from app.providers.wire import Answer, Outgoing, Reply
+from app.providers.wire import Answer, NoAnswer, Outgoing, Reply
 from app.records import audit
 from app.tenants import connections
 from app.tenants.models import Connection
@@ -94,8 +94,11 @@ class Ways:
                 **options,
             )
 
-    def hand_on(self, way: Way, call: Call, exchange: Exchange) -> Handed | Reply:
-        """Make somebody's call along a way, as it is; a Reply is our own: the provider's limits are used up."""
+    def hand_on(self, way: Way, call: Call, exchange: Exchange) -> Answered | NoAnswer | Reply:
+        """Make somebody's call along a way, as it is; a Reply is our own: the provider's limits are used up.
+
+        The answer comes without the credential, whatever it quotes.
+        """
         http = self._sessions.of(way.connection.id)
         if call.store is not None:
             return http.hand_on(exchange, call, call.store, {}, stores=way.provider.stores)
@@ -104,7 +107,8 @@ class Ways:
                 return ours
             base_url = way.provider.base_url(way.account, self._sandbox_url)
             authorization = {name: value for name, value in way.headers.items() if name == "Authorization"}
-            return http.hand_on(exchange, call, base_url, authorization)
+            handed = http.hand_on(exchange, call, base_url, authorization)
+        return handed if isinstance(handed, NoAnswer) else masked(handed, way.secrets())
 
     def look(self, way: Way, steps: Generator[Outgoing, Answer, T], deadlines: Deadlines | None = None) -> T:
         """Drive a generator that only looks."""

@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.delivery import Destination, Origin
-from app.delivery.way import NoWay
 from app.intake.addresses import address, client
 from app.intake.shedding import Caller
 from app.passthrough.address import Address
@@ -41,12 +40,6 @@ class Entrance:
     def borrows(self) -> bool:
         """Whether the credential is the house's."""
         return self.destination.connection.house_connection_id is not None
-
-    @property
-    def secrets(self) -> list[str]:
-        """What no answer may show."""
-        way = self.destination.way
-        return [] if isinstance(way, NoWay) else way.secrets()
 
     def origin(self) -> Origin:
         """Tell delivery where a hand-in comes from."""

@@ -12,8 +12,7 @@ from flask import g
 
 from app.checks import types
 from app.delivery import Result, registry
-from app.delivery.calls import Answered, Call, Whole
-from app.delivery.forwarding import read_whole
+from app.delivery.calls import Answered, Call, Whole, read_whole
 from app.delivery.handing import Handing
 from app.intake import Deadlines
 from app.intake.along import Enclosed, content_of, object_of

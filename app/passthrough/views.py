@@ -19,7 +19,6 @@ from app.passthrough.address import Address
 from app.passthrough.base import Speaks
 from app.passthrough.errors import NoSuchProvider
 from app.passthrough.faces import FACES
-from app.passthrough.masking import masked
 from app.services import services
 
 log = structlog.get_logger("ventanilla.passthrough")
@@ -42,7 +41,7 @@ def call(_: str) -> ResponseReturnValue:
     way = entrance.find(request.environ, face, wanted)
     with services().shedding.admit(way.caller):
         outcome = calling.make(way, face, wanted, request.environ)
-    return answered(face, outcome) if isinstance(outcome, Result) else given(masked(outcome, way.secrets))
+    return answered(face, outcome) if isinstance(outcome, Result) else given(outcome)
 
 
 @proxy.put(f"{placing.PREFIX}<sealed>")
@@ -52,7 +51,7 @@ def put(sealed: str) -> ResponseReturnValue:
     found = bucket.find(sealed, request.environ)
     with services().shedding.admit(found.way.caller):
         outcome = bucket.take(found, request.environ)
-    return answered(g.face, outcome) if isinstance(outcome, Result) else given(masked(outcome, found.way.secrets))
+    return answered(g.face, outcome) if isinstance(outcome, Result) else given(outcome)
 
 
 def given(answer: Answered) -> Response:

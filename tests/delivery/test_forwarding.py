@@ -12,8 +12,7 @@ import pytest
 from urllib3.filepost import encode_multipart_formdata
 
 from app.delivery import Deliverer, Origin
-from app.delivery.calls import Answered, Call, CutOff, Whole
-from app.delivery.forwarding import read_whole
+from app.delivery.calls import Answered, Call, CutOff, Whole, read_whole
 from app.delivery.handing import HandedOn, Handing, InDoubt
 from app.delivery.way import NoWay, Way
 from app.errors import Refusal

@@ -14,9 +14,7 @@ from typing import Final
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
-from app.delivery.calls import Answered, Whole
-from app.delivery.forwarding import read_whole
-from app.delivery.http import ANSWER_BYTES
+from app.delivery.calls import ANSWER_BYTES, Answered, Whole, read_whole
 from app.providers.wire import NoAnswer
 
 #: A shorter one would cover half of every text.

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from app.delivery.calls import Answered, Whole
-from app.passthrough.masking import masked
+from app.delivery.masking import masked
 
 KEY = "sk_live_0123456789abcdef"
 BASIC = base64.b64encode(KEY.encode()).decode()
