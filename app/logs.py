@@ -26,6 +26,16 @@ _SECRETS: Final = (
 #: At `debug` these write addresses and headers of what goes out.
 _TALKATIVE: Final = ("urllib3", "requests", "procrastinate", "alembic", "psycopg")
 
+_SHARED: Final[list[structlog.typing.Processor]] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,  # the traceback alone: variables may hold what was handed in
+]
+#: One list, however often it is configured: a logger holds on to the one of its first line.
+_CHAIN: Final = [*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
+
 
 def mask(text: str) -> str:
     """Write `text` without what could be a key, an address that is one, or a query string."""
@@ -36,20 +46,13 @@ def mask(text: str) -> str:
 
 def configure(level: str, *, console: bool) -> None:
     """Send everything to standard error: lines for people (`console`), or an object of JSON a line."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,  # the traceback alone: variables may hold what was handed in
-    ]
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
         if console
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=_CHAIN,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -57,7 +60,7 @@ def configure(level: str, *, console: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=_SHARED,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _masked, renderer],
         )
     )
