@@ -98,7 +98,6 @@ CODES: Final = {
     **{slug: code for code, (slug, _) in reversed(list(replies.VERDICTS.items()))},
     "unauthorized": "api_key_invalid",
     "token-revoked": "api_key_invalid",
-    "missing": "certificate_files_required",
     "missing-file": "image_file_required",
     "too_large": "payload_too_large",
     "file-too-large": "payload_too_large",
@@ -112,6 +111,8 @@ CODES: Final = {
     **dict.fromkeys(("not_sat", "revoked"), "certificate_invalid"),
     "password_encoding": "private_key_password_incorrect",
 }
+#: Codes of what is missing, by the part that is.
+MISSING: Final = {"cer": "certificate_file_required", "key": "private_key_file_required", "password": "invalid_request"}
 #: Status and code where a slug has none of its own, by the status that the API has for it. Its clients know 400, 401,
 #: 404, 429 and 500; a length that is missing is told as HTTP tells it, since none of them leaves it out.
 BY_STATUS: Final = {
@@ -151,7 +152,7 @@ class Facturapi:
         if told.slug == "not-found":
             code = "organization_not_found"
         elif status != BROKEN[0]:
-            code = CODES.get(told.slug, code)
+            code = MISSING[told.field] if told.slug == "missing" and told.field else CODES.get(told.slug, code)
         headers = {} if told.upload_id is None else {"X-Facturapi-Log-Id": str(told.upload_id)}
         if told.retry_after is not None:
             headers["Retry-After"] = str(told.retry_after)

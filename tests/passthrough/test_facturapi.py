@@ -168,6 +168,24 @@ def test_parts_may_come_in_any_order(desk: Desk) -> None:
     assert entry["bytes"] == len(body)
 
 
+@pytest.mark.parametrize(
+    ("left_out", "code"),
+    [
+        ("cer", "certificate_file_required"),
+        ("key", "private_key_file_required"),
+        ("password", "invalid_request"),
+    ],
+)
+def test_what_is_missing_is_told_by_its_name(desk: Desk, left_out: str, code: str) -> None:
+    parts = {"cer": ("a.cer", CSD.cer), "key": ("b.key", CSD.key), "password": PASSWORD}
+    del parts[left_out]
+    body, content_type = encode_multipart_formdata(parts)  # type: ignore[arg-type]
+    path = f"facturapi/v2/organizations/{organization(desk)}/certificate"
+    told = desk.ask("PUT", path, body, headers={"Content-Type": content_type}).json
+    assert (told["status"], told["code"], told["path"]) == (400, code, left_out)
+    assert ledger(desk) == []
+
+
 def test_a_credential_that_is_refused_pauses_the_connection_and_the_vendor_says_so(desk: Desk) -> None:
     house = desk.house
     with house.database.transaction(house.organization.id) as session:
