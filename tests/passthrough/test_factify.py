@@ -106,3 +106,36 @@ def test_the_package_follows_pages(desk: Desk, factify: Factify, client: Driver)
         factify.document(title=f"Contrato {number}")
     listed = value(client.call("documents.list", page_size=2, every_page=True))
     assert [one["title"] for one in listed] == ["Contrato 2", "Contrato 1", "Contrato 0"]
+
+
+@pytest.mark.parametrize("method", ["documents.create", "documents.create_async"])
+def test_the_package_tries_again_and_makes_one_document(
+    desk: Desk, factify: Factify, client: Driver, method: str
+) -> None:
+    path = "/factify/v1beta/documents"
+    desk.house.sandbox.fault(provider="factify", method="POST", path=path, action="status", status=503, times=2)
+    made = value(client.call(method, title="Contrato", payload=FILE, retries=True))
+    assert factify.titles() == ["Contrato"]
+    assert [one.state for one in desk.uploads()] == [State.FAILED, State.FAILED, State.DELIVERED]
+    assert desk.uploads()[-1].reference == made["document"]["id"]
+
+
+def test_the_package_tries_again_what_has_arrived_and_hears_of_it(desk: Desk, factify: Factify, client: Driver) -> None:
+    path = "/factify/v1beta/documents"
+    desk.house.sandbox.fault(provider="factify", method="POST", path=path, action="drop_answer")
+    desk.house.sandbox.fault(provider="factify", method="GET", path=path, action="status", status=503)
+    made = value(client.call("documents.create", title="Contrato", payload=FILE, retries=True, timeout_ms=60_000))
+    assert factify.titles() == ["Contrato"]
+    (upload,) = desk.uploads()
+    assert (upload.state, upload.reference) == (State.DELIVERED, made["document"]["id"])
+
+
+def test_the_package_reads_every_field_of_a_refusal(desk: Desk, factify: Factify, client: Driver) -> None:
+    broken = FILE | {"content": b"%PDF-1.4\nno more"}
+    error = client.call("documents.create", title="Contrato", payload=broken)["error"]
+    assert (error["type"], error["status_code"]) == ("ErrorResponse", 400)
+    (upload,) = desk.uploads()
+    (detail,) = error["data"]["details"]
+    assert error["data"]["code"] == "invalid_argument"
+    assert detail == {"reason": "invalid_field_value", "param": "payload", "request_id": str(upload.id)}
+    assert factify.titles() == []

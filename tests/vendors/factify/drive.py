@@ -10,14 +10,23 @@ from operator import attrgetter
 from typing import Any
 
 from factify import Factify  # type: ignore[import-not-found] # in an environment of its own
+from factify.utils import BackoffStrategy, RetryConfig  # type: ignore[import-not-found]
+
+#: The package tries again only where it is told to; then soon, for some seconds.
+RETRIES = RetryConfig("backoff", BackoffStrategy(50, 400, 1.5, 15_000), retry_connection_errors=True)
 
 
 def make(asked: dict[str, Any]) -> Any:
-    """One call, such as `documents.list`; with `every_page`, all items of all pages that its `next` leads to."""
+    """One call, such as `documents.list`; with `every_page`, all items of all pages that its `next` leads to.
+
+    With `retries` it is tried again, by the package's own policy.
+    """
     arguments = asked["arguments"]
     if asked["method"] == "methods":
         return methods()
     every_page = arguments.pop("every_page", False)
+    if arguments.pop("retries", False):
+        arguments["retries"] = RETRIES
     with Factify(bearer_auth=asked["key"], server_url=asked["base_url"]) as client:
         got = attrgetter(asked["method"])(client)(**arguments)
         if asked["method"].endswith("_async"):
