@@ -119,7 +119,7 @@ def _operation(document: Schema, path: str, method: str, told: Schema) -> Operat
     return Operation(
         id=told["operationId"],
         method=method.upper(),
-        path=Markup(_PART.sub(r"<var>\1</var>", str(escape(path)))),  # noqa: S704 - escaped, but for the tag
+        path=Markup(_PART.sub(r"<var>\1</var>", str(escape(path)).replace("/", "<wbr>/"))),  # noqa: S704 - escaped, but for tags
         summary=told["summary"],
         about=_paragraphs(re.sub(r"\n*Scope: `[^`]+`\.", "", told.get("description", ""))),
         scope=told.get("x-scope"),

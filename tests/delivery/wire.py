@@ -70,9 +70,7 @@ class Played:
 
 
 @contextmanager
-def playing(
-    *scripts: Callable[[Line], None], context: ssl.SSLContext | None = None, port: int = 0
-) -> Iterator[Played]:
+def playing(*scripts: Callable[[Line], None], context: ssl.SSLContext | None = None, port: int = 0) -> Iterator[Played]:
     """Accept as many connections as there are scripts, one after the other, and play each; faults are raised here."""
     with socket.create_server(("127.0.0.1", port)) as listener:
         listener.settimeout(SECONDS)
