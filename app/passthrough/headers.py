@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +33,11 @@ FORWARDED: Final = "x-forwarded-"
 #: Of an answer: what each server says of itself, and what is kept for a browser that is not there.
 NOT_BACK: Final = HOP | {"set-cookie", "set-cookie2", "date", "server"}
 
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+#: A value that goes on in the next line, as long ago.
+_FOLD: Final = re.compile(r"\r?\n[ \t]+")
+
 
 def sent_on(environ: WSGIEnvironment) -> list[tuple[str, str]]:
     """Headers of a request as they are passed on, in the order in which they came."""
@@ -49,10 +55,24 @@ def sent_on(environ: WSGIEnvironment) -> list[tuple[str, str]]:
 
 
 def sent_back(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Headers of an answer as they are passed back."""
-    known = list(headers)
+    """Headers of an answer as they are passed back, without what no server may write or each reads otherwise."""
+    known = [(name, _FOLD.sub(" ", value)) for name, value in headers]
     left_out = NOT_BACK | _named(",".join(value for name, value in known if name.lower() == "connection"))
-    return ((name, value) for name, value in known if name.lower() not in left_out)
+    if not _has_one_length(known):
+        left_out |= {"content-length"}
+    return (
+        (name, value)
+        for name, value in known
+        if name.lower() not in left_out and _NAME.fullmatch(name) and _VALUE.fullmatch(value)
+    )
+
+
+def _has_one_length(headers: Iterable[tuple[str, str]]) -> bool:
+    """Whether its length is what one header says: in chunks it is what they come to, whatever else is said."""
+    told = [(name.lower(), value.strip()) for name, value in headers]
+    lengths = [value for name, value in told if name == "content-length"]
+    chunked = any(name == "transfer-encoding" for name, _ in told)
+    return len(lengths) == 1 and not chunked and lengths[0].isascii() and lengths[0].isdecimal()
 
 
 def _named(connection: str) -> frozenset[str]:

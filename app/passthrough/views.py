@@ -57,7 +57,7 @@ def put(sealed: str) -> ResponseReturnValue:
 def given(answer: Answered) -> Response:
     """Answer byte for byte what the provider did."""
     response = Response(_blocks(answer), headers=list(headers.sent_back(answer.headers)), direct_passthrough=True)
-    response.status = f"{answer.status} {answer.reason}".strip()
+    response.status = f"{answer.status} {answer.reason if answer.reason.isprintable() else ''}".strip()
     if not any(name.lower() == "content-type" for name, _ in answer.headers):
         del response.headers["Content-Type"]  # none of ours
     response.call_on_close(answer.close)

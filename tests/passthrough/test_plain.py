@@ -160,6 +160,30 @@ def test_what_is_of_a_hop_or_for_a_browser_does_not_come_back(desk: Desk, play: 
     assert answer.header("x-kept") == "1"
 
 
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (b"X-Folded: a\r\n b\r\nContent-Length: 4\r\n\r\nbody", {"x-folded": "a b"}),
+        (b"X-Odd: a\x01b\r\nContent-Length: 4\r\n\r\nbody", {"x-odd": None}),
+        (b"Content-Length: 4\r\nContent-Length: 4\r\n\r\nbody", {}),
+        (b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", {"content-length": None}),
+        (b"X-Latin: \xe9\r\nContent-Length: 4\r\n\r\nbody", {"x-latin": "é"}),
+    ],
+)
+def test_an_answer_that_is_oddly_written_comes_back_all_the_same(
+    desk: Desk, play: Play, head: bytes, told: dict[str, str | None]
+) -> None:
+    def script(line: Line) -> None:
+        line.request()
+        line.sock.sendall(b"HTTP/1.1 200 \xc3\x28\x7f\r\n" + head)
+        line.sock.close()
+
+    with play(script):
+        answer = desk.ask("GET", BELOW + FILES)
+    assert (answer.status, answer.body) == (200, b"body")
+    assert {name: answer.header(name) for name in told} == told
+
+
 def test_what_is_packed_stays_packed(desk: Desk, play: Play) -> None:
     packed = gzip.compress(b"a" * 10_000)
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
