@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from app.errors import Refusal
 from app.intake.arriving import Arriving
 from app.intake.body import Body
-from app.intake.document import parse_object
-from app.intake.errors import BodyTooLarge, LengthRequired, Truncated
+from app.intake.document import parse_object, read_whole
 from app.intake.multipart import Limits
 from app.intake.pace import Deadlines
 from app.intake.part_header import PartHeader
@@ -119,18 +118,8 @@ def object_of(environ: WSGIEnvironment, most: int, deadlines: Deadlines) -> tupl
     """All of a body that is one JSON object, as it came and as it reads; raises as `receive_object` does."""
     body = Body.of(environ, deadlines)
     judge(environ, body)
-    if body.left is None:
-        raise LengthRequired
-    if body.left > most:
-        raise BodyTooLarge(most)
-    content = bytearray()
-    try:
-        while block := body.block():
-            content += block
-    except Truncated:
-        body.trusted = False  # what follows on the connection is then no request
-        raise
-    return bytes(content), parse_object(bytes(content)), body
+    content = read_whole(body, most)
+    return content, parse_object(content), body
 
 
 def content_of(value: Mapping[str, Any], member: str, base64_if: str) -> bytes | None:

@@ -39,7 +39,14 @@ def receive_object(
         raise Encoded
     if not body.trusted:
         raise Malformed
-    if body.left is None or not environ.get("CONTENT_LENGTH"):
+    if not environ.get("CONTENT_LENGTH"):
+        raise LengthRequired
+    return parse_object(read_whole(body, most))
+
+
+def read_whole(body: Body, most: int) -> bytes:
+    """All of a body of at most so many bytes, into memory; nobody's length is taken for any."""
+    if body.left is None:
         raise LengthRequired
     if body.left > most:
         raise BodyTooLarge(most)
@@ -50,7 +57,7 @@ def receive_object(
     except Truncated:
         body.trusted = False  # what follows on the connection is then no request
         raise
-    return parse_object(bytes(content))
+    return bytes(content)
 
 
 def parse_object(text: str | bytes) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from app.config import Settings
 from app.database import HOUSE, Database
+from app.delivery.http import Http
 from app.intake.spool import Spool
 from app.intake.spool.local import Folder
 from app.tenants import connections, organizations
@@ -70,3 +71,12 @@ def house(database: Database, vault: Vault, sandbox: Sandbox) -> Connection:
             settings={},
             credential={"key": SecretStr(key)},
         )
+
+
+@pytest.fixture
+def opened() -> Iterator[list[Http]]:
+    """Sessions that are closed at the end."""
+    made: list[Http] = []
+    yield made
+    for one in made:
+        one.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,6 @@ from tests.delivery.wire import Line, playing
 __all__ = ["certificate", "server_side"]  # fixtures
 
 Make = Callable[..., Handed]
-
-
-@pytest.fixture
-def opened() -> Iterator[list[Http]]:
-    made: list[Http] = []
-    yield made
-    for one in made:
-        one.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -44,14 +44,6 @@ class Body:
             self._before(self.len)
         self.len -= count
         return count * b"x"
-
-
-@pytest.fixture
-def opened() -> Iterator[list[Http]]:
-    made: list[Http] = []
-    yield made
-    for one in made:
-        one.close()
 
 
 @pytest.fixture
