@@ -12,12 +12,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
+from urllib3.filepost import encode_multipart_formdata
 
 from app.portal.headers import HEADERS
+from app.records.states import State
 from app.tenants import connections
 from app.tenants.models import Environment
 from tests.delivery.wire import Line, Played, playing
 from tests.passthrough.desk import Answer, Desk
+from tests.relay.files import csv
 
 pytestmark = pytest.mark.live
 
@@ -293,6 +296,23 @@ def test_who_leaves_ends_the_providers_side(desk: Desk, play: Play, answered: bo
         assert left[1].recv(1) == b"x"
     for one in (*began, *left):
         one.close()
+
+
+@pytest.mark.parametrize("size", [4_000, 4 << 20], ids=["small", "large"])
+def test_an_upload_that_is_answered_before_its_end_is_answered_so(desk: Desk, play: Play, size: int) -> None:
+    fields = {"spaceId": "us_sp_1", "environmentId": "us_env_1"}
+    content, content_type = encode_multipart_formdata({**fields, "file": ("a.csv", csv(size), "text/csv")})
+
+    def script(line: Line) -> None:
+        line.until(b"\r\n\r\n")
+        line.answer(b'{"errors": [{"message": "full"}]}', "400 Bad Request", "Content-Type: application/json")
+        line.until(content[-8:])
+
+    with play(script):
+        answer = desk.ask("POST", BELOW + "/files", content, headers={"Content-Type": content_type})
+    assert (answer.status, answer.json) == (400, {"errors": [{"message": "full"}]})
+    (upload,) = desk.uploads()
+    assert upload.state is State.FAILED
 
 
 def test_a_provider_that_says_nothing_is_given_up(desk: Desk, play: Play) -> None:
