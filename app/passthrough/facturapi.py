@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, Final
 
+from app.errors import N_
 from app.passthrough.base import Spelled, Told, bearer
 from app.passthrough.rules import Rules, allow, ask, deny, path
 from app.providers import facturapi_replies as replies
@@ -21,20 +22,20 @@ ONE: Final = "/organizations/{organization}"
 OWN: Final = (path("organization", "organization_id"),)
 
 RULES: Final = Rules(
-    deny("POST /organizations", "An account's organizations are made by the operators of this gateway."),
-    ask("GET /organizations", "It lists every organization of the account.", borrowed=False),
-    allow("GET /organizations/me", "It shows the organization of the key.", borrowed=False),
-    allow(f"GET {ONE}", "It shows the connection's organization.", owned=OWN),
-    deny(f"DELETE {ONE}", "It deletes the organization with everything in it."),
-    allow(f"PUT {ONE}/legal", "It changes what invoices say of the organization.", owned=OWN),
-    allow(f"PUT {ONE}/customization", "It changes how invoices look.", owned=OWN),
-    allow(f"PUT {ONE}/receipts", "It changes how receipts are numbered and end.", owned=OWN),
-    ask(f"PUT {ONE}/self-invoice", "It opens a page to customers, who make invoices by it.", owned=OWN),
-    ask(f"PUT {ONE}/domain", "It moves the address of the organization's public pages.", owned=OWN),
-    allow("GET /organizations/domain-check", "It asks whether an address is free."),
+    deny("POST /organizations", N_("An account's organizations are made by the operators of this gateway.")),
+    ask("GET /organizations", N_("It lists every organization of the account."), borrowed=False),
+    allow("GET /organizations/me", N_("It shows the organization of the key."), borrowed=False),
+    allow(f"GET {ONE}", N_("It shows the connection's organization."), owned=OWN),
+    deny(f"DELETE {ONE}", N_("It deletes the organization with everything in it.")),
+    allow(f"PUT {ONE}/legal", N_("It changes what invoices say of the organization."), owned=OWN),
+    allow(f"PUT {ONE}/customization", N_("It changes how invoices look."), owned=OWN),
+    allow(f"PUT {ONE}/receipts", N_("It changes how receipts are numbered and end."), owned=OWN),
+    ask(f"PUT {ONE}/self-invoice", N_("It opens a page to customers, who make invoices by it."), owned=OWN),
+    ask(f"PUT {ONE}/domain", N_("It moves the address of the organization's public pages."), owned=OWN),
+    allow("GET /organizations/domain-check", N_("It asks whether an address is free.")),
     allow(
         f"PUT {ONE}/logo",
-        "It replaces the logo.",
+        N_("It replaces the logo."),
         operation="facturapi/logo",
         parts={"file": "file"},
         owned=OWN,
@@ -42,36 +43,42 @@ RULES: Final = Rules(
     ),
     allow(
         f"PUT {ONE}/certificate",
-        "It replaces the certificate that invoices are sealed with.",
+        N_("It replaces the certificate that invoices are sealed with."),
         operation="facturapi/certificate",
         parts={"cer": "cer", "key": "key"},
         fields=("password",),
         owned=OWN,
         again=ONE,
     ),
-    ask(f"DELETE {ONE}/certificate", "Without a certificate nothing can be invoiced.", owned=OWN),
+    ask(f"DELETE {ONE}/certificate", N_("Without a certificate nothing can be invoiced."), owned=OWN),
     ask(
         f"PUT {ONE}/fiel",
-        "An e.firma signs for its owner: it is taken where an operator wants it.",
+        N_("An e.firma signs for its owner: it is taken where an operator wants it."),
         operation="facturapi/fiel",
         parts={"cer": "cer", "key": "key"},
         fields=("password",),
         owned=OWN,
         again=ONE,
     ),
-    deny(f"GET {ONE}/apikeys/test", "It shows a key, which nobody outside of the gateway has."),
-    deny(f"PUT {ONE}/apikeys/test", "It kills the test key that is in use, and shows another."),
-    ask(f"GET {ONE}/apikeys/live", "It lists the organization's keys by their first letters.", owned=OWN),
-    deny(f"PUT {ONE}/apikeys/live", "It makes a key that leads around the gateway."),
-    deny(f"DELETE {ONE}/apikeys/live/{{key}}", "It kills a key, perhaps the one that the gateway itself uses."),
-    deny(f"PUT {ONE}/apikeys/live/{{key}}", "One client kills keys so, perhaps the one that the gateway itself uses."),
+    deny(f"GET {ONE}/apikeys/test", N_("It shows a key, which nobody outside of the gateway has.")),
+    deny(f"PUT {ONE}/apikeys/test", N_("It kills the test key that is in use, and shows another.")),
+    ask(f"GET {ONE}/apikeys/live", N_("It lists the organization's keys by their first letters."), owned=OWN),
+    deny(f"PUT {ONE}/apikeys/live", N_("It makes a key that leads around the gateway.")),
+    deny(f"DELETE {ONE}/apikeys/live/{{key}}", N_("It kills a key, perhaps the one that the gateway itself uses.")),
+    deny(
+        f"PUT {ONE}/apikeys/live/{{key}}", N_("One client kills keys so, perhaps the one that the gateway itself uses.")
+    ),
     *(
-        ask(f"{method} {ONE}/series-group{more}", "It changes how the organization's invoices are numbered.", owned=OWN)
+        ask(
+            f"{method} {ONE}/series-group{more}",
+            N_("It changes how the organization's invoices are numbered."),
+            owned=OWN,
+        )
         for method, more in (("POST", ""), ("PUT", "/{series}"), ("DELETE", "/{series}"))
     ),
-    allow(f"GET {ONE}/series-group", "It lists the series that invoices are numbered by.", owned=OWN),
+    allow(f"GET {ONE}/series-group", N_("It lists the series that invoices are numbered by."), owned=OWN),
     *(
-        deny(call, "Who works in the account is its owner's business.")
+        deny(call, N_("Who works in the account is its owner's business."))
         for call in (
             f"GET {ONE}/team",
             f"GET {ONE}/team/{{access}}",

@@ -92,6 +92,8 @@ def _say(face: Speaks | None, slug: str, params: Mapping[str, Any]) -> str:
         return slug
     with force_locale(face.language if face else "en"):
         written: str = gettext(sentence(slug, g.get("check", "")))
+        if reason := params.get("reason"):  # a row's, in the vendor's language where it is not ours
+            params = {**params, "reason": gettext(reason)}
     return written % _Values({name: _value(value) for name, value in params.items()})
 
 

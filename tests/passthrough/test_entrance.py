@@ -194,7 +194,7 @@ def test_what_is_denied_stays_so_whatever_was_opened(desk: Desk) -> None:
     desk.open("facturapi", denied)
     refused = desk.ask("PUT", mine(desk) + "/apikeys/test")
     assert said(refused) == (401, "api_key_not_allowed")
-    assert "It kills the test key that is in use" in refused.json["message"]
+    assert "Anula la llave de prueba en uso" in refused.json["message"]
     assert desk.house.sandbox.ledger() == []
 
 
