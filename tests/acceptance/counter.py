@@ -86,8 +86,7 @@ class Counter:
             name=f"{slug.title()} & Compañía",
             rfc=rfc,
             contact="ayuda@acme.example",
-            notice_version=NOTICE,
-            **more,
+            **{"notice_url": "https://acme.example/aviso", "notice_version": NOTICE, **more},
         )
         with world.database.transaction(organization.id) as session:
             connection = connections.add(
