@@ -100,6 +100,13 @@ def test_nobody_is_asked_by_a_connection_without_a_credential(tenant: Tenant) ->
     def ask(_: object) -> Look[None]:
         yield Outgoing(method="GET", path="/")
 
+    def ask_for_content(_: object) -> Look[Outgoing]:
+        yield from ()
+        return Outgoing(method="GET", path="/")
+
+    bare = second(tenant)
     with pytest.raises(Unavailable):
-        tenant.deliverer().visit(second(tenant), ask)
+        tenant.deliverer().visit(bare, ask)
+    with pytest.raises(Unavailable):
+        tenant.deliverer().fetch(bare, ask_for_content)
     assert tenant.requests("GET") == []

@@ -238,6 +238,15 @@ def test_who_was_taken_for_dead_ends_no_attempt_of_anothers(
     assert (len(rows(tenant)), held(tenant)) == (1, 1), "the other needs it"
 
 
+def test_who_was_taken_for_dead_before_its_mark_sends_no_whole_file(
+    tenant: Tenant, played: Played, worker: Database
+) -> None:
+    result = keep(tenant, Held(png(), at=lambda: sweep(worker)))
+    upload = only(tenant)
+    assert (result.state, upload.state, upload.problem) == (State.FAILED, State.FAILED, "interrupted")
+    assert (tenant.requests("PUT"), rows(tenant), held(tenant)) == ([], [], 0)
+
+
 @pytest.mark.parametrize("how", ["paused", "broken"])
 def test_where_nothing_may_leave_it_is_received_and_waits(tenant: Tenant, played: Played, door: Door, how: str) -> None:
     with tenant.database.transaction(tenant.organization.id) as session:

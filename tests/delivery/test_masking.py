@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from app.delivery.calls import Answered, Whole
+from app.delivery.calls import Answered, CutOff, Whole
 from app.delivery.masking import masked
 
 KEY = "sk_live_0123456789abcdef"
@@ -80,6 +80,19 @@ def test_what_is_packed_and_says_nothing_passes_as_it_is(status: int, coding: st
     answer = masked(Pieces([packed], status=status, **told), [KEY])
     assert body(answer) == packed
     assert answer.headers == [("Content-Encoding", coding), ("Content-Length", str(len(packed)))]
+
+
+def test_a_refusal_that_is_packed_and_breaks_off_says_no_more_than_that() -> None:
+    class Broken(Pieces):
+        def blocks(self) -> Iterator[bytes]:
+            yield from self.pieces
+            raise CutOff
+
+    packed = gzip.compress(KEY.encode())[:-4]
+    broken = Broken([packed], status=401, Content_Encoding="gzip", Content_Length=str(len(packed) + 4))
+    answer = masked(broken, [KEY])
+    assert (answer.status, body(answer), answer.headers) == (401, b"", [("Content-Length", "0")])
+    assert broken.closed
 
 
 def test_what_is_not_packed_as_it_says_passes_too() -> None:
