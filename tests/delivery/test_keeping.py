@@ -241,7 +241,10 @@ def test_who_was_taken_for_dead_ends_no_attempt_of_anothers(
 def test_who_was_taken_for_dead_before_its_mark_sends_no_whole_file(
     tenant: Tenant, played: Played, worker: Database
 ) -> None:
-    result = keep(tenant, Held(png(), at=lambda: sweep(worker)))
+    def swept() -> None:
+        sweep(worker)
+
+    result = keep(tenant, Held(png(), at=swept))
     upload = only(tenant)
     assert (result.state, upload.state, upload.problem) == (State.FAILED, State.FAILED, "interrupted")
     assert (tenant.requests("PUT"), rows(tenant), held(tenant)) == ([], [], 0)
