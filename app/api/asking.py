@@ -15,7 +15,7 @@ from app.api.errors import NothingHere
 from app.database import Base
 from app.records import audit
 from app.services import services
-from app.tenants import names
+from app.tenants import names, tokens
 from app.tenants.doors import Admitted
 from app.tenants.tokens import Scope
 
@@ -38,7 +38,7 @@ class Asker:
     @property
     def actor(self) -> str:
         """Who asks, as the audit log names them."""
-        return f"token:{self.token.id}"
+        return tokens.actor(self.token.id)
 
     @property
     def the_organization(self) -> UUID:

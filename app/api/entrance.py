@@ -42,19 +42,7 @@ class Entrance:
 
     def origin(self, *, external_id: str | None, metadata: dict[str, object], key: Claim | None = None) -> Origin:
         """Tell delivery where a hand-in comes from."""
-        return Origin(
-            organization=self.destination.organization,
-            connection=self.destination.connection,
-            form_id=None,
-            link=None,
-            api_token_id=self.token_id,
-            locale=None,
-            notice_version=None,
-            actor=f"token:{self.token_id}",
-            external_id=external_id,
-            metadata=metadata,
-            key=key,
-        )
+        return self.destination.origin(self.token_id, external_id=external_id, metadata=metadata, key=key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

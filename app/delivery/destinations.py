@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -13,8 +14,11 @@ from tink.aead import Aead
 
 from app.database import Database
 from app.delivery.errors import ConnectionPaused
+from app.delivery.origin import Origin
 from app.delivery.way import NoWay, Way
 from app.delivery.ways import Ways
+from app.records.idempotency import Claim
+from app.tenants import tokens
 from app.tenants.models import Connection, Organization
 from app.tenants.vault import Vault
 
@@ -31,6 +35,29 @@ class Destination:
     way: Way | NoWay
     #: None where not even the way could be opened.
     cipher: Aead | None = field(repr=False)
+
+    def origin(
+        self,
+        token_id: UUID,
+        *,
+        external_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        key: Claim | None = None,
+    ) -> Origin:
+        """Tell where a hand-in comes from that came by a gateway token."""
+        return Origin(
+            organization=self.organization,
+            connection=self.connection,
+            form_id=None,
+            link=None,
+            api_token_id=token_id,
+            locale=None,
+            notice_version=None,
+            actor=tokens.actor(token_id),
+            external_id=external_id,
+            metadata=metadata or {},
+            key=key,
+        )
 
     def check_open(self) -> None:
         """Raise ConnectionPaused unless it takes hand-ins."""

@@ -15,7 +15,7 @@ from app.passthrough.address import Address
 from app.passthrough.base import Face
 from app.passthrough.errors import NoConnection, Suspended, WhichConnection
 from app.services import services
-from app.tenants import doors
+from app.tenants import doors, tokens
 from app.tenants.models import Connection, Organization
 from app.tenants.tokens import Scope
 
@@ -34,7 +34,7 @@ class Entrance:
     @property
     def actor(self) -> str:
         """As the audit log names who calls."""
-        return f"token:{self.token_id}"
+        return tokens.actor(self.token_id)
 
     @property
     def borrows(self) -> bool:
@@ -43,16 +43,7 @@ class Entrance:
 
     def origin(self) -> Origin:
         """Tell delivery where a hand-in comes from."""
-        return Origin(
-            organization=self.destination.organization,
-            connection=self.destination.connection,
-            form_id=None,
-            link=None,
-            api_token_id=self.token_id,
-            locale=None,
-            notice_version=None,
-            actor=self.actor,
-        )
+        return self.destination.origin(self.token_id)
 
 
 def find(environ: WSGIEnvironment, face: Face, wanted: Address) -> Entrance:

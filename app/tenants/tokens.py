@@ -107,6 +107,11 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def actor(token_id: UUID) -> str:
+    """Who came by a token, as the audit log names them."""
+    return f"token:{token_id}"
+
+
 def listing(session: Session) -> Sequence[ApiToken]:
     """All tokens of the organization, oldest first."""
     return session.scalars(select(ApiToken).order_by(ApiToken.created_at, ApiToken.id)).all()
