@@ -101,7 +101,7 @@ def test_killed(world: World, oracle: Oracle, seed: int, long: bool, report: Rep
         for _ in range(ordeal.waves):
             hits += wave(world, chance, stream, ordeal.points, until)
         killed = kill_at_random(world, chance, stream, ordeal.kills, until)
-    world.revive()
+        world.revive()  # before the stream ends: who goes on with a file waits for a node that is there
     world.wait_ready()
     rested = world.settle(houses, 300)
     verdict = oracle.judge(told_later(world, houses, stream.handed))
