@@ -1,10 +1,11 @@
-"""Who asks for a resource, and in whose name: a good token, and the organization that the address names."""
+"""Who asks for what is set up or was handed in, and whose things: a token that was let in, or a person."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,14 +18,24 @@ from app.records import audit
 from app.services import services
 from app.tenants import names, tokens
 from app.tenants.doors import Admitted
+from app.tenants.models import Network
 from app.tenants.tokens import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """A token that was let in, for what it asks."""
+    """Somebody who was let in, for what they ask."""
 
-    token: Admitted
+    #: Of the token or the person.
+    id: UUID
+    #: Who asks, as the audit log names them.
+    actor: str
+    #: Whose they are; None: the house's, and so good for every organization.
+    owner: UUID | None
+    #: What they may do. What they make reaches no further: neither in this nor from elsewhere nor for longer.
+    scopes: frozenset[str]
+    networks: tuple[Network, ...] = ()
+    ends_at: datetime | None = None
     #: Whose things are asked for; None: the house's.
     organization_id: UUID | None
     #: What the address calls it, where it does.
@@ -32,13 +43,8 @@ class Asker:
 
     @property
     def is_house(self) -> bool:
-        """Whether the token is the house's, and so good for every organization."""
-        return self.token.owner is None
-
-    @property
-    def actor(self) -> str:
-        """Who asks, as the audit log names them."""
-        return tokens.actor(self.token.id)
+        """Whether they are the house's, and so good for every organization."""
+        return self.owner is None
 
     @property
     def the_organization(self) -> UUID:
@@ -57,7 +63,7 @@ class Asker:
             yield session
 
     def written(self, session: Session, action: str, subject: Base, **details: Any) -> None:
-        """Write in the audit log what is done by this token."""
+        """Write in the audit log what they do."""
         audit.write(
             session,
             organization_id=self.organization_id,
@@ -79,11 +85,24 @@ def admit(scope: Scope | None, slug: str | None, *, house: bool = False, upload_
     token = entrance.let_in(scope, slug=slug, upload_id=upload_id)
     limits.count_call(token.id)
     if slug is None and upload_id is None:
-        return Asker(token=token, organization_id=token.owner)
+        return _asker(token, token.owner, slug)
     if slug == names.HOUSE:
         if not house or token.owner is not None:
             raise NothingHere
-        return Asker(token=token, organization_id=None, slug=slug)
+        return _asker(token, None, slug)
     if token.organization_id is None or token.owner not in {None, token.organization_id}:
         raise NothingHere
-    return Asker(token=token, organization_id=token.organization_id, slug=slug)
+    return _asker(token, token.organization_id, slug)
+
+
+def _asker(token: Admitted, organization_id: UUID | None, slug: str | None) -> Asker:
+    return Asker(
+        id=token.id,
+        actor=tokens.actor(token.id),
+        owner=token.owner,
+        scopes=token.scopes,
+        networks=token.networks,
+        ends_at=token.expires_at,
+        organization_id=organization_id,
+        slug=slug,
+    )

@@ -58,7 +58,7 @@ class Me(Model):
 def me(asker: Asker) -> Me:
     """Show the token, what it may do, whose it is, and what its limits are."""
     with asker.transaction() as session:
-        token = session.get_one(ApiToken, asker.token.id)
+        token = session.get_one(ApiToken, asker.id)
         mine = None if asker.organization_id is None else organizations.get(session, asker.organization_id)
     shedding = services().shedding
     return Me(

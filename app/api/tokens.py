@@ -119,7 +119,7 @@ def create_token(asker: Asker, body: NewToken) -> tuple[MadeToken, dict[str, str
             token=_of_the_demo(),
         )
         _check_reach(asker, made.scopes, made.networks)
-        end = asker.token.expires_at
+        end = asker.ends_at
         if end is not None and (made.expires_at is None or made.expires_at > end):
             raise OutOfScope(field="expires_at")
         told = {"name": made.name, "scopes": made.scopes, "networks": [str(network) for network in made.networks]}
@@ -158,7 +158,7 @@ def rotate_token(asker: Asker, token_id: UUID, body: Rotation) -> tuple[MadeToke
             token_id,
             overlap=overlap,
             now=services().clock(),
-            until=asker.token.expires_at,
+            until=asker.ends_at,
             token=_of_the_demo(),
         )
         asker.written(session, "api_token.rotated", former, successor=str(made.id))
@@ -192,9 +192,9 @@ def _find(session: Session, token_id: UUID) -> models.ApiToken:
 
 def _check_reach(asker: Asker, scopes: Sequence[str], networks: Sequence[Network]) -> None:
     """Raise OutOfScope for a token that would do more than the one that asks, or from elsewhere."""
-    if not set(scopes) <= asker.token.scopes:
+    if not set(scopes) <= asker.scopes:
         raise OutOfScope(field="scopes")
-    bounds = asker.token.networks
+    bounds = asker.networks
     if bounds and not (networks and all(any(_within(one, bound) for bound in bounds) for one in networks)):
         raise OutOfScope(field="networks")
 
