@@ -70,6 +70,10 @@ REST_SECONDS: Final = 1.0
 AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)
 
 ENTER: Final = text("SELECT set_config('ventanilla.organization', :organization, true)")
+#: Until the transaction ends: SET TRANSACTION READ ONLY and SET LOCAL ROLE, in one round trip.
+LOOK: Final = text(
+    "SELECT set_config('transaction_read_only', 'on', true), set_config('role', 'ventanilla_overview', true)"
+)
 
 NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -142,6 +146,17 @@ class Database:
     def doors(self) -> Iterator[Session]:
         """A transaction that sees nobody's rows, for what has to be found before the organization is known."""
         with self._sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def overview(self) -> Iterator[Session]:
+        """A transaction that sees the rows of all organizations, but nothing secret in them, and changes nothing.
+
+        For those alone who may see all of them. Whole rows of some tables cannot be asked for: their columns have to be
+        named (`migrations`).
+        """
+        with self._sessions.begin() as session:
+            session.execute(LOOK)
             yield session
 
     def alone(self) -> Alone:

@@ -23,7 +23,7 @@ UNBOUND = text("""
 OPEN_TO_ALL = text("""
     SELECT c.relname || '.' || p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
     WHERE p.polroles && ARRAY[0, 'ventanilla_app'::regrole, 'ventanilla_worker'::regrole]::oid[]
-      AND pg_get_expr(p.polqual, p.polrelid) !~ 'ventanilla_organization'
+      AND pg_get_expr(p.polqual, p.polrelid) !~ 'ventanilla_(organization|is_house)'
 """)
 #: Functions that run as their owner: which have no search path of their own, and whom the public may call.
 DOORS = text("""
@@ -36,6 +36,14 @@ GRANTS = text("""
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v') AND a.grantee = CAST(:role AS regrole)
       AND c.relname !~ '^procrastinate_'
     GROUP BY 1
+""")
+PEOPLE = ["users", "passkeys", "user_sessions", "invitations", "password_resets", "sign_in_tries"]
+#: Tables of people that more than the house sees.
+NOT_THE_HOUSES = text("""
+    SELECT c.relname FROM pg_class c WHERE c.oid = ANY(CAST(:tables AS regclass[]))
+      AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND (
+          SELECT array_agg(pg_get_expr(p.polqual, p.polrelid)) = ARRAY['ventanilla_is_house()'] FROM pg_policy p
+          WHERE p.polrelid = c.oid AND p.polname <> 'owner') IS TRUE)
 """)
 COLUMN_GRANTS = text("""
     SELECT c.relname, a.privilege_type || ' ' || string_agg(t.attname, ' ' ORDER BY t.attname) AS privileges
@@ -67,6 +75,12 @@ APP = {
     "chain_heads": "SELECT",
     "processes": "DELETE INSERT SELECT UPDATE",
     "slots": "INSERT SELECT UPDATE",
+    "users": "INSERT SELECT UPDATE",
+    "passkeys": "DELETE INSERT SELECT UPDATE",
+    "user_sessions": "DELETE INSERT SELECT UPDATE",
+    "invitations": "INSERT SELECT UPDATE",
+    "password_resets": "DELETE INSERT SELECT",
+    "sign_in_tries": "DELETE INSERT SELECT UPDATE",
 }
 WORKER = {
     "alembic_version": "SELECT",
@@ -134,6 +148,12 @@ def test_a_policy_that_asks_nothing_is_noticed(owner: Connection) -> None:
     assert owner.scalars(OPEN_TO_ALL).all() == ["uploads.x"]
 
 
+def test_people_are_the_houses(owner: Connection) -> None:
+    assert owner.scalars(NOT_THE_HOUSES, {"tables": PEOPLE}).all() == []
+    owner.exec_driver_sql("CREATE POLICY more ON users TO ventanilla_worker USING (ventanilla_is_house())")
+    assert owner.scalars(NOT_THE_HOUSES, {"tables": PEOPLE}).all() == ["users"]
+
+
 def test_doors_have_one_search_path_and_no_public(owner: Connection) -> None:
     doors = owner.execute(DOORS).all()
     assert len(doors) == 28
@@ -173,6 +193,7 @@ def test_the_roles_are_bound_by_row_security(owner: Connection) -> None:
     mighty = text("SELECT rolname FROM pg_roles WHERE rolname ~ '^ventanilla' AND (rolsuper OR rolbypassrls)")
     assert owner.scalars(mighty).all() == []
     members = text(
-        "SELECT count(*) FROM pg_auth_members WHERE member::regrole::text IN ('ventanilla_app', 'ventanilla_worker')"
+        "SELECT member::regrole || ' as ' || roleid::regrole FROM pg_auth_members "
+        "WHERE member::regrole::text IN ('ventanilla_app', 'ventanilla_worker')"
     )
-    assert owner.scalar(members) == 0
+    assert owner.scalars(members).all() == ["ventanilla_app as ventanilla_overview"]
