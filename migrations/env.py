@@ -7,8 +7,9 @@ from alembic import context
 from app.database import Base
 from app.records import models as records
 from app.tenants import models as tenants
+from app.tenants import user_models as people
 
-MODELS = (records, tenants)  # imported so that the metadata knows their tables
+MODELS = (records, tenants, people)  # imported so that the metadata knows their tables
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
 context.run_migrations()

@@ -24,6 +24,8 @@ from app.records.states import State
 from app.tenants import tokens
 from app.tenants.errors import NotLent
 from app.tenants.models import Connection
+from app.tenants.roles import Role
+from app.tenants.user_models import User
 from app.tenants.vault import Vault
 from tests.tenancy import NOW, Tenant, borrow, house, tenant
 
@@ -55,6 +57,8 @@ ONE_EACH = {"data_keys", "copies", "breakers", "outcome_mails"}
 SEALED = {"receipts", "chain_heads"}
 #: What it alone adds.
 TOLD = {"webhook_deliveries"}
+#: The house's own: people have no organization's rows.
+PEOPLE = {"users", "passkeys", "user_sessions", "invitations", "password_resets", "sign_in_tries"}
 CHANGEABLE = set(TABLES) - {"audit_entries", "data_keys"} - SEALED
 DELETABLE = {"credentials", "copies", "webhook_secrets", "webhook_deliveries"}
 #: Deleted behind what refers to it.
@@ -265,4 +269,26 @@ def created_or(table: Table, row: dict[str, Any], *without: str) -> dict[str, An
 
 def test_every_table_is_looked_at() -> None:
     assert set(UNIQUE) | ONE_EACH | SEALED == set(TABLES)
-    assert set(Base.metadata.tables) - set(TABLES) == {"processes", "signing_keys", "slots"}
+    assert set(Base.metadata.tables) - set(TABLES) == {"processes", "signing_keys", "slots", *PEOPLE}
+
+
+def test_people_are_seen_from_the_house_alone(database: Database, two: tuple[Tenant, Tenant]) -> None:
+    """Not from the organization that they run either: its pages ask for nobody's password."""
+    manager = User(
+        email=f"{secrets.token_hex(8)}@example.com",
+        name="Ana",
+        role=Role.MANAGER,
+        manages=two[0].id,
+        password_hash="x",
+        handle=secrets.token_bytes(16),
+    )
+    with database.transaction(HOUSE) as session:
+        session.add(manager)
+    with database.transaction(HOUSE) as session:
+        assert session.get(User, manager.id)
+    for seen in (database.transaction(two[0].id), database.doors()):
+        with seen as session:
+            assert session.scalars(select(User.id)).all() == []
+            assert session.execute(update(User).values(name="Eva")).rowcount == 0  # type: ignore[attr-defined]
+            copy = {column.name: getattr(manager, column.key) for column in User.__table__.columns}
+            assert refused(session, insert(User).values(copy | {"id": uuid4()})) == "42501"
