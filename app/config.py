@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import (
     Field,
     IPvAnyNetwork,
+    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -31,6 +32,7 @@ BUCKETS: Final = frozenset({"s3", "gs", "az"})
 
 Origins = Annotated[tuple[str, ...], NoDecode]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode]
+Roles = Annotated[tuple[Literal["owner", "operator", "auditor", "manager"], ...], NoDecode]
 #: How gunicorn spells every address there is, and these as networks.
 ANYBODY: Final = "*"
 EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
@@ -181,6 +183,11 @@ class Settings(BaseSettings):
     failed_days: PositiveFloat = Field(
         default=7.0, description="How long the copy of what could not be delivered is kept for a person's retry."
     )
+    deletion_days: NonNegativeFloat = Field(
+        default=30.0,
+        description="How long an organization that is deleted is only suspended, and can be restored; then its data "
+        "key is destroyed.",
+    )
     webhook_failing_days: PositiveFloat = Field(
         default=5.0,
         description="An endpoint at which no webhook arrived for so long, though some were sent, is disabled.",
@@ -189,9 +196,24 @@ class Settings(BaseSettings):
         default=30.0, description="How long it is kept what was sent to webhook endpoints, and what they answered."
     )
 
+    session_idle_seconds: PositiveFloat = Field(
+        default=7_200.0, le=86_400.0, description="How long somebody who signed in stays so without opening a page."
+    )
+    session_seconds: PositiveFloat = Field(
+        default=43_200.0, le=30 * 86_400.0, description="How long somebody who signed in stays so in all."
+    )
+    second_factor: Roles = Field(
+        default=(),
+        description="Roles whose people cannot sign in with a password alone, separated by commas: `owner`, "
+        "`operator`, `auditor`, `manager`. Whoever has no second factor yet sets one up as they sign in.",
+    )
+    invitation_seconds: PositiveFloat = Field(
+        default=7 * 86_400.0, le=90 * 86_400.0, description="How long an invitation is good."
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
 
-    @field_validator("trusted_hosts", "egress_allow", "forwarded_allow_ips", mode="before")
+    @field_validator("trusted_hosts", "egress_allow", "forwarded_allow_ips", "second_factor", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if value == ANYBODY:

@@ -160,6 +160,7 @@ ENTRANCE: Final = {
     "already-handed-in": N_("This page was sent before. Open it again to hand something else in."),
     "bad-email": N_("That is not an e-mail address. It looks like name@example.com."),
     "mail-not-offered": N_("No e-mail can be sent for this upload. Keep the address of this page instead."),
+    "no-mail": N_("No e-mail can be sent from here. Leave the address out, and send the link yourself."),
     "organization-suspended": N_("Files are not being taken for this organization at the moment."),
 }
 
@@ -175,6 +176,10 @@ TENANTS: Final = {
     ),
     "not-lent": N_("There is no house connection of %(provider)s in the environment %(environment)s under that id."),
     "webhook-disabled": N_("The webhook endpoint is disabled. Enable it first."),
+    "organization-deleting": N_(
+        "The organization is to be deleted on %(date)s and stays suspended. Restore it first, if it is to hand in again."
+    ),
+    "not-deleting": N_("Nobody has asked for this organization to be deleted: there is nothing to restore."),
 }
 
 #: What the provider, or the way to it, made of it.
@@ -223,6 +228,26 @@ RECEIPTS: Final = {
     "not-sealed": N_(
         "There is no receipt. One is there about a second after the upload was delivered, and for no other."
     ),
+}
+
+#: What people who sign in are told, and who sets them up.
+PEOPLE: Final = {
+    "sign-in": N_("That did not let you in. Check the e-mail address and the password."),
+    "wrong-code": N_("That code is not good, or was used before. Type the one that is shown now."),
+    "wrong-passkey": N_("The passkey did not let you in. Try once more, or use another way."),
+    "too-many-sign-ins": N_(
+        "Too many tries. Wait a while, use a browser that you have signed in with before, or set a new password by mail."
+    ),
+    "sign-in-again": N_("That took too long, or something changed meanwhile. Sign in again."),
+    "invitation-closed": N_("This invitation was used or withdrawn, or its time is over. Ask for a new one."),
+    "reset-closed": N_("This link was used, or its time is over. Ask for a new one."),
+    "weak-password": N_(
+        "Choose a password of %(least)s to %(most)s characters that is not made of your name or of a few characters."
+    ),
+    "wrong-password": N_("That is not your password."),
+    "email-taken": N_("Somebody with the address %(email)s is here already."),
+    "last-owner": N_("There would be no owner left. Make somebody else an owner first."),
+    "factor-needed": N_("Your role needs a second factor. Set another one up first."),
 }
 
 #: What a service is told.
@@ -305,6 +330,7 @@ BLOCKS: Final = (
     TENANTS,
     DELIVERY,
     RECEIPTS,
+    PEOPLE,
     API,
     RESUMABLE,
     PASSTHROUGH,

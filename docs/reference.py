@@ -29,6 +29,7 @@ BLOCKS: Final[Mapping[str, Mapping[str, str]]] = {
     "Setting tenants up": words.TENANTS,
     "The provider, and the way to it": words.DELIVERY,
     "Receipts": words.RECEIPTS,
+    "People who sign in": words.PEOPLE,
     "What services are told": words.API,
     "Files in pieces": words.RESUMABLE,
     "Speaking to a provider through the gateway": words.PASSTHROUGH,

@@ -33,7 +33,7 @@ class User(Base):
     locale: Mapped[str] = mapped_column(String(2), default="es")
     timezone: Mapped[str] = mapped_column(String(64), default="America/Mexico_City")
     password_hash: Mapped[str] = mapped_column(String(255))
-    #: What their authenticator's codes are made from, under the house's data key; and the last code's time that was good.
+    #: What their authenticator's codes are made from, sealed; and which of its codes was the last that was taken.
     totp: Mapped[bytes | None] = mapped_column(LargeBinary, default=None)
     totp_counter: Mapped[int | None] = mapped_column(BigInteger, default=None)
     #: Hashes of the recovery codes that were not used yet.

@@ -1,0 +1,98 @@
+"""Who is signed in: the person that a browser's session belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from flask import Response, current_app, g, request
+
+from app.database import HOUSE
+from app.services import services
+from app.tenants import people, user_sessions
+from app.tenants.roles import Role
+from app.tenants.user_models import User, UserSession
+from app.tenants.user_sessions import Lives
+
+#: How long it is believed that it is still they who signed in, or proved it, before a sensitive act.
+FRESH: Final = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who is signed in."""
+
+    id: UUID
+    email: str
+    name: str
+    role: Role
+    #: The organization that a manager runs, and beyond which they see nothing.
+    organization_id: UUID | None
+    locale: str
+    timezone: str
+    #: Until when they are not asked again who they are before a sensitive act.
+    fresh_until: datetime
+    session_id: UUID
+
+    @property
+    def actor(self) -> str:
+        """How the audit log names them."""
+        return people.actor(self.id)
+
+
+def signed_in() -> Person | None:
+    """Whoever this request's browser is signed in as; looked up once a request."""
+    if "signed_in" not in g:
+        g.signed_in = _found(request.cookies.get(cookie(), ""))
+    person: Person | None = g.signed_in
+    return person
+
+
+def cookie() -> str:
+    """Name of the cookie that holds a session's token; over TLS, one that no other host or path could have set."""
+    return "__Host-admin" if current_app.config["SESSION_COOKIE_SECURE"] else "admin"
+
+
+def lives() -> Lives:
+    """How long sessions last here."""
+    settings = services().settings
+    return Lives(
+        idle=timedelta(seconds=settings.session_idle_seconds), whole=timedelta(seconds=settings.session_seconds)
+    )
+
+
+def remember(response: Response, token: str) -> None:
+    """Give the browser its session's token, for as long as it is open."""
+    secure: bool = current_app.config["SESSION_COOKIE_SECURE"]
+    response.set_cookie(cookie(), token, httponly=True, secure=secure, samesite="Lax", path="/")
+
+
+def forget(response: Response) -> None:
+    """Take it back."""
+    secure: bool = current_app.config["SESSION_COOKIE_SECURE"]
+    response.delete_cookie(cookie(), httponly=True, secure=secure, samesite="Lax", path="/")
+
+
+def person(session: UserSession, user: User) -> Person:
+    """The person whose session it is."""
+    return Person(
+        id=user.id,
+        email=user.email,
+        name=user.name,
+        role=Role(user.role),
+        organization_id=user.manages,
+        locale=user.locale,
+        timezone=user.timezone,
+        fresh_until=session.proven_at + FRESH,
+        session_id=session.id,
+    )
+
+
+def _found(token: str) -> Person | None:
+    if not token:
+        return None
+    with services().database.transaction(HOUSE) as session:
+        found = user_sessions.found(session, token, services().clock(), lives())
+        return person(*found) if found else None
