@@ -7,7 +7,7 @@ from procrastinate import JobContext
 
 from app import queue
 from app.database import utcnow
-from app.records import idempotency, sweeper
+from app.records import idempotency, sweeper, tallying
 
 log = structlog.get_logger("ventanilla.sweeper")
 
@@ -29,3 +29,11 @@ def forget_keys(context: JobContext, timestamp: int) -> None:
     """Every five minutes: forget keys of services whose time is over."""
     del timestamp
     idempotency.forget(queue.database(context), utcnow())
+
+
+@queue.jobs.periodic(cron="* * * * *")
+@queue.jobs.task(name="tally", queue=queue.ERRANDS, queueing_lock="tally", pass_context=True)
+def tally(context: JobContext, timestamp: int) -> None:
+    """Every minute: count anew the hours in which something changed."""
+    del timestamp
+    tallying.tally(queue.database(context), utcnow())

@@ -41,6 +41,8 @@ __all__ = [
     "Resumable",
     "SigningKey",
     "Slot",
+    "Tally",
+    "TallyMark",
     "Upload",
     "WebhookDelivery",
     "tenants",
@@ -65,6 +67,22 @@ class Upload(Base):
         ForeignKeyConstraint(["organization_id", "form_id"], ["forms.organization_id", "forms.id"]),
         ForeignKeyConstraint(["organization_id", "link_id"], ["links.organization_id", "links.id"]),
         Index("ix_uploads_organization_id_created_at", "organization_id", "created_at"),
+        Index("ix_uploads_connection_id_created_at", "connection_id", "created_at"),
+        Index("ix_uploads_created_at_id", "created_at", "id"),
+        Index("ix_uploads_updated_at", "updated_at"),
+        Index("ix_uploads_state_created_at", "state", "created_at"),
+        Index("ix_uploads_operation_created_at", "operation", "created_at"),
+        Index("ix_uploads_problem", "problem", "created_at", postgresql_where=text("problem IS NOT NULL")),
+        Index("ix_uploads_form_id", "form_id", "created_at", postgresql_where=text("form_id IS NOT NULL")),
+        Index("ix_uploads_link_id", "link_id", "created_at", postgresql_where=text("link_id IS NOT NULL")),
+        Index(
+            "ix_uploads_terms", text("ventanilla_terms(parts, facts, reference, external_id)"), postgresql_using="gin"
+        ),
+        Index(
+            "ix_uploads_not_after",
+            text("(facts ->> 'not_after')"),
+            postgresql_where=text("facts ->> 'not_after' IS NOT NULL AND state = 'delivered'"),
+        ),
         Index(
             "ix_uploads_external_id",
             "organization_id",
@@ -242,6 +260,7 @@ class Attempt(Base):
     __table_args__ = (
         UniqueConstraint("upload_id", "number"),
         ForeignKeyConstraint(["organization_id", "upload_id"], ["uploads.organization_id", "uploads.id"]),
+        Index("ix_attempts_started_at", "started_at"),
     )
 
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
@@ -425,3 +444,30 @@ class WebhookDelivery(Base):
     #: What the last try came to: a status, or why there was none.
     answer: Mapped[str | None] = mapped_column(String(20), default=None)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class Tally(Base):
+    """What was handed in and tried in one hour, by operation; without organization, of all of them together."""
+
+    __tablename__ = "tallies"
+    __table_args__ = (UniqueConstraint("organization_id", "hour", "operation", postgresql_nulls_not_distinct=True),)
+
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
+    #: When it begins; in UTC.
+    hour: Mapped[datetime]
+    operation: Mapped[str] = mapped_column(String(60))
+    #: How many uploads came to each state by now, and how large their files are together.
+    states: Mapped[dict[str, Any]]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    #: How many attempts the provider answered within so long, by fourths of powers of two of milliseconds.
+    answers: Mapped[dict[str, Any]]
+    #: How many attempts came to nothing, by the problem's slug.
+    problems: Mapped[dict[str, Any]]
+
+
+class TallyMark(Base):
+    """Until when what changed is counted; one row."""
+
+    __tablename__ = "tally_marks"
+
+    until: Mapped[datetime]

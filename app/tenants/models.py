@@ -22,6 +22,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import CIDR
 from sqlalchemy.orm import Mapped, mapped_column
@@ -47,6 +48,13 @@ class Organization(Base):
         CheckConstraint("locale IN ('es', 'en')", name="locale"),
         CheckConstraint("accent ~ '^#[0-9a-f]{6}$'", name="accent"),
         CheckConstraint("keep_delivered_days BETWEEN 0 AND 3650", name="keep_delivered_days"),
+        CheckConstraint("deletes_at IS NULL OR suspended_at IS NOT NULL", name="deletes_at"),
+        CheckConstraint("deleted_at IS NULL OR deletes_at IS NOT NULL", name="deleted_at"),
+        Index(
+            "ix_organizations_ending",
+            "deletes_at",
+            postgresql_where=text("deletes_at IS NOT NULL AND deleted_at IS NULL"),
+        ),
     )
 
     slug: Mapped[str] = mapped_column(String(63), unique=True)
@@ -63,6 +71,10 @@ class Organization(Base):
     #: How long copies of what was delivered are kept.
     keep_delivered_days: Mapped[int] = mapped_column(default=0, server_default="0")
     suspended_at: Mapped[datetime | None] = mapped_column(default=None)
+    #: When it is deleted, and when that was done: its secrets open no more, and nobody finds it by its slug, which
+    #: stays taken.
+    deletes_at: Mapped[datetime | None] = mapped_column(default=None)
+    deleted_at: Mapped[datetime | None] = mapped_column(default=None)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
@@ -81,6 +93,12 @@ class Connection(Base):
             name="fk_connections_lender",
         ),
         CheckConstraint("house_connection_id IS NULL OR organization_id IS NOT NULL", name="house_lends"),
+        Index("ix_connections_paused_at", "paused_at", postgresql_where=text("paused_at IS NOT NULL")),
+        Index(
+            "ix_connections_credential_ends_at",
+            "credential_ends_at",
+            postgresql_where=text("credential_ends_at IS NOT NULL"),
+        ),
     )
 
     organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
@@ -157,7 +175,8 @@ class Form(Base):
     open: Mapped[bool] = mapped_column(default=True)
     #: Only a personal link leads in.
     link_only: Mapped[bool] = mapped_column(default=False)
-    #: What it takes and presets (`app.checks.Policy`, and fields by name under `presets`); empty: as the operation is.
+    #: What it takes and presets (`app.checks.Policy`, and fields by name under `presets`), and its own words by
+    #: language under `texts`; empty: as the operation is.
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
@@ -171,6 +190,7 @@ class Link(Base):
         ForeignKeyConstraint(["organization_id", "form_id"], ["forms.organization_id", "forms.id"]),
         CheckConstraint("uses BETWEEN 0 AND max_uses", name="uses_counted"),
         CheckConstraint("max_uses > 0", name="max_uses"),
+        Index("ix_links_unused", "expires_at", postgresql_where=text("uses = 0 AND revoked_at IS NULL")),
     )
 
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
@@ -179,6 +199,12 @@ class Link(Base):
     expires_at: Mapped[datetime]
     max_uses: Mapped[int] = mapped_column(default=1)
     uses: Mapped[int] = mapped_column(default=0)
+    #: When something was last handed in by it, whatever became of that.
+    last_used_at: Mapped[datetime | None] = mapped_column(default=None)
+    #: How often its page was asked for while it led in: by people, and by what looks at mail before they do.
+    opened: Mapped[int] = mapped_column(default=0, server_default="0")
+    first_opened_at: Mapped[datetime | None] = mapped_column(default=None)
+    last_opened_at: Mapped[datetime | None] = mapped_column(default=None)
     revoked_at: Mapped[datetime | None] = mapped_column(default=None)
     passphrase_hash: Mapped[str | None] = mapped_column(String(255), default=None)
     #: Tries at the passphrase since the last right one, or since it cooled off.
@@ -214,7 +240,10 @@ class WebhookEndpoint(Base):
     """Where an organization's own services are told of what happens; without organization, the house's: of all."""
 
     __tablename__ = "webhook_endpoints"
-    __table_args__ = (UniqueConstraint("organization_id", "id"),)
+    __table_args__ = (
+        UniqueConstraint("organization_id", "id"),
+        Index("ix_webhook_endpoints_disabled_at", "disabled_at", postgresql_where=text("disabled_at IS NOT NULL")),
+    )
 
     organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
     url: Mapped[str] = mapped_column(String(500))
