@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.api import limits
-from app.api.errors import NothingHere, Suspended
+from app.api.errors import NothingHere
 from app.delivery import Destination, Origin, Record, registry
 from app.intake.addresses import address, client
 from app.intake.shedding import Caller
@@ -21,6 +21,7 @@ from app.records.models import Attempt, Upload
 from app.services import services
 from app.tenants import doors, tokens
 from app.tenants.doors import Admitted
+from app.tenants.errors import Suspended
 from app.tenants.models import Connection, Organization
 
 SCHEME: Final = "bearer"

@@ -1,7 +1,6 @@
 """Why a service is not let in, or what it asked for is not done.
 
 Refusal
-├── Suspended          403    the organization hands nothing in at the moment
 ├── NothingHere        404    no such thing, or none of the token's
 ├── NotSealed          404    no receipt, or none yet
 ├── BadMetadata        422    the caller's own values cannot be kept
@@ -29,13 +28,6 @@ from typing import ClassVar
 
 from app.errors import Refusal
 from app.providers.base import Outcome
-
-
-class Suspended(Refusal):
-    """The organization hands nothing in at the moment."""
-
-    slug: ClassVar[str] = "organization-suspended"
-    status: ClassVar[int] = 403
 
 
 class NothingHere(Refusal):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from flask import url_for
 from pydantic import Field
+from sqlalchemy.orm import Session
 
 from app.api import etags
 from app.api.asking import Asker
 from app.api.paging import Page, Paging, page
 from app.api.resources import Resource
 from app.api.schemas import UNSAID, Change, Model
+from app.delivery import ending
 from app.services import services
 from app.tenants import doors, models, organizations
 from app.tenants.errors import OutOfScope
@@ -61,6 +63,7 @@ class Organization(Model):
     notice_version: NoticeVersion
     keep_delivered_days: Days
     suspended_at: Annotated[datetime | None, Field(description="Since when it hands nothing in.")]
+    deletes_at: Annotated[datetime | None, Field(description="When it is deleted for good, unless it is restored.")]
     created_at: datetime
 
     @classmethod
@@ -141,12 +144,14 @@ def show_organization(asker: Asker) -> Organization:
     scope=Scope.ORGANIZATIONS_MANAGE,
     takes=OrganizationChange,
     shows=Organization,
+    problems=(409,),
     tagged=True,
 )
 def edit_organization(asker: Asker, body: OrganizationChange) -> Organization:
     """Change an organization.
 
-    What is kept of files counts for what is delivered from now on. `notice_url` and `notice_version` go together.
+    What is kept of files counts for what is delivered from now on. `notice_url` and `notice_version` go together. One
+    that is suspended is refused what is arriving, too; what waits of it goes on when that is lifted.
     """
     said = body.said()
     changes = {name: value for name, value in said.items() if name != "suspended"}
@@ -157,9 +162,62 @@ def edit_organization(asker: Asker, body: OrganizationChange) -> Organization:
         etags.check(Organization.of(found))
         organizations.edit(found, **changes)
         if "suspended" in said:
-            found.suspended_at = (found.suspended_at or services().clock()) if said["suspended"] else None
+            _suspend(session, found, suspended=bool(said["suspended"]))
         asker.written(session, "organization.changed", found, **said)
         return Organization.of(found)
+
+
+@resource.route(
+    "DELETE",
+    "/organizations/<organization>",
+    scope=Scope.ORGANIZATIONS_MANAGE,
+    shows=Organization,
+    status=202,
+    tagged=True,
+)
+def delete_organization(asker: Asker) -> Organization:
+    """Delete an organization, after a grace. Only the house's tokens do.
+
+    It is suspended at once. When `deletes_at` is over, its credentials, what else it sealed and what is kept of files
+    can be opened by nobody any more; its audit log and its receipts stay, and its slug is never another's.
+    """
+    if not asker.is_house:
+        raise OutOfScope
+    with asker.transaction() as session:
+        found = organizations.get(session, asker.the_organization, lock=True)
+        etags.check(Organization.of(found))
+        if found.deletes_at is None:
+            ending.delete(found, services().clock(), timedelta(days=services().settings.deletion_days))
+            asker.written(session, "organization.deleting", found, deletes_at=found.deletes_at)
+        return Organization.of(found)
+
+
+@resource.route(
+    "POST",
+    "/organizations/<organization>/restore",
+    scope=Scope.ORGANIZATIONS_MANAGE,
+    shows=Organization,
+    tagged=True,
+)
+def restore_organization(asker: Asker) -> Organization:
+    """Take a deletion back, as long as it is not done. Only the house's tokens do.
+
+    It stays suspended until that is lifted, too. One that nobody deleted stays as it is.
+    """
+    if not asker.is_house:
+        raise OutOfScope
+    with asker.transaction() as session:
+        found = organizations.get(session, asker.the_organization, lock=True)
+        if ending.restore(found):
+            asker.written(session, "organization.restored", found)
+        return Organization.of(found)
+
+
+def _suspend(session: Session, found: models.Organization, *, suspended: bool) -> None:
+    if suspended:
+        ending.suspend(found, services().clock())
+    else:
+        ending.lift(session, found, services().clock())
 
 
 def added(asker: Asker, about: dict[str, Any]) -> models.Organization:

@@ -10,7 +10,7 @@ from procrastinate import JobContext
 
 from app import queue
 from app.database import Database, utcnow
-from app.delivery import retention
+from app.delivery import ending, retention
 from app.delivery.jobs import SPOOL
 from app.records import certificates
 from app.tenants import doors
@@ -34,6 +34,14 @@ def remove_outdated(context: JobContext, timestamp: int) -> None:
     removed = retention.remove_outdated(queue.database(context), context.additional_context[SPOOL], utcnow())
     if removed:
         log.info("copies removed", count=removed)
+
+
+@queue.jobs.periodic(cron="*/5 * * * *")
+@queue.jobs.task(name="shred_ended", queue=queue.ERRANDS, queueing_lock="shred_ended", pass_context=True)
+def shred_ended(context: JobContext, timestamp: int) -> None:
+    """Every five minutes: destroy what organizations that were deleted leave, once their grace is over."""
+    del timestamp
+    ending.shred_ended(queue.database(context), context.additional_context[SPOOL], utcnow())
 
 
 @queue.jobs.periodic(cron="* * * * *")

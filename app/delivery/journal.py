@@ -25,7 +25,7 @@ from app.records.states import MOVING, State
 from app.records.uploads import Overtaken
 from app.records.writing import On
 from app.tenants import links
-from app.tenants.errors import TokenRevoked
+from app.tenants.errors import Suspended, TokenRevoked
 
 log = structlog.get_logger("ventanilla.delivery")
 
@@ -40,8 +40,9 @@ class Journal(Opening):
     is not, begins before that byte. What is durable begins before a byte of it is kept, and its copy's row is written
     with the mark or, where it came to none, with the end.
 
-    What came by a gateway token is not promised, nor is its last byte let go, once that token was revoked: whichever of
-    the two is written down raises TokenRevoked then, and writes nothing.
+    What came by a gateway token is not promised, nor is its last byte let go, once that token was revoked, and nothing
+    is once the organization was suspended: whichever of the two is written down raises TokenRevoked or Suspended then,
+    and writes nothing.
     """
 
     def hold(self, outcome: Outcome) -> State:
@@ -54,7 +55,7 @@ class Journal(Opening):
             if (found := uploads.find(session, self.id)) is not None:
                 self.record = self._found(session, found)
                 return found.state
-            self._check_token(session)
+            self._check_not_withdrawn(session)
             if self._origin.link is not None:
                 links.reserve(session, self._origin.link, now)
             upload = self._row(session, State.RECEIVING, now)
@@ -77,12 +78,13 @@ class Journal(Opening):
         """Write the outcome down, and what follows from it; the state in which that leaves the upload.
 
         One that was begun and that the database does not take is left lying: the sweeper finds it, and its page tells.
-        Raises TokenRevoked for one that may not be promised any more, which is cancelled; WasCancelled where one was.
+        Raises TokenRevoked or Suspended for one that may not be promised any more, which is cancelled; WasCancelled
+        where one was.
         """
         try:
             state = self._end_in_time(outcome, effect)
-        except TokenRevoked as revoked:
-            self.refuse(revoked, CANCELLED)
+        except (TokenRevoked, Suspended) as withdrawn:
+            self.refuse(withdrawn, CANCELLED)
             raise
         if state is State.CANCELLED and effect.state is not state:
             raise self._cancelled()
@@ -145,7 +147,7 @@ class Journal(Opening):
     def _settle(self, session: Session, upload: Upload, outcome: Outcome, effect: Consequence, now: datetime) -> Record:
         """By what the rows have become meanwhile."""
         if effect.state is State.WAITING and not self.marked:
-            self._check_token(session)
+            self._check_not_withdrawn(session)
         if self.copy and upload.state in MOVING and upload.process_id == self._process_id:
             upload.parts, upload.facts = jsonable(self.contents.parts), jsonable(self.contents.facts)
             copies.add(session, upload, self.copy, now)

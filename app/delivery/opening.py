@@ -101,7 +101,7 @@ class Opening:
         self, upload: Upload, attempt: Attempt, baseline: Mapping[str, Any], now: datetime
     ) -> tuple[Upload, Attempt]:
         with self._database.transaction(self._organization_id) as session:
-            self._check_token(session)
+            self._check_not_withdrawn(session)
             attempt = attempts.mark(session, attempt, baseline=baseline, now=now)
             upload = uploads.learn(session, upload, parts=self.contents.parts, facts=self.contents.facts)
             if self.copy:
@@ -118,9 +118,8 @@ class Opening:
         cancelled.upload_id = self.id
         return cancelled
 
-    def _check_token(self, session: Session) -> None:
-        if self._origin.api_token_id is not None:
-            tokens.check_not_revoked(session, self._origin.api_token_id)
+    def _check_not_withdrawn(self, session: Session) -> None:
+        tokens.check_not_withdrawn(session, self._origin.api_token_id)
 
     @property
     def _organization_id(self) -> UUID:

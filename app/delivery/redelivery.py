@@ -137,7 +137,9 @@ class Redeliverer(Asker):
 
     def _claim(self, organization_id: UUID) -> Claim | None:
         with self._database.transaction(organization_id) as session:
-            now = self.now()
+            now, organization = self.now(), organizations.get(session, organization_id)
+            if organization.suspended_at is not None:
+                return None
             for overdue in claiming.given_up(session, now, BATCH):
                 settling.give_up(session, overdue, actor=audit.SYSTEM, now=now, kept=self._kept)
             upload = claiming.next_due(session, organization_id, now, self._share)
@@ -150,7 +152,7 @@ class Redeliverer(Asker):
             attempt = last if last and in_doubt else self._start(session, upload, now)
             claim = Claim(
                 upload=upload,
-                organization=organizations.get(session, organization_id),
+                organization=organization,
                 attempt=attempt,
                 in_doubt=in_doubt,
                 copy=copies.find(session, upload.id),
@@ -198,6 +200,8 @@ class Redeliverer(Asker):
 
         def mark(outgoing: Outgoing) -> None:
             with self._database.transaction(upload.organization_id) as session:
+                if organizations.get(session, upload.organization_id).suspended_at is not None:
+                    raise HandedBack  # it waits with the others
                 attempts.mark(session, attempt, baseline=outgoing.baseline, now=self.now())
 
         try:

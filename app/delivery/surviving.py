@@ -16,7 +16,7 @@ from app.errors import Refusal
 from app.intake.errors import ClientGone, TooSlow, Truncated
 from app.intake.spool import SpoolAway, SpoolFull
 from app.providers.base import Ending, Outcome
-from app.tenants.errors import TokenRevoked
+from app.tenants.errors import Suspended, TokenRevoked
 
 if TYPE_CHECKING:
     from app.delivery.journal import Journal
@@ -26,7 +26,7 @@ log = structlog.get_logger("ventanilla.delivery")
 #: What becomes of a file that was withdrawn on its way without anybody having refused it, the most specific first.
 WITHDRAWN: Final[tuple[tuple[tuple[type[Refusal], ...], Consequence], ...]] = (
     ((HeldUp,), GIVEN_UP),
-    ((ClientGone, Truncated, TooSlow, TookTooLong, TokenRevoked, WasCancelled), CANCELLED),
+    ((ClientGone, Truncated, TooSlow, TookTooLong, TokenRevoked, Suspended, WasCancelled), CANCELLED),
     ((SpoolFull, SpoolAway), NO_ROOM),
 )
 

@@ -13,9 +13,10 @@ from app.intake.addresses import address, client
 from app.intake.shedding import Caller
 from app.passthrough.address import Address
 from app.passthrough.base import Face
-from app.passthrough.errors import NoConnection, Suspended, WhichConnection
+from app.passthrough.errors import NoConnection, WhichConnection
 from app.services import services
 from app.tenants import doors, tokens
+from app.tenants.errors import Suspended
 from app.tenants.models import Connection, Organization
 from app.tenants.tokens import Scope
 

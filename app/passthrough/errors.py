@@ -4,7 +4,6 @@ Refusal
 ├── NoSuchProvider     404    the address names no provider that there is
 ├── NoConnection       404    the token's organization has none to that provider, or none of that name
 ├── WhichConnection    400    it has several, and the address does not say which
-├── Suspended          403    the organization hands nothing in at the moment
 ├── NotListed          403    the call is in no row of the provider's rules, or its path could be read in two ways
 ├── NotPassedOn        403    it is in a row that says no
 │   ├── NotOpened      403    ... unless somebody opens the connection for it
@@ -40,13 +39,6 @@ class WhichConnection(Refusal):
     """The organization has several connections to that provider."""
 
     slug: ClassVar[str] = "which-connection"
-
-
-class Suspended(Refusal):
-    """The organization hands nothing in at the moment."""
-
-    slug: ClassVar[str] = "organization-suspended"
-    status: ClassVar[int] = 403
 
 
 class NotListed(Refusal):

@@ -22,7 +22,7 @@ from app.records.models import Attempt, AuditEntry, Upload
 from app.records.states import State
 from app.records.writing import On
 from app.tenants.conflicts import constraint
-from app.tenants.errors import TokenRevoked
+from app.tenants.tokens import NOT_ANY_MORE
 
 TOKEN_BYTES: Final = 24
 #: What is told when a provider is done with what was delivered, by the `provider_status` that it came to.
@@ -69,7 +69,7 @@ def begin(
 ) -> Upload:
     """Write the record of a hand-in; raises AlreadyHandedIn, and IllegalTransition where no record begins with `state`.
 
-    Raises TokenRevoked for what begins with its mark, where the token that it came by was revoked meanwhile.
+    Of what begins with its mark, raises TokenRevoked and Suspended where what let it in was withdrawn meanwhile.
     `process_id`: whose death makes it an orphan. `outcome_hash`: of the token from `new_outcome_token`. `attempt`: its
     first, where it has one already.
     """
@@ -100,13 +100,13 @@ def begin(
     )
     entry = _entry(upload, None, {"state": state, "problem": problem, "reference": None}, actor, now)
     try:
-        begun = writing.begin(on, upload, attempt, entry)
+        why = writing.begin(on, upload, attempt, entry)
     except IntegrityError as exc:
         if constraint(exc) == "uq_uploads_outcome_hash":
             raise AlreadyHandedIn from None
         raise
-    if not begun:
-        raise TokenRevoked
+    if why is not None:
+        raise NOT_ANY_MORE[why]
     return upload
 
 

@@ -30,21 +30,21 @@ FINISH: Final = text(
 )
 
 
-def begin(on: On, upload: Upload, attempt: Attempt | None, entry: AuditEntry) -> bool:
+def begin(on: On, upload: Upload, attempt: Attempt | None, entry: AuditEntry) -> str | None:
     """Insert an upload, its first attempt where it has one already, and what the audit log says of it.
 
-    False, and nothing is inserted, where the attempt is marked and the token that the upload came by was withdrawn.
+    Why not, and nothing is inserted, where the attempt is marked and what let the upload in was withdrawn.
     """
     rows = {"upload": _row(upload), "attempt": _row(attempt) if attempt else None, "entry": _row(entry)}
-    begun: bool = _ask(on, BEGIN, {"organization": str(upload.organization_id), **_json(rows)})
-    if not begun:
-        return False
+    why: str | None = _ask(on, BEGIN, {"organization": str(upload.organization_id), **_json(rows)})
+    if why is not None:
+        return why
     for row in (upload, attempt, entry):
         if row is not None:
             make_transient_to_detached(row)
             if isinstance(on, Session):
                 on.add(row)
-    return True
+    return None
 
 
 def finish(

@@ -18,7 +18,7 @@ from wtforms import ValidationError
 
 from app.api import entrance as api
 from app.api import receiving
-from app.api.errors import NothingHere, Suspended
+from app.api.errors import NothingHere
 from app.checks import Policy, Rejected
 from app.delivery import Origin
 from app.intake import Streamed, check_origin
@@ -35,7 +35,7 @@ from app.resumable.purpose import Purpose
 from app.services import services
 from app.tenants import organizations, tokens
 from app.tenants.doors import Admitted
-from app.tenants.errors import Unauthorized
+from app.tenants.errors import Suspended, Unauthorized
 from app.tenants.models import Connection, Form, Link, Organization
 
 #: What a page says of itself, beside its CSRF token.

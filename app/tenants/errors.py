@@ -3,9 +3,11 @@
 Refusal
 ├── Unauthorized ── TokenRevoked
 ├── WrongAddress, OutOfScope
+├── Suspended
 ├── LinkClosed ── LinkExpired, LinkUsedUp, LinkRevoked
 ├── WrongPassphrase, TooManyTries
-└── NotAcceptable ── BadName, BadValue, NameTaken, NotLent, AlreadyRotated, CredentialEnds
+└── NotAcceptable ── BadName, BadValue, BadEmail, NoMail, NameTaken, NotLent, AlreadyRotated, CredentialEnds,
+                      Deleting
 """
 
 from __future__ import annotations
@@ -37,6 +39,13 @@ class OutOfScope(Refusal):
     """The token is good, and does not allow this."""
 
     slug = "out-of-scope"
+    status = 403
+
+
+class Suspended(Refusal):
+    """The organization hands nothing in at the moment, nor is it let go what began to arrive before."""
+
+    slug = "organization-suspended"
     status = 403
 
 
@@ -96,6 +105,18 @@ class BadValue(NotAcceptable):
     slug = "bad-value"
 
 
+class BadEmail(NotAcceptable):
+    """What was given is no e-mail address."""
+
+    slug = "bad-email"
+
+
+class NoMail(NotAcceptable):
+    """Somebody was to get a mail, and none can be sent from here."""
+
+    slug = "no-mail"
+
+
 class NameTaken(NotAcceptable):
     """The name is another's already."""
 
@@ -120,6 +141,13 @@ class CredentialEnds(NotAcceptable):
     """The connection's credential ends by itself, and a form would stop with it, if nobody attends to that."""
 
     slug = "credential-ends"
+
+
+class Deleting(NotAcceptable):
+    """The organization is about to be deleted: it stays suspended, unless that is taken back."""
+
+    slug = "organization-deleting"
+    status = 409
 
 
 class CredentialMissing(RuntimeError):  # noqa: N818 - says what is wrong

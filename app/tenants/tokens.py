@@ -20,8 +20,9 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
+from app.errors import Refusal
 from app.tenants import names
-from app.tenants.errors import AlreadyRotated, BadValue, TokenRevoked
+from app.tenants.errors import AlreadyRotated, BadValue, Suspended, TokenRevoked
 from app.tenants.models import ApiToken, Network
 
 
@@ -52,7 +53,9 @@ class Scope(StrEnum):
 SCOPES: Final = tuple(scope.value for scope in Scope)
 WRITE, READ = Scope.UPLOADS_WRITE, Scope.UPLOADS_READ
 
-REVOKED: Final = text("SELECT ventanilla_is_revoked(:id)")
+WITHDRAWN: Final = text("SELECT ventanilla_withdrawn(:id)")
+#: What may come to light at the mark, as the database calls it.
+NOT_ANY_MORE: Final[dict[str, type[Refusal]]] = {one.slug: one for one in (TokenRevoked, Suspended)}
 
 ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 RANDOM: Final = 32
@@ -171,10 +174,13 @@ def _sooner(one: datetime | None, other: datetime | None) -> datetime | None:
     return min((end for end in (one, other) if end is not None), default=None)
 
 
-def check_not_revoked(session: Session, token_id: UUID) -> None:
-    """Look once more at a token that something came by; raises TokenRevoked. It may be the house's."""
-    if session.scalar(REVOKED, {"id": token_id}):
-        raise TokenRevoked
+def check_not_withdrawn(session: Session, token_id: UUID | None) -> None:
+    """Look once more at the organization, and at the token that something came by, if it did; it may be the house's.
+
+    Raises TokenRevoked and Suspended.
+    """
+    if why := session.scalar(WITHDRAWN, {"id": token_id}):
+        raise NOT_ANY_MORE[why]
 
 
 def _network(written: str | Network) -> Network:

@@ -85,6 +85,8 @@ CASES: Final[Mapping[str, Case]] = {
     "edit_organization": Case(sends=json({"name": "Kemper"})),
     "list_connections": Case(),
     "create_connection": Case(status=201, sends=json(CONNECTION)),
+    "delete_organization": Case(status=202, by_house=True),
+    "restore_organization": Case(by_house=True),
     "show_connection": Case(),
     "edit_connection": Case(sends=json({"settings": {"organization_id": 24 * "1"}})),
     "verify_connection": Case(),

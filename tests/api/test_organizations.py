@@ -143,6 +143,32 @@ def test_only_the_house_suspends(desk: Desk) -> None:
     assert desk.hand_in().status_code == 201
 
 
+def test_only_the_house_deletes_and_restores(desk: Desk) -> None:
+    assert desk.ask("DELETE", path(desk)).status_code == 403
+    assert desk.ask("POST", f"{path(desk)}/restore").status_code == 403
+    gone = desk.ask("DELETE", path(desk), "house both")
+    assert (gone.status_code, bool(gone.json and gone.json["suspended_at"])) == (202, True)
+    assert desk.hand_in().status_code == 403
+    lifted = desk.ask("PATCH", path(desk), "house both", json={"suspended": False})
+    assert (lifted.status_code, lifted.json and lifted.json["type"]) == (409, "/docs/problems#organization-deleting")
+    again = desk.ask("DELETE", path(desk), "house both")
+    assert gone.json
+    assert (again.status_code, again.json) == (202, gone.json), "it keeps its moment"
+    back = desk.ask("POST", f"{path(desk)}/restore", "house both")
+    assert (back.status_code, back.json and back.json["deletes_at"]) == (200, None)
+    assert desk.hand_in().status_code == 403
+    assert desk.ask("PATCH", path(desk), "house both", json={"suspended": False}).status_code == 200
+    assert desk.hand_in().status_code == 201
+    with desk.database.transaction(desk.mine.organization.id) as session:
+        actions = [one.action for one in audit.listing(session) if one.subject_type == "organization"]
+    assert actions[:3] == ["organization.changed", "organization.restored", "organization.deleting"]
+
+
+def test_who_saw_something_else_deletes_nothing(desk: Desk) -> None:
+    late = desk.ask("DELETE", path(desk), "house both", headers={"If-Match": '"x"'})
+    assert (late.status_code, desk.hand_in().status_code) == (412, 201)
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [

@@ -263,11 +263,11 @@ def test_whoever_works_for_an_organization_sees_that_a_token_was_revoked(
     with database.transaction(whose) as session:
         row, _ = tokens.create(session, organization_id=whose, name="x", scopes=[])
     with database.transaction(mine.id) as session:
-        tokens.check_not_revoked(session, row.id)
+        tokens.check_not_withdrawn(session, row.id)
     with database.transaction(whose) as session:
         assert tokens.revoke(session, row.id, NOW)
     with database.transaction(mine.id) as session, pytest.raises(TokenRevoked):
-        tokens.check_not_revoked(session, row.id)
+        tokens.check_not_withdrawn(session, row.id)
 
 
 def test_nothing_but_being_withdrawn_ends_what_is_under_way(database: Database, mine: Tenant) -> None:
@@ -276,4 +276,4 @@ def test_nothing_but_being_withdrawn_ends_what_is_under_way(database: Database, 
         row, _ = tokens.create(
             session, organization_id=mine.id, name="x", scopes=[], expires_at=NOW - timedelta(days=1)
         )
-        tokens.check_not_revoked(session, row.id)
+        tokens.check_not_withdrawn(session, row.id)
