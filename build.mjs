@@ -1,8 +1,9 @@
-// Builds static/ into static/dist: hashed names, a manifest, one sprite of icons. Same sources, same bytes.
+// Builds static/ into static/dist: hashed names, a manifest, a sprite of icons each for portal and dashboard. Same sources, same bytes.
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { build } from "esbuild";
+import { PurgeCSS } from "purgecss";
 
 const DIST = "static/dist";
 
@@ -28,8 +29,50 @@ const ICONS = {
   download: "download",
   back: "arrow-left",
 };
+/** The same for the dashboard, which has those of the portal as well. */
+const DASHBOARD_ICONS = {
+  ...ICONS,
+  forward: "arrow-right",
+  home: "house",
+  uploads: "upload",
+  building: "building",
+  plug: "plug",
+  form: "ui-checks",
+  key: "key",
+  journal: "journal-text",
+  people: "people",
+  person: "person-circle",
+  search: "search",
+  menu: "list",
+  up: "chevron-expand",
+  gear: "gear",
+  keyboard: "keyboard",
+  leave: "box-arrow-right",
+  close: "x-lg",
+  copy: "copy",
+  plus: "plus-lg",
+  pause: "pause-circle-fill",
+  play: "play-circle-fill",
+  trash: "trash3",
+  pencil: "pencil",
+  link: "link-45deg",
+  outside: "box-arrow-up-right",
+  clock: "clock",
+  chart: "bar-chart",
+  disk: "hdd",
+  bell: "bell",
+  filter: "funnel",
+  shield: "shield-check",
+  mail: "envelope",
+  qr: "qr-code",
+  activity: "activity",
+  calendar: "calendar-x",
+  phone: "phone",
+  laptop: "laptop",
+  fingerprint: "fingerprint",
+  circle: "circle",
+};
 
-await rm(DIST, { recursive: true, force: true });
 await mkdir(DIST, { recursive: true });
 
 /** Pictures inside a stylesheet become files of ours: the pages' policy allows no other. */
@@ -45,9 +88,28 @@ const pictures = {
   },
 };
 
+/** Of the kit's stylesheet only the rules are kept that the dashboard's pages and scripts have words for. */
+const purged = {
+  name: "purged",
+  setup({ onLoad }) {
+    onLoad({ filter: /@tabler[/\\]core[/\\].*\.css$/ }, async ({ path: file }) => {
+      const [{ css }] = await new PurgeCSS().purge({
+        content: ["templates/dashboard/**/*.html", "app/dashboard/**/*.py", "static/js/dashboard/**/*.js"],
+        css: [{ raw: await readFile(file, "utf8") }],
+        fontFace: true,
+        keyframes: true,
+        variables: true,
+      });
+      return { contents: css, loader: "css" };
+    });
+  },
+};
+
 const result = await build({
   entryPoints: [
     ...["portal", "resumable"].flatMap((name) => [`static/js/${name}.js`, `static/css/${name}.css`]),
+    "static/js/dashboard/dashboard.js",
+    "static/css/dashboard.css",
     "static/css/receipt.css",
     "static/css/api.css",
   ],
@@ -62,22 +124,27 @@ const result = await build({
   metafile: true,
   logLevel: "warning",
   alias: { "@transloadit/prettier-bytes": "./static/js/uppy-sizes.js" },
-  plugins: [pictures],
+  plugins: [purged, pictures],
 });
 
 const manifest = {};
 for (const [file, { entryPoint }] of Object.entries(result.metafile.outputs)) {
   if (entryPoint) manifest[path.basename(entryPoint)] = path.basename(file);
 }
-manifest["icons.svg"] = await put("icons.svg", await sprite());
+manifest["icons.svg"] = await put("icons.svg", await sprite(ICONS));
+manifest["dashboard-icons.svg"] = await put("dashboard-icons.svg", await sprite(DASHBOARD_ICONS));
 manifest["favicon.svg"] = await put("favicon.svg", await readFile("static/favicon.svg"));
-// Written last: make takes it as the sign that the build is whole.
+// Written after all that it names: make takes it as the sign that the build is whole, and a gateway may be running.
 await writeFile(path.join(DIST, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+const whole = new Set(["manifest.json", ...Object.values(manifest), ...Object.keys(result.metafile.outputs).map((file) => path.basename(file))]);
+for (const name of await readdir(DIST)) {
+  if (!whole.has(name)) await rm(path.join(DIST, name));
+}
 
 /** Joins the chosen icons into `<symbol>`s of one file. */
-async function sprite() {
+async function sprite(icons) {
   const symbols = await Promise.all(
-    Object.entries(ICONS).map(async ([name, file]) => {
+    Object.entries(icons).map(async ([name, file]) => {
       const svg = await readFile(`node_modules/bootstrap-icons/icons/${file}.svg`, "utf8");
       const [, box, shapes] = svg.match(/viewBox="([^"]+)"[^>]*>(.*)<\/svg>/s);
       return `<symbol id="${name}" viewBox="${box}" fill="currentColor">${shapes.replace(/\s*\n\s*/g, "")}</symbol>`;

@@ -14,7 +14,7 @@ import structlog
 from apiflask import APIFlask
 from flask import Flask, Response, g, request
 
-from app import api, checks, cli, config, health, intake, logs, mail, passthrough, portal, resumable
+from app import api, checks, cli, config, dashboard, health, intake, logs, mail, passthrough, portal, resumable
 from app.config import Settings
 from app.database import Database, utcnow
 from app.delivery import Deliverer
@@ -71,6 +71,7 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
     health.init_app(app)
     portal.init_app(app, settings)
     api.init_app(app)
+    dashboard.init_app(app)
     passthrough.init_app(app)
     resumable.init_app(app)
     cli.init_app(app)

@@ -5,3 +5,21 @@ written once, whoever asks.
 """
 
 from __future__ import annotations
+
+from flask import Flask
+
+from app.dashboard import home, looks, refusing, showing
+from app.dashboard.pages import dashboard
+
+#: Importing these is what adds their pages.
+FACES = (
+    home,
+    looks,
+)
+
+
+def init_app(app: Flask) -> None:
+    """Put the dashboard's pages into `app`, and pages of its kind for whatever goes wrong below its addresses."""
+    refusing.init_app(app)
+    showing.init_app(app)
+    app.register_blueprint(dashboard)

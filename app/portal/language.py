@@ -38,8 +38,8 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def choose() -> str | None:
-    """Language of this request: the visitor's own choice, the link's, the organization's, the browser's, ours."""
-    wanted = (request.args.get("lang"), request.cookies.get(COOKIE), *g.get("languages", ()))
+    """Language of this request: the person's, the visitor's choice, the link's, the organization's, the browser's."""
+    wanted = (g.get("own_language"), request.args.get("lang"), request.cookies.get(COOKIE), *g.get("languages", ()))
     for code in wanted:
         if code in LANGUAGES:
             return str(code)

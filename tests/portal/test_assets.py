@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from app.portal.assets import DARK_PAGE, DIST, LIGHT_PAGE, ROOT, contrast, readable
 
 BUDGET = 60_000
+#: What the portal's own pages do not load.
+OTHERS = ("resumable.", "receipt.", "api.", "dashboard", "charts.")
 #: What only forms that take large files load, compressed.
 TRAY_BUDGET = 120_000
 #: Named in messages of libraries; the pages' policy lets nobody go there.
@@ -25,7 +27,7 @@ def built() -> dict[str, str]:
 
 
 def test_a_page_is_small() -> None:
-    page = [name for plain, name in built().items() if not plain.startswith(("resumable.", "receipt.", "api."))]
+    page = [name for plain, name in built().items() if not plain.startswith(OTHERS)]
     assert sum((DIST / name).stat().st_size for name in page) < BUDGET / 2
 
 
@@ -48,12 +50,15 @@ def test_no_stylesheet_holds_a_picture_of_its_own() -> None:
 
 
 def test_every_icon_that_a_page_names_is_in_the_sprite() -> None:
-    sprite = (DIST / built()["icons.svg"]).read_text()
-    there = set(re.findall(r'<symbol id="([\w-]+)"', sprite))
-    pages = "".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
+    from app.dashboard.showing import WAYS
     from app.portal.outcomes import LOOKS
 
-    assert set(re.findall(r'icon\("([\w-]+)"', pages)) | {look.icon for look in LOOKS.values()} <= there
+    for folder, sprite in (("portal", "icons.svg"), ("dashboard", "dashboard-icons.svg")):
+        there = set(re.findall(r'<symbol id="([\w-]+)"', (DIST / built()[sprite]).read_text()))
+        pages = "".join(path.read_text() for path in (ROOT / "templates" / folder).rglob("*.html"))
+        named = set(re.findall(r'icon(?:_name=|\()"([\w-]+)"', pages)) | {look.icon for look in LOOKS.values()}
+        assert named <= there, folder
+    assert {way.icon for way in WAYS} <= there
 
 
 def test_no_template_has_a_style_or_a_script_of_its_own() -> None:

@@ -1,0 +1,148 @@
+"""What the templates of the dashboard are given: the ways to its pages, how times, sizes and states are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from babel.dates import format_timedelta
+from flask import Flask, g, request, url_for
+from flask_wtf.csrf import generate_csrf
+
+from app.dashboard import looks, pages, taking
+from app.errors import N_
+from app.portal import language
+from app.portal.outcomes import LOOKS, Look
+from app.providers import registry
+from app.records.states import State
+from app.services import services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """An entry of the navigation."""
+
+    path: str
+    icon: str
+    word: str
+    #: What leads there after a `g`.
+    key: str
+
+
+#: Each leads to the page of that path, and is shown to whoever may open it.
+WAYS: Final = (
+    Way(path="", icon="home", word=N_("Home"), key="h"),
+    Way(path="/uploads", icon="uploads", word=N_("Uploads"), key="u"),
+    Way(path="/organizations", icon="building", word=N_("Organizations"), key="o"),
+    Way(path="/connections", icon="plug", word=N_("Connections"), key="c"),
+    Way(path="/forms", icon="form", word=N_("Forms"), key="f"),
+    Way(path="/integrations", icon="key", word=N_("Integrations"), key="i"),
+    Way(path="/audit", icon="journal", word=N_("Audit"), key="a"),
+    Way(path="/people", icon="people", word=N_("People"), key="p"),
+)
+#: Where the search field of every page asks, and where what belongs to the person stands.
+SEARCH: Final = "/search"
+ACCOUNT: Final = "/account"
+#: Ids are told apart by their ends: they begin with the time.
+HEAD, TAIL = 4, 6
+
+
+def init_app(app: Flask) -> None:
+    """Give the templates what is theirs; names that only these templates use."""
+    for function in (ways, way_to, may, csrf, fault, faults, typed, here, look, shortened, provider_name, now):
+        app.add_template_global(function, f"dashboard_{function.__name__}")
+    app.add_template_global(looks.theme, "dashboard_theme")
+    app.add_template_global(lambda: looks.THEMES, "dashboard_themes")
+    app.add_template_filter(ago)
+    app.add_template_filter(language.size, "size")
+
+
+def endpoint_of(path: str, method: str = "GET") -> str | None:
+    """Endpoint of the page that has this path, if there is one."""
+    whole = pages.PREFIX + path
+    return next((one.endpoint for one in pages.PAGES.values() if one.path == whole and one.method == method), None)
+
+
+def way_to(path: str) -> str | None:
+    """Address of a page by its path, if the person may open it."""
+    endpoint = endpoint_of(path)
+    return url_for(f"dashboard.{endpoint}") if endpoint and may(endpoint) else None
+
+
+def ways() -> Iterator[tuple[Way, str, bool]]:
+    """Entries of the navigation for this person: each with its address, and whether it is where they are."""
+    for way in WAYS:
+        address = way_to(way.path)
+        if address is not None:
+            here = request.path == address or (bool(way.path) and request.path.startswith(f"{address}/"))
+            yield way, address, here
+
+
+def may(endpoint: str) -> bool:
+    """Whether the person may open a page, or press what leads to it."""
+    return pages.may(endpoint)
+
+
+def csrf() -> str:
+    """The token that this page sends back with whatever it changes."""
+    token: str = generate_csrf()
+    return token
+
+
+def now() -> datetime:
+    """The gateway's clock."""
+    return services().clock()
+
+
+def fault(name: str, label: str | None = None) -> str | None:
+    """What is wrong with what was typed in a field."""
+    return next((one.said(label) for one in g.get("faults", ()) if one.name == name), None)
+
+
+def faults() -> list[tuple[str, str]]:
+    """All that is wrong with what was typed: name of the field, and what to do."""
+    return [(one.name, one.said()) for one in g.get("faults", ())]
+
+
+def typed(name: str, value: Any = "") -> Any:
+    """What was typed in a field, on a page that is shown again; else what is there."""
+    if "faults" in g and taking.FIELD in request.form:
+        return request.form.get(name, "")
+    return "" if value is None else value
+
+
+def here(**changes: Any) -> str:
+    """Address of this page with a changed query; None takes a name out of it. A changed filter begins a list anew."""
+    asked = request.args.to_dict(flat=False)
+    if "cursor" not in changes:
+        asked.pop("cursor", None)
+    for name, value in changes.items():
+        asked.pop(name, None)
+        if value is not None:
+            asked[name] = [str(value)]
+    return url_for(str(request.endpoint), **{**(request.view_args or {}), **asked})
+
+
+def look(state: State | str) -> Look:
+    """Colour, icon and word of a state."""
+    return LOOKS[State(state)]
+
+
+def shortened(whole: object) -> str:
+    """An id, short enough to read and still to tell from others."""
+    text = str(whole)
+    return text if len(text) <= HEAD + TAIL + 1 else f"{text[:HEAD]}…{text[-TAIL:]}"
+
+
+def provider_name(slug: str) -> str:
+    """What a provider calls itself."""
+    known = registry.PROVIDERS.get(slug)
+    return known.title if known else slug
+
+
+def ago(moment: datetime) -> str:
+    """Write a moment as people speak of it: `3 minutes ago`."""
+    locale = language.REGIONS[language.language()]
+    return str(format_timedelta(moment - now(), add_direction=True, locale=locale, threshold=1.2))

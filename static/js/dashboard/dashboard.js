@@ -1,0 +1,14 @@
+// What every page of the dashboard can do besides showing itself; without it everything still works, a little slower.
+
+import "./htmx.js";
+import { watchCopying } from "./copying.js";
+import { watchDialogs } from "./dialogs.js";
+import { watchKeys } from "./keyboard.js";
+import { watchNotices } from "./notices.js";
+import { watchTimes } from "./times.js";
+
+watchCopying();
+watchDialogs();
+watchKeys();
+watchNotices();
+watchTimes();
