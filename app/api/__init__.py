@@ -10,6 +10,7 @@ from apiflask import APIFlask
 from werkzeug.exceptions import HTTPException
 
 from app.api import (
+    auditing,
     connections,
     document,
     exports,
@@ -49,6 +50,7 @@ ADDRESSES = (
     webhooks,
     stored,
     ledgers,
+    auditing,
     pages,
 )
 

@@ -17,7 +17,7 @@ from app.api.errors import NothingHere
 from app.api.paging import Page, Paging, page
 from app.api.resources import Resource
 from app.api.schemas import UNSAID, Change, Model
-from app.checks.form_settings import judged
+from app.checks.form_settings import LONGEST, judged
 from app.providers import registry
 from app.services import services
 from app.tenants import forms, models
@@ -30,6 +30,20 @@ resource = Resource("Forms", "Published pages, one for an operation of a connect
 OperationSlug = StrEnum("OperationSlug", {slug: slug for slug in registry.OPERATIONS})  # type: ignore[misc]
 
 
+class FormWords(Model):
+    """What a form says instead of what its operation does; what is null or empty is as the operation says it."""
+
+    title: Annotated[str | None, Field(max_length=LONGEST["title"])] = None
+    explanation: Annotated[str | None, Field(description="Below the title.", max_length=LONGEST["explanation"])] = None
+
+
+class FormTexts(Model):
+    """A form's own words, by language; where it has none, the operation's are shown."""
+
+    es: FormWords = FormWords()
+    en: FormWords = FormWords()
+
+
 class FormSettings(Model):
     """What a form presets, and what it takes of what its operation does; what is not named is as the operation is."""
 
@@ -40,6 +54,7 @@ class FormSettings(Model):
     presets: Annotated[dict[str, str], Field(description="Values that nobody is asked for, by their fields.")] = Field(
         default_factory=dict
     )
+    texts: FormTexts = FormTexts()
 
 
 Open = Annotated[bool, Field(description="Whether it takes hand-ins.")]

@@ -77,13 +77,18 @@ class Entry(Model):
     subject_id: UUID
     details: dict[str, Any]
 
+    @classmethod
+    def of(cls, row: models.AuditEntry) -> Self:
+        """Show a row."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+
 
 class EntryPage(Page[Entry]):
     """Entries, the newest first."""
 
 
-class EntryQuery(Paging):
-    """Which entries are listed."""
+class Narrowed(Model):
+    """Which entries of the log are meant."""
 
     action: Annotated[
         str | None, Field(max_length=60, description="Whole, or its beginning as `upload.*`.", examples=["upload.*"])
@@ -93,6 +98,15 @@ class EntryQuery(Paging):
     subject_id: UUID | None = None
     since: Annotated[AwareDatetime | None, Field(description="Written from then on.")] = None
     until: Annotated[AwareDatetime | None, Field(description="Written before then.")] = None
+
+    @property
+    def wanted(self) -> Entries:
+        """The same, as the log is asked."""
+        return Entries(**{name: getattr(self, name) for name in Narrowed.model_fields})
+
+
+class EntryQuery(Narrowed, Paging):
+    """Which entries are listed."""
 
 
 class Used(Model):
@@ -148,14 +162,9 @@ def give_receipt(asker: Asker, receipt_id: UUID) -> ResponseReturnValue:
 )
 def list_audit(asker: Asker, query: EntryQuery) -> EntryPage:
     """List what the audit log says of an organization, or of the house; the newest first."""
-    wanted = Entries(**query.model_dump(exclude=set(Paging.model_fields)))
     with asker.transaction() as session:
-        found = searching.entries(session, wanted, after=places.read(query.after), limit=query.limit + 1)
-
-    def show(one: models.AuditEntry) -> Entry:
-        return Entry(**{name: getattr(one, name) for name in Entry.model_fields})
-
-    return page(EntryPage, found, query, key=lambda one: places.written((one.at, one.id)), show=show)
+        found = searching.entries(session, query.wanted, after=places.read(query.after), limit=query.limit + 1)
+    return page(EntryPage, found, query, key=lambda one: places.written((one.at, one.id)), show=Entry.of)
 
 
 @resource.route("GET", "/usage", scope=Scope.USAGE_READ, query=UsageQuery, shows=Usage)

@@ -10,7 +10,7 @@ from flask import url_for
 from pydantic import AwareDatetime, Field, SecretStr
 from sqlalchemy.orm import Session
 
-from app.api import forms
+from app.api import forms, mailing
 from app.api.asking import Asker
 from app.api.errors import NothingHere
 from app.api.organizations import Locale
@@ -20,6 +20,8 @@ from app.api.schemas import Model
 from app.services import services
 from app.tenants import links, models
 from app.tenants.errors import BadValue
+from app.tenants.links import Standing, Wanted
+from app.tenants.names import LONGEST_EMAIL
 from app.tenants.tokens import Scope
 
 resource = Resource("Links", "Personal ways into a form, which expire, are counted and can be revoked.")
@@ -33,7 +35,7 @@ Uses = Annotated[int, Field(description="Hand-ins that it is good for.", ge=1, l
 
 
 class Link(Model):
-    """A personal way into a form; where it leads in is kept nowhere."""
+    """A personal way into a form; where it leads in is kept nowhere, and neither is an address it was mailed to."""
 
     id: UUID
     form: Annotated[UUID, Field(description="Id of the form that it leads into.")]
@@ -42,6 +44,12 @@ class Link(Model):
     guarded: Annotated[bool, Field(description="Whether a passphrase opens it.")]
     uses: Annotated[int, Field(description="Hand-ins that were accepted by it.")]
     max_uses: Uses
+    last_used_at: Annotated[datetime | None, Field(description="When something was last handed in by it.")]
+    opened: Annotated[
+        int, Field(description="How often its page was opened: by people, and by what looks at mail before they do.")
+    ]
+    first_opened_at: datetime | None
+    last_opened_at: datetime | None
     expires_at: datetime
     revoked_at: datetime | None
     created_at: datetime
@@ -54,7 +62,20 @@ class Link(Model):
 
 
 class LinkPage(Page[Link]):
-    """Links into a form, oldest first."""
+    """Links."""
+
+
+class LinkQuery(Paging):
+    """Which links are listed."""
+
+    form: Annotated[UUID | None, Field(description="Into this form.")] = None
+    standing: Annotated[
+        Standing | None,
+        Field(
+            description=f"`expiring` leads in for less than {links.SOON.days} days yet; `unopened`, `unused` as yet."
+        ),
+    ] = None
+    recipient: Annotated[str | None, Field(description="A part of whom it is for.", max_length=200)] = None
 
 
 class NewLink(Model):
@@ -73,6 +94,14 @@ class NewLink(Model):
             json_schema_extra={"writeOnly": True},
         ),
     ] = None
+    email: Annotated[
+        str | None,
+        Field(
+            description="Where it is mailed to, in its language; kept nowhere.",
+            max_length=LONGEST_EMAIL,
+            json_schema_extra={"writeOnly": True},
+        ),
+    ] = None
 
 
 class MadeLink(Model):
@@ -80,31 +109,46 @@ class MadeLink(Model):
 
     link: Link
     address: Annotated[str, Field(description="Where it leads in; shown this once.")]
+    mailed: Annotated[
+        bool | None, Field(description="Whether the mail server took it; null: nobody asked for a mail.")
+    ] = None
 
 
 OF_FORM: Final = "/organizations/<organization>/forms/<uuid:form_id>/links"
-ONE: Final = "/organizations/<organization>/links/<uuid:link_id>"
+COLLECTION: Final = "/organizations/<organization>/links"
+ONE: Final = f"{COLLECTION}/<uuid:link_id>"
 
 
 @resource.route("GET", OF_FORM, scope=Scope.LINKS_MANAGE, query=Paging, shows=LinkPage)
 def list_links(asker: Asker, form_id: UUID, query: Paging) -> LinkPage:
-    """List the links into a form."""
+    """List the links into a form, oldest first."""
     with asker.transaction() as session:
         into = forms.find(session, form_id)
         found = links.listing(session, into.id, after=query.after_id, limit=query.limit + 1)
     return page(LinkPage, found, query, key=lambda one: str(one.id), show=Link.of)
 
 
+@resource.route("GET", COLLECTION, scope=Scope.LINKS_MANAGE, query=LinkQuery, shows=LinkPage)
+def search_links(asker: Asker, query: LinkQuery) -> LinkPage:
+    """List the links of an organization into all its forms, the newest first."""
+    wanted = Wanted(form_id=query.form, standing=query.standing, recipient=query.recipient)
+    with asker.transaction() as session:
+        found = links.search(session, wanted, services().clock(), before=query.after_id, limit=query.limit + 1)
+    return page(LinkPage, found, query, key=lambda one: str(one.id), show=Link.of)
+
+
 @resource.route("POST", OF_FORM, scope=Scope.LINKS_MANAGE, takes=NewLink, shows=MadeLink, status=201)
 def create_link(asker: Asker, form_id: UUID, body: NewLink) -> tuple[MadeLink, dict[str, str]]:
-    """Make a link into a form. Where it leads in is shown once."""
+    """Make a link into a form. Where it leads in is shown once, and mailed where an address is given."""
     now = services().clock()
     if body.expires_at is not None and body.expires_at <= now:
         raise BadValue(field="expires_at", name="expires_at", value=body.expires_at.isoformat())
+    send = mailing.to(body.email, asker) if body.email is not None else None
     with asker.transaction() as session:
+        into = forms.find(session, form_id)
         made, token = links.create(
             session,
-            form=forms.find(session, form_id),
+            form=into,
             expires_at=body.expires_at or now + USUAL,
             max_uses=body.max_uses,
             passphrase=body.passphrase.get_secret_value() if body.passphrase else None,
@@ -114,7 +158,8 @@ def create_link(asker: Asker, form_id: UUID, body: NewLink) -> tuple[MadeLink, d
         asker.written(session, "link.added", made, form=str(form_id), recipient=body.recipient)
     where = url_for("api.show_link", organization=asker.slug, link_id=made.id)
     address = f"{services().settings.public_url}/l/{token}"
-    return MadeLink(link=Link.of(made), address=address), {"Location": where}
+    mailed = send(into, made, address) if send else None
+    return MadeLink(link=Link.of(made), address=address, mailed=mailed), {"Location": where}
 
 
 @resource.route("GET", ONE, scope=Scope.LINKS_MANAGE, shows=Link)

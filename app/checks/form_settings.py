@@ -10,6 +10,9 @@ from app.errors import Refusal
 from app.providers.operation import Field, Operation
 
 TICKED: Final = ("true", "false")
+LANGUAGES: Final = ("es", "en")
+#: Characters of each of a form's own words.
+LONGEST: Final[Mapping[str, int]] = {"title": 120, "explanation": 1_200}
 
 
 class BadSetting(Refusal):
@@ -33,12 +36,14 @@ def judged(operation: Operation, settings: Mapping[str, Any]) -> dict[str, Any]:
     presets = {name: value for name, value in settings.get("presets", {}).items() if value}
     _judge_types(operation, policy)
     _judge_presets(operation, presets)
+    texts = _judged_texts(settings.get("texts") or {})
     durable = settings.get("durable")
     if durable and not operation.durable:
         raise BadSetting("durable", f"{operation.slug} is never kept")
     kept = {name: value for name, value in policy.dump().items() if value}
     kept |= {} if durable in {None, operation.durable} else {"durable": durable}
-    return {**kept, "presets": presets} if presets else kept
+    kept |= {"presets": presets} if presets else {}
+    return {**kept, "texts": texts} if texts else kept
 
 
 def _judge_types(operation: Operation, policy: Policy) -> None:
@@ -46,6 +51,32 @@ def _judge_types(operation: Operation, policy: Policy) -> None:
     if strange := sorted((policy.types or frozenset()) - taken):
         there = ", ".join(sorted(taken))
         raise BadSetting("types", f"{operation.slug} takes no {', '.join(strange)}; it takes: {there}")
+
+
+def _judged_texts(texts: Mapping[str, Mapping[str, str | None] | None]) -> dict[str, dict[str, str]]:
+    """A form's own words by language, of which what is empty is left to the operation."""
+    if strange := sorted(texts.keys() - set(LANGUAGES)):
+        raise BadSetting("texts", f"there is no {', '.join(strange)}; there are: {', '.join(LANGUAGES)}")
+    kept = {code: _judged_words(words) for code, words in texts.items() if words}
+    return {code: words for code, words in kept.items() if words}
+
+
+def _judged_words(words: Mapping[str, str | None]) -> dict[str, str]:
+    if strange := sorted(words.keys() - LONGEST.keys()):
+        raise BadSetting("texts", f"a form has no {', '.join(strange)} of its own; it has: {', '.join(LONGEST)}")
+    kept = {name: text for name, value in words.items() if (text := _plain(value or ""))}
+    for name, text in kept.items():
+        if len(text) > LONGEST[name]:
+            raise BadSetting("texts", f"{name} has at most {LONGEST[name]} characters")
+        lines = text.split("\n") if name == "explanation" else [text]
+        if not all(line.isprintable() for line in lines):
+            raise BadSetting("texts", f"{name} has characters that cannot be shown")
+    return kept
+
+
+def _plain(text: str) -> str:
+    """As it is kept however it was typed or pasted: lines end in one way, and a space is a space."""
+    return "\n".join(text.replace("\xa0", " ").splitlines()).strip()
 
 
 def _judge_presets(operation: Operation, presets: Mapping[str, str]) -> None:

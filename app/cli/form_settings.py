@@ -60,7 +60,7 @@ def changed(
     told = {name: value if (value := said[name]) is not None else former.get(name) for name in said}
     durable = settings.get("durable") if durable is None else durable
     try:
-        return judged(operation, {**told, "presets": given, "durable": durable})
+        return judged(operation, {**told, "presets": given, "durable": durable, "texts": settings.get("texts")})
     except BadSetting as exc:
         raise click.UsageError(f"{exc.reason}.") from None
 
@@ -70,5 +70,6 @@ def described(settings: Mapping[str, Any]) -> str:
     words = [f"{name}={value}" for name, value in settings.get("presets", {}).items()]
     words += ["types: " + " ".join(types)] if (types := settings.get("types")) else []
     words += [name for name in ("uninspected", "protected") if settings.get(name)]
+    words += ["its own words: " + " ".join(texts)] if (texts := settings.get("texts")) else []
     words += ["no copy is kept"] if settings.get("durable") is False else []
     return "; ".join(words) or "As the operation is."

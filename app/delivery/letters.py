@@ -5,7 +5,7 @@ It names no file and leads nowhere: an address that was mistyped is a stranger's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from html import escape
@@ -75,7 +75,7 @@ def letter(upload: Upload, organization: Organization, *, to: str, locale: str) 
     if upload.state not in ENDS:
         raise NotEnded(upload.state)
     operation = registry.operation(upload.operation)
-    words, zone = _words(locale), ZoneInfo(organization.timezone)
+    words, zone = words_of(locale), ZoneInfo(organization.timezone)
 
     def when(moment: datetime) -> str:
         return str(format_datetime(moment, "d MMM y, HH:mm", tzinfo=zone, locale=REGIONS[locale]))
@@ -92,20 +92,29 @@ def letter(upload: Upload, organization: Organization, *, to: str, locale: str) 
     subject, became = ENDS[upload.state]
     said = (ASKED, became, WHOM_AT if organization.contact else WHOM, FORGOTTEN)
     paragraphs = [words.gettext(sentence) % values for sentence in said]
-    title = words.gettext(subject) % values
     return Message(
         id=f"{upload.id}.{upload.state}",
         to=to,
-        subject=title,
-        text="\n\n".join(paragraphs) + "\n",
-        html=PAGE.format(
-            language=locale, title=escape(title), paragraphs="\n".join(f"<p>{escape(one)}</p>" for one in paragraphs)
-        ),
+        subject=words.gettext(subject) % values,
+        text=plain(paragraphs),
+        html=page(locale, words.gettext(subject) % values, [escape(one) for one in paragraphs]),
         language=locale,
         at=upload.updated_at,
     )
 
 
+def plain(paragraphs: Sequence[str]) -> str:
+    """What a mail says, for programs that show no pages."""
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def page(locale: str, title: str, paragraphs: Sequence[str]) -> str:
+    """The same as a page; its paragraphs are HTML already."""
+    written = "\n".join(f"<p>{one}</p>" for one in paragraphs)
+    return PAGE.format(language=locale, title=escape(title), paragraphs=written)
+
+
 @cache
-def _words(locale: str) -> NullTranslations:
+def words_of(locale: str) -> NullTranslations:
+    """The sentences of a language."""
     return Translations.load(TRANSLATIONS, [locale])

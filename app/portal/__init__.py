@@ -8,8 +8,12 @@ from __future__ import annotations
 from flask import Flask
 
 from app.config import Settings
-from app.portal import assets, headers, language, problems, receipts
+from app.portal import assets, codes, headers, language, problems, receipts
 from app.portal.pages import portal
+
+
+#: Importing these is what adds their pages.
+PAGES = (codes, receipts)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -18,5 +22,4 @@ def init_app(app: Flask, settings: Settings) -> None:
     language.init_app(app, settings)
     assets.init_app(app)
     problems.init_app(app)
-    assert receipts.portal is portal  # noqa: S101 - importing it is what adds its pages
     app.register_blueprint(portal)

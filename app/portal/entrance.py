@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from flask import g, request, session, url_for
+from flask_babel import gettext
 from sqlalchemy.orm import Session
 
 from app.checks import Policy
@@ -49,6 +50,19 @@ class Entrance:
     def provider(self) -> str:
         """The provider's own name."""
         return registry.provider(self.operation.provider).title
+
+    @property
+    def title(self) -> str:
+        """What is asked for, in the language in use: the form's own words, or the operation's."""
+        return self._own("title") or str(gettext(self.operation.title))
+
+    @property
+    def explanation(self) -> str:
+        """What it is for, likewise; lines end in it."""
+        return self._own("explanation") or str(gettext(self.operation.intro))
+
+    def _own(self, name: str) -> str | None:
+        return forms.own_words(self.form, name, language.language())
 
     @property
     def streams(self) -> bool:

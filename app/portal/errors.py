@@ -43,13 +43,6 @@ class StalePage(Refusal):
     status = 403
 
 
-class BadEmail(Refusal):
-    """What was typed is no e-mail address."""
-
-    slug = "bad-email"
-    status = 422
-
-
 class MailNotOffered(Refusal):
     """No mail is sent for this upload."""
 

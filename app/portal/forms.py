@@ -30,11 +30,12 @@ from wtforms import (
 )
 
 from app.intake import Collected, Deadlines, Limits, Reception, check_origin, receive
-from app.portal.errors import BadEmail, NoticeNotAccepted, StalePage
+from app.portal.errors import NoticeNotAccepted, StalePage
 from app.portal.language import say
 from app.providers.operation import Mode
 from app.records import uploads
 from app.services import services
+from app.tenants import names
 
 if TYPE_CHECKING:
     from app.errors import Refusal
@@ -58,10 +59,6 @@ PASSPHRASE_BYTES: Final = 1024
 RECEIPT_BYTES: Final = 64 * 1024
 OUTCOME: Final = re.compile(r"[\w-]{32}", re.ASCII)
 EMAIL: Final = "email"
-LONGEST_ADDRESS: Final = 254
-_LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-#: As HTML has it for its own field, but for a domain without a dot, to which no mail goes.
-ADDRESS: Final = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})+", re.ASCII)
 #: Refusals that one file has when it is all that there is.
 SIZES: Final = frozenset({"file-too-large", "body-too-large"})
 
@@ -170,14 +167,11 @@ def receive_nothing() -> None:
 
 
 def receive_email() -> str:
-    """Take an e-mail address, as a browser takes one for such; raises BadEmail."""
+    """Take an e-mail address; raises BadEmail."""
     with _receive(Limits(body_bytes=16 * PASSPHRASE_BYTES)) as reception:
         collected = reception.collect(files=(), fields={"csrf_token", EMAIL}, secrets=())
     _check_token(bare(collected))
-    given = collected.fields.get(EMAIL, "").strip()
-    if len(given) > LONGEST_ADDRESS or not ADDRESS.fullmatch(given):
-        raise BadEmail(field=EMAIL, typed=given[:LONGEST_ADDRESS])
-    return given
+    return names.email(collected.fields.get(EMAIL, ""), EMAIL)
 
 
 def bare(collected: Collected | None = None) -> FlaskForm:

@@ -35,8 +35,10 @@ def hand_in_by_form(public_id: str) -> ResponseReturnValue:
 
 @portal.get("/l/<token>")
 def link(token: str) -> ResponseReturnValue:
-    """Show the form that a personal link leads to; looking is not using."""
+    """Show the form that a personal link leads to; looking is counted, and is not using."""
     way = entrance.by_link(token)
+    if way.link and request.method == "GET":
+        links.opened(services().database, way.link, services().clock())
     return _passphrase(way, token) if way.locked else _form(way)
 
 

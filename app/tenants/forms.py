@@ -59,6 +59,12 @@ def presets(form: Form) -> dict[str, str]:
     return dict((form.settings or {}).get("presets", {}))
 
 
+def own_words(form: Form, name: str, locale: str) -> str | None:
+    """What the form itself says in a language, as its `title` or `explanation`; None: as its operation does."""
+    said: str | None = (form.settings or {}).get("texts", {}).get(locale, {}).get(name)
+    return said
+
+
 def set_open(session: Session, form_id: UUID, *, open: bool) -> bool:  # noqa: A002 - the column's name
     """Open or close a form; False if the organization has no such form."""
     changed = session.scalar(update(Form).where(Form.id == form_id).values(open=open).returning(Form.id))

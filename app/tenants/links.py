@@ -1,18 +1,21 @@
 """Personal links: whoever has the token may come in, until it expires, is used up or is withdrawn.
 
 A use counts when a hand-in is accepted (`reserve`), not when a page is looked at: mail scanners look at everything.
+That it was looked at is counted beside it (`opened`), and is no more than that.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -25,6 +28,46 @@ TOKEN_BYTES: Final = 24
 MAX_TRIES: Final = 5
 COOLING: Final = timedelta(minutes=15)
 LONGEST_PASSPHRASE: Final = 200
+#: What ends sooner than this ends soon.
+SOON: Final = timedelta(days=7)
+
+
+class Standing(StrEnum):
+    """What a link can be asked for by; one may be several of them."""
+
+    OPEN = "open"
+    EXPIRING = "expiring"
+    UNOPENED = "unopened"
+    UNUSED = "unused"
+    USED_UP = "used-up"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which links; what is None is not asked."""
+
+    form_id: UUID | None = None
+    standing: Standing | None = None
+    #: A part of whom it is for.
+    recipient: str | None = None
+
+
+def _leads_in(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return Link.revoked_at.is_(None), Link.expires_at > now, Link.uses < Link.max_uses
+
+
+#: What the database is asked for each of them.
+STANDINGS: Final[Mapping[Standing, Callable[[datetime], tuple[ColumnElement[bool], ...]]]] = {
+    Standing.OPEN: _leads_in,
+    Standing.EXPIRING: lambda now: (*_leads_in(now), Link.expires_at < now + SOON),
+    Standing.UNOPENED: lambda now: (*_leads_in(now), Link.opened == 0),
+    Standing.UNUSED: lambda now: (*_leads_in(now), Link.uses == 0),
+    Standing.USED_UP: lambda _: (Link.uses >= Link.max_uses,),
+    Standing.EXPIRED: lambda now: (Link.expires_at <= now, Link.revoked_at.is_(None), Link.uses < Link.max_uses),
+    Standing.REVOKED: lambda _: (Link.revoked_at.is_not(None),),
+}
 
 
 def create(
@@ -64,6 +107,20 @@ def listing(session: Session, form_id: UUID, *, after: UUID | None, limit: int) 
     return session.scalars(wanted if after is None else wanted.where(Link.id > after)).all()
 
 
+def search(session: Session, wanted: Wanted, now: datetime, *, before: UUID | None, limit: int) -> Sequence[Link]:
+    """So many of the organization's links before one, the newest first."""
+    query = select(Link).order_by(Link.id.desc()).limit(limit)
+    if wanted.form_id is not None:
+        query = query.where(Link.form_id == wanted.form_id)
+    if wanted.recipient is not None:
+        query = query.where(Link.recipient.icontains(wanted.recipient, autoescape=True))
+    if wanted.standing is not None:
+        query = query.where(*STANDINGS[wanted.standing](now))
+    if before is not None:
+        query = query.where(Link.id < before)
+    return session.scalars(query).all()
+
+
 def token_hash(token: str) -> bytes:
     """What is stored of a token; it is random and long, so a fast hash is enough."""
     return hashlib.sha256(token.encode()).digest()
@@ -84,7 +141,21 @@ def reserve(session: Session, link: Link, now: datetime) -> None:
     current = session.get_one(Link, link.id, with_for_update=True, populate_existing=True)
     check(current, now)
     current.uses += 1
+    current.last_used_at = now
     session.flush()
+
+
+def opened(db: Database, link: Link, now: datetime) -> None:
+    """Count that the page of a link was asked for."""
+    with db.transaction(link.organization_id) as session:
+        session.execute(
+            update(Link)
+            .where(Link.id == link.id)
+            .values(
+                opened=Link.opened + 1, first_opened_at=func.coalesce(Link.first_opened_at, now), last_opened_at=now
+            )
+            .execution_options(synchronize_session=False)
+        )
 
 
 def release(session: Session, link_id: UUID) -> None:

@@ -19,6 +19,13 @@ from app.providers import registry
         ("factify/document", {"presets": {"duplicates": "true"}}, {"presets": {"duplicates": "true"}}),
         ("flatfile/file", {"durable": True}, {}),
         ("flatfile/file", {"durable": False}, {"durable": False}),
+        (
+            "flatfile/file",
+            {"texts": {"es": {"title": " Tu lista ", "explanation": "Una\r\ny\xa0otra"}, "en": {"title": None}}},
+            {"texts": {"es": {"title": "Tu lista", "explanation": "Una\ny otra"}}},
+        ),
+        ("flatfile/file", {"texts": {"en": {"title": " ", "explanation": ""}}}, {}),
+        ("flatfile/file", {"texts": {"es": {"title": 120 * "ñ"}}}, {"texts": {"es": {"title": 120 * "ñ"}}}),
     ],
 )
 def test_what_is_kept(operation: str, settings: dict[str, Any], kept: dict[str, Any]) -> None:
@@ -36,6 +43,12 @@ def test_what_is_kept(operation: str, settings: dict[str, Any], kept: dict[str, 
         ("facturapi/certificate", {"durable": True}, "durable"),
         ("flatfile/file", {"types": ["pdf", "csv"]}, "types"),
         ("flatfile/file", {"types": ["nothing"]}, "types"),
+        ("flatfile/file", {"texts": {"fr": {"title": "x"}}}, "texts"),
+        ("flatfile/file", {"texts": {"es": {"subtitle": "x"}}}, "texts"),
+        ("flatfile/file", {"texts": {"es": {"title": 121 * "x"}}}, "texts"),
+        ("flatfile/file", {"texts": {"es": {"title": "one\ntwo"}}}, "texts"),
+        ("flatfile/file", {"texts": {"es": {"explanation": 1_201 * "x"}}}, "texts"),
+        ("flatfile/file", {"texts": {"es": {"explanation": "\u202egpj.exe"}}}, "texts"),
     ],
 )
 def test_what_cannot_be_kept(operation: str, settings: dict[str, Any], field: str) -> None:

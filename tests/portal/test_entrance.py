@@ -179,3 +179,14 @@ def test_a_suspended_organization_takes_nothing(counter: Counter) -> None:
         organizations.get(db, counter.organization.id).suspended_at = utcnow()
     assert counter.client.get(f"/f/{counter.form.public_id}").status_code == 403
     assert counter.client.get(f"/o/{token}").status_code == 200
+
+
+def test_opening_a_link_is_counted_where_a_page_is_shown(counter: Counter) -> None:
+    link, token = counter.link(passphrase="sesame")
+    _, ended = counter.link(expires_at=utcnow() - timedelta(days=1))
+    assert counter.client.get(f"/l/{token}").status_code == 200
+    assert counter.client.head(f"/l/{token}").status_code == 200
+    assert counter.client.get(f"/l/{ended}").status_code == 410
+    with counter.database.transaction(counter.organization.id) as db:
+        assert {one.opened for one in db.query(Link).all()} == {0, 1}
+        assert db.get_one(Link, link.id).opened == 1

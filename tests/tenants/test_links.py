@@ -218,3 +218,32 @@ def test_many_tries_at_once_gain_nothing(database: Database, mine: Tenant, monke
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(attempt, range(16), timeout=30))
     assert len(looked) == links.MAX_TRIES
+
+
+def test_looking_is_counted_and_is_not_using(database: Database, mine: Tenant) -> None:
+    link = make(database, mine)
+    assert (link.opened, link.first_opened_at, link.last_opened_at, link.last_used_at) == (0, None, None, None)
+    for later in (NOW, NOW + SOON):
+        links.opened(database, link, later)
+    seen = reload(database, link)
+    assert (seen.opened, seen.first_opened_at, seen.last_opened_at) == (2, NOW, NOW + SOON)
+    assert (seen.uses, seen.last_used_at) == (0, None)
+    use(database, link, NOW + SOON)
+    assert reload(database, link).last_used_at == NOW + SOON
+
+
+def test_openings_at_once_are_all_counted(database: Database, mine: Tenant) -> None:
+    link = make(database, mine)
+    with ThreadPoolExecutor(8) as many:
+        list(many.map(lambda _: links.opened(database, link, NOW), range(24)))
+    assert reload(database, link).opened == 24
+
+
+def test_nobody_counts_for_another(database: Database, mine: Tenant, theirs: Tenant) -> None:
+    link = make(database, mine)
+    links.opened(database, Link(id=link.id, organization_id=theirs.id), NOW)
+    assert reload(database, link).opened == 0
+    with database.transaction(theirs.id) as session:
+        assert link.id not in {one.id for one in links.search(session, links.Wanted(), NOW, before=None, limit=50)}
+    with database.transaction(mine.id) as session:
+        assert link.id in {one.id for one in links.search(session, links.Wanted(), NOW, before=None, limit=50)}
