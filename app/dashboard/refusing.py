@@ -67,17 +67,10 @@ class Faulty:
 
 
 def init_app(app: Flask) -> None:
-    """Answer every refusal below the dashboard's addresses with a page or a fragment of its kind."""
-    dashboard.register_error_handler(Refusal, refused)
-    dashboard.register_error_handler(HTTPException, failed)
-    dashboard.register_error_handler(Untold, untold)
-    for fault in AWAY:
-        dashboard.register_error_handler(fault, away)
-    dashboard.after_request(bound)
+    """Answer what no address below the dashboard's fits, which never reaches the blueprint's handlers."""
 
     @app.before_request
     def nowhere() -> ResponseReturnValue | None:
-        """Answer what no address fits, which never reaches the blueprint's handlers."""
         fault = request.routing_exception
         below = request.path == PREFIX or request.path.startswith(f"{PREFIX}/")
         if fault is None or (fault.code or 500) < 400 or not below:
@@ -163,3 +156,11 @@ def _shown(status: int, title: str, text: str) -> Response:
         "dashboard/problem.html", title=title, text=text, status=status, back=pages.came_from() or PREFIX
     )
     return make_response(page, status)
+
+
+dashboard.register_error_handler(Refusal, refused)
+dashboard.register_error_handler(HTTPException, failed)
+dashboard.register_error_handler(Untold, untold)
+for fault in AWAY:
+    dashboard.register_error_handler(fault, away)
+dashboard.after_request(bound)
