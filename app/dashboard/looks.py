@@ -1,4 +1,7 @@
-"""How the pages look to somebody: light, dark, or as their device has it. It is kept by the browser, not by us."""
+"""How the pages look to somebody: their language, and light, dark or as their device has it.
+
+The language is the person's and is kept with them; the colours are the browser's, and no matter of ours.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,14 @@ from flask import current_app, redirect, request
 from flask.typing import ResponseReturnValue
 
 from app.api.asking import Asker
+from app.api.errors import NothingHere
 from app.dashboard import pages
 from app.dashboard.pages import page
+from app.database import HOUSE
 from app.errors import N_
 from app.portal.language import YEAR_SECONDS
+from app.services import services
+from app.tenants import people
 
 COOKIE: Final = "theme"
 AUTO: Final = "auto"
@@ -34,3 +41,14 @@ def set_theme(asker: Asker) -> ResponseReturnValue:  # noqa: ARG001 - whoever it
         secure: bool = current_app.config["SESSION_COOKIE_SECURE"]
         response.set_cookie(COOKIE, chosen, max_age=YEAR_SECONDS, httponly=True, secure=secure, samesite="Lax")
     return response
+
+
+@page("POST", "/language", right=None)
+def set_language(asker: Asker) -> ResponseReturnValue:
+    """Speak another language to somebody from now on, and show the page again from which they chose it."""
+    with services().database.transaction(HOUSE) as session:
+        user = people.lock(session, asker.id)
+        if user is None:
+            raise NothingHere
+        people.edit(user, locale=request.form.get("language", ""))
+    return redirect(pages.came_from() or pages.PREFIX, 303)
