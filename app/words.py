@@ -176,10 +176,14 @@ TENANTS: Final = {
     ),
     "not-lent": N_("There is no house connection of %(provider)s in the environment %(environment)s under that id."),
     "webhook-disabled": N_("The webhook endpoint is disabled. Enable it first."),
+    "bad-sheet": N_(
+        "This is no table of organizations: its first line names the columns, of %(name)s, and each line below has as "
+        "many cells."
+    ),
+    "sheet-too-long": N_("At most %(limit)s lines are looked at together. Cut the table in several."),
     "organization-deleting": N_(
         "The organization is to be deleted on %(date)s and stays suspended. Restore it first, if it is to hand in again."
     ),
-    "not-deleting": N_("Nobody has asked for this organization to be deleted: there is nothing to restore."),
 }
 
 #: What the provider, or the way to it, made of it.
@@ -236,7 +240,7 @@ PEOPLE: Final = {
     "wrong-code": N_("That code is not good, or was used before. Type the one that is shown now."),
     "wrong-passkey": N_("The passkey did not let you in. Try once more, or use another way."),
     "too-many-sign-ins": N_(
-        "Too many tries. Wait a while, use a browser that you have signed in with before, or set a new password by mail."
+        "Too many tries. Wait a while, use a browser that you have signed in with before, or ask for a new password."
     ),
     "sign-in-again": N_("That took too long, or something changed meanwhile. Sign in again."),
     "invitation-closed": N_("This invitation was used or withdrawn, or its time is over. Ask for a new one."),

@@ -56,7 +56,7 @@ def add(
         email=email,
         name=name,
         role=role,
-        manages=_managed(role, manages),
+        manages=managed(role, manages),
         locale=names.locale(locale),
         timezone=names.timezone(timezone),
         password_hash=passwords.hashed(password),
@@ -100,7 +100,7 @@ def edit(user: User, **changes: Any) -> None:
 
 def change_role(session: Session, user: User, role: Role, manages: UUID | None, now: datetime) -> None:
     """Make somebody something else, which ends their sessions; raises LastOwner, BadValue."""
-    manages = _managed(role, manages)
+    manages = managed(role, manages)
     if (user.role, user.manages) == (role, manages):
         return
     if role is not Role.OWNER:
@@ -143,7 +143,7 @@ def secure(session: Session, user: User, now: datetime) -> None:
     session.flush()
 
 
-def _managed(role: Role, manages: UUID | None) -> UUID | None:
+def managed(role: Role, manages: UUID | None) -> UUID | None:
     """A manager has an organization, and nobody else has; raises BadValue."""
     if (role is Role.MANAGER) != (manages is not None):
         raise BadValue(field="organization", name="organization", value="–" if manages is None else str(manages))

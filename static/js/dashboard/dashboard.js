@@ -5,10 +5,12 @@ import { watchCopying } from "./copying.js";
 import { watchDialogs } from "./dialogs.js";
 import { watchKeys } from "./keyboard.js";
 import { watchNotices } from "./notices.js";
+import { watchPasskeys } from "./passkeys.js";
 import { watchTimes } from "./times.js";
 
 watchCopying();
 watchDialogs();
 watchKeys();
 watchNotices();
+watchPasskeys();
 watchTimes();

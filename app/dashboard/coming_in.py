@@ -1,0 +1,124 @@
+"""Coming in by what was sent: an invitation is accepted, a forgotten password is replaced.
+
+Who asks for a new password is not told whether the address is known: the answer is the same, and the mail goes beside
+it.
+"""
+
+from __future__ import annotations
+
+from flask import make_response, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from pydantic import SecretStr
+from uuid_utils.compat import uuid7
+
+from app.dashboard import browsers, signing_in, user_letters
+from app.dashboard.pages import page
+from app.dashboard.signing_in import enter, note, shown
+from app.database import HOUSE
+from app.errors import Refusal
+from app.portal import language
+from app.services import services
+from app.tenants import names, people, tries, ways_in
+from app.tenants.user_errors import WayClosed
+from app.tenants.user_models import User
+
+
+@page("GET", "/recover", right=None, anybody=True)
+def recover_page() -> ResponseReturnValue:
+    """Ask whose password is forgotten."""
+    return shown("dashboard/recover.html", sent=False, offered=services().mailer is not None)
+
+
+@page("POST", "/recover", right=None, anybody=True)
+def recover() -> ResponseReturnValue:
+    """Mail a way to a new password to whoever it is, if there is anybody."""
+    offered, now = services().mailer is not None, services().clock()
+    try:
+        email = people.address(request.form.get("email", ""))
+        from_here, of_theirs = sorted(tries.resetting(email, browsers.address()), key=lambda one: -one.most)
+        signing_in.count(from_here)
+        with services().database.transaction(HOUSE) as db:
+            user = people.by_email(db, email)
+            over = tries.count(db, [of_theirs], now)
+            if user is not None and user.disabled_at is None and over is None and offered:
+                address = user_letters.where("dashboard.new_password_page", ways_in.reset(db, user, now))
+                note(db, "user.reset_asked", user, actor=signing_in.VISITOR, address=browsers.address())
+                user_letters.send_later(user_letters.reset(user, address, now + ways_in.RESET, uuid7()))
+    except Refusal as refusal:
+        return shown("dashboard/recover.html", refusal, sent=False, offered=offered)
+    return shown("dashboard/recover.html", sent=True, offered=offered)
+
+
+@page("GET", "/recover/<token>", right=None, anybody=True)
+def new_password_page(token: str) -> ResponseReturnValue:
+    """Ask for the new password; looking is not using."""
+    try:
+        with services().database.transaction(HOUSE) as db:
+            user = ways_in.resetting(db, token, services().clock())
+    except WayClosed as refusal:
+        return shown("dashboard/way_closed.html", refusal)
+    return shown("dashboard/new_password.html", email=user.email)
+
+
+@page("POST", "/recover/<token>", right=None, anybody=True)
+def choose_new_password(token: str) -> ResponseReturnValue:
+    """Replace the password, which ends every session; the second factor is asked for as ever."""
+    now, user = services().clock(), None
+    try:
+        with services().database.transaction(HOUSE) as db:
+            user = ways_in.resetting(db, token, now)
+            people.set_password(db, user, SecretStr(request.form.get("password", "")), now)
+            tries.clear(db, tries.signing_in(user.email, browsers.address(), None), now)
+            note(db, "user.password_reset", user, address=browsers.address())
+    except WayClosed as refusal:
+        return shown("dashboard/way_closed.html", refusal)
+    except Refusal as refusal:
+        return shown("dashboard/new_password.html", refusal, email=user.email if user else "")
+    user_letters.send_later(user_letters.changed(user, uuid7()))
+    session.clear()
+    response = make_response(redirect(url_for("dashboard.sign_in_page", changed=1), 303))
+    browsers.make_known(response, user.id)  # whoever reads the mailbox is no stranger
+    return response
+
+
+@page("GET", "/join/<token>", right=None, anybody=True)
+def join_page(token: str) -> ResponseReturnValue:
+    """Ask somebody who was invited for their name and a password; looking is not accepting."""
+    try:
+        with services().database.transaction(HOUSE) as db:
+            invited = ways_in.invitation(db, token, services().clock())
+    except WayClosed as refusal:
+        return shown("dashboard/way_closed.html", refusal)
+    language.prefer(invited.locale, timezone=services().settings.default_timezone)
+    return shown("dashboard/join.html", invited=invited)
+
+
+@page("POST", "/join/<token>", right=None, anybody=True)
+def join(token: str) -> ResponseReturnValue:
+    """Make somebody of an invitation, and let them in, or on to the second factor that they need."""
+    now, form, invited = services().clock(), request.form, None
+    try:
+        with services().database.transaction(HOUSE) as db:
+            invited = ways_in.invitation(db, token, now)
+            user = ways_in.accept(
+                db,
+                invited,
+                name=form.get("name", "").strip(),
+                password=SecretStr(form.get("password", "")),
+                locale=language.language(),
+                timezone=names.timezone(form.get("timezone") or services().settings.default_timezone),
+                now=now,
+            )
+            note(db, "user.joined", user, email=user.email, role=user.role, invitation=str(invited.id))
+    except WayClosed as refusal:
+        return shown("dashboard/way_closed.html", refusal)
+    except Refusal as refusal:
+        return shown("dashboard/join.html", refusal, invited=invited)
+    return _on(user)
+
+
+def _on(user: User) -> ResponseReturnValue:
+    if user.role in services().settings.second_factor:
+        signing_in.stay_half(user)
+        return redirect(url_for("dashboard.new_factor_page"), 303)
+    return enter(user, via="invitation")

@@ -1,0 +1,115 @@
+"""What people are mailed: an invitation, a way to a new password, and that something of theirs changed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from html import escape
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+from babel.dates import format_datetime
+from flask import url_for
+
+from app.dashboard import ceremony
+from app.delivery.letters import REGIONS, page, plain, words_of
+from app.errors import N_
+from app.mail import Mailer, MailError, Message
+from app.services import services
+from app.tenants.user_models import Invitation, User
+
+log = structlog.get_logger("ventanilla.people")
+
+INVITED: Final = N_("You are invited to %(place)s")
+INVITES: Final = N_("%(inviter)s invites you to sign in at %(place)s. Choose your name and a password here:")
+RESET: Final = N_("A new password for %(place)s")
+RESETS: Final = N_("Somebody, you we hope, asked for a new password for %(place)s. Choose it here:")
+UNTIL: Final = N_("The link is good once, until %(until)s. Whoever has it can use it, so pass it on to nobody.")
+IGNORE: Final = N_("If you did not expect this, do nothing: nothing changes without the link.")
+CHANGED: Final = N_("Your password for %(place)s was changed")
+CHANGES: Final = N_(
+    "The password with which you sign in at %(place)s was changed just now, and every session was ended."
+)
+NOT_YOU: Final = N_("If that was not you, ask for a new password at once, and tell an owner of %(place)s.")
+
+
+def where(endpoint: str, token: str) -> str:
+    """The whole address of a way in: at the origin that this browser uses, if it is one of ours."""
+    here = ceremony.site()
+    return (here.origin if here else services().settings.public_url) + url_for(endpoint, token=token)
+
+
+def invitation(invited: Invitation, address: str, inviter: str) -> Message:
+    """Bring somebody their invitation."""
+    said = [INVITES, address, UNTIL, IGNORE]
+    return _letter(invited.id, invited.email, invited.locale, INVITED, said, until=invited.expires_at, inviter=inviter)
+
+
+def reset(user: User, address: str, until: datetime, token_id: UUID) -> Message:
+    """Bring somebody the way to a new password."""
+    return _letter(token_id, user.email, user.locale, RESET, [RESETS, address, UNTIL, IGNORE], until=until, of=user)
+
+
+def changed(user: User, event_id: UUID) -> Message:
+    """Tell somebody that their password is another now."""
+    return _letter(event_id, user.email, user.locale, CHANGED, [CHANGES, NOT_YOU], until=services().clock(), of=user)
+
+
+def send(message: Message) -> bool:
+    """Send a letter while somebody waits; whether it went."""
+    mailer = services().mailer
+    return mailer is not None and _sent(mailer, message)
+
+
+def send_later(message: Message) -> None:
+    """Send a letter beside the answer, which comes as soon and says the same whether there is one to be sent."""
+    mailer = services().mailer
+    if mailer is not None:
+        threading.Thread(target=_sent, args=(mailer, message), daemon=True, name="letter").start()
+
+
+def _sent(mailer: Mailer, message: Message) -> bool:
+    try:
+        mailer.send(message)
+    except MailError as exc:
+        log.warning("letter not sent", why=str(exc))
+        return False
+    return True
+
+
+def _letter(
+    number: UUID,
+    to: str,
+    locale: str,
+    subject: str,
+    said: Sequence[str],
+    *,
+    until: datetime,
+    of: User | None = None,
+    inviter: str = "",
+) -> Message:
+    words, zone = words_of(locale), of.timezone if of else services().settings.default_timezone
+    values = {
+        "place": services().settings.public_url.partition("://")[2],
+        "until": format_datetime(until, "d MMM y, HH:mm", tzinfo=ZoneInfo(zone), locale=REGIONS[locale]),
+        "inviter": inviter,
+    }
+    title = words.gettext(subject) % values
+    lines = [one if one.startswith("http") else words.gettext(one) % values for one in said]
+    return Message(
+        id=str(number),
+        to=to,
+        subject=title,
+        text=plain(lines),
+        html=page(locale, title, [_paragraph(one) for one in lines]),
+        language=locale,
+        at=services().clock(),
+    )
+
+
+def _paragraph(line: str) -> str:
+    written = escape(line)
+    return f'<a href="{written}">{written}</a>' if line.startswith("http") else written
