@@ -15,8 +15,9 @@ from app.api.paging import Page, Paging, page
 from app.api.resources import Resource
 from app.api.schemas import UNSAID, Change, Model
 from app.delivery import ending
+from app.records import directory
 from app.services import services
-from app.tenants import doors, models, organizations
+from app.tenants import models, organizations
 from app.tenants.errors import OutOfScope
 from app.tenants.tokens import Scope
 
@@ -101,16 +102,25 @@ class OrganizationChange(Change):
     suspended: Suspended = UNSAID
 
 
-@resource.route("GET", "/organizations", scope=Scope.ORGANIZATIONS_READ, query=Paging, shows=OrganizationPage)
-def list_organizations(asker: Asker, query: Paging) -> OrganizationPage:
+class OrganizationQuery(Paging):
+    """Which organizations are asked for."""
+
+    q: Annotated[
+        str | None, Field(max_length=200, description="Beginnings of words of its slug, its name and its RFC.")
+    ] = None
+
+
+@resource.route(
+    "GET", "/organizations", scope=Scope.ORGANIZATIONS_READ, query=OrganizationQuery, shows=OrganizationPage
+)
+def list_organizations(asker: Asker, query: OrganizationQuery) -> OrganizationPage:
     """List the organizations that the token sees: its own, or all of them if it is the house's."""
-    after = query.after or ""
-    found = [
-        OrganizationListed(slug=slug, name=name)
-        for number, slug, name in doors.organizations(services().database)
-        if slug > after and (asker.is_house or number == asker.organization_id)
-    ]
-    return page(OrganizationPage, found, query, key=lambda one: one.slug, show=lambda one: one)
+    after, database = query.after or "", services().database
+    sought: dict[str, Any] = {"now": services().clock(), "after": after, "limit": query.limit + 1}
+    with database.overview() if asker.is_house else asker.transaction() as session:
+        found = directory.names(session, query.q, **sought)
+    shown = [OrganizationListed(slug=slug, name=name) for slug, name in found]
+    return page(OrganizationPage, shown, query, key=lambda one: one.slug, show=lambda one: one)
 
 
 @resource.route(

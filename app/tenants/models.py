@@ -51,6 +51,11 @@ class Organization(Base):
         CheckConstraint("deletes_at IS NULL OR suspended_at IS NOT NULL", name="deletes_at"),
         CheckConstraint("deleted_at IS NULL OR deletes_at IS NOT NULL", name="deleted_at"),
         Index(
+            "ix_organizations_words",
+            text("array_to_tsvector(ventanilla_words(slug || ' ' || name || ' ' || coalesce(rfc, '')))"),
+            postgresql_using="gin",
+        ),
+        Index(
             "ix_organizations_ending",
             "deletes_at",
             postgresql_where=text("deletes_at IS NOT NULL AND deleted_at IS NULL"),

@@ -194,6 +194,12 @@ END
 $$
 """
 
+#: What an organization is found by.
+WORDS = """
+CREATE INDEX ix_organizations_words ON organizations
+    USING gin (array_to_tsvector(ventanilla_words(slug || ' ' || name || ' ' || coalesce(rfc, ''))))
+"""
+
 APP, WORKER = "ventanilla_app", "ventanilla_worker"
 BOTH = f"{APP}, {WORKER}"
 
@@ -224,6 +230,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("deletes_at IS NOT NULL AND deleted_at IS NULL"),
     )
     op.create_index("ix_uploads_connection_id_created_at", "uploads", ["connection_id", "created_at"])
+    op.execute(WORDS)
     _make("ventanilla_withdrawn", WITHDRAWN, BOTH)
     _replace("ventanilla_begin", BEGIN, BOTH)
     op.execute("DROP FUNCTION ventanilla_is_revoked")
@@ -243,6 +250,7 @@ def downgrade() -> None:
     _make("ventanilla_is_revoked", IS_REVOKED, BOTH)
     _replace("ventanilla_begin", FORMER_BEGIN, BOTH)
     op.execute("DROP FUNCTION ventanilla_withdrawn")
+    op.drop_index("ix_organizations_words", "organizations")
     op.drop_index("ix_uploads_connection_id_created_at", "uploads")
     op.drop_index("ix_organizations_ending", "organizations")
     op.drop_column("organizations", "deleted_at")

@@ -41,6 +41,14 @@ def test_the_house_sees_all_in_pages(desk: Desk) -> None:
     assert pages == len(seen)
 
 
+def test_found_by_words(desk: Desk) -> None:
+    found = desk.ask("GET", f"{ALL}?q=kem", "house both").json
+    assert found
+    assert desk.mine.slug in [one["slug"] for one in found["items"]]
+    assert desk.ask("GET", f"{ALL}?q=kem").json == {"items": [{"slug": desk.mine.slug, "name": "Kemper"}], "next": None}
+    assert desk.ask("GET", f"{ALL}?q=nothing-of-the-kind", "house both").json == {"items": [], "next": None}
+
+
 @pytest.mark.parametrize("cursor", ["x", "ImEi.", "InoteGVuIg.AAAA"])
 def test_a_cursor_that_nobody_gave(desk: Desk, cursor: str) -> None:
     answer = desk.ask("GET", f"{ALL}?cursor={cursor}")
