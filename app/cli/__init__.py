@@ -9,6 +9,7 @@ from app.cli import (
     audit,
     certificates,
     connections,
+    demo,
     doctor,
     files,
     forms,
@@ -40,6 +41,7 @@ EVERYTHING = (
     audit.audit,
     webhooks.webhook,
     worker.worker,
+    demo.demo,
 )
 
 

@@ -19,4 +19,5 @@ def tally(db: Database, now: datetime) -> int:
     """Count the hours anew in which something changed since the last time; how many those are. `db` is the worker's."""
     with db.doors() as session:
         session.execute(PATIENCE)
-        return session.execute(TALLY, {"now": now}).scalar_one()
+        hours: int = session.execute(TALLY, {"now": now}).scalar_one()
+    return hours
