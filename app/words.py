@@ -176,6 +176,14 @@ TENANTS: Final = {
     ),
     "not-lent": N_("There is no house connection of %(provider)s in the environment %(environment)s under that id."),
     "webhook-disabled": N_("The webhook endpoint is disabled. Enable it first."),
+    "key-missing": N_("None of the keys that were given belongs to this certificate. Choose its .key, too."),
+    "key-not-opened": N_(
+        "No password of the list opens this key, or the one that belongs to this certificate. Add the right one."
+    ),
+    "certificate-missing": N_("None of the certificates that were given belongs to this key. Choose its .cer, too."),
+    "rfc-unknown": N_("No organization has RFC %(rfc)s. Write it into the organization's settings, or add one."),
+    "rfc-not-unique": N_("%(count)s organizations have RFC %(rfc)s. Hand the certificate in to the right one of them."),
+    "no-connection": N_("%(organization)s has no connection to %(provider)s, or several. Hand the certificate in there."),
     "bad-sheet": N_(
         "This is no table of organizations: its first line names the columns, of %(name)s, and each line below has as "
         "many cells."

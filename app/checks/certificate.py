@@ -73,8 +73,7 @@ def check(
     cer, key, password = _all_there(cer, key, password)
     _refuse_wrong_files(cer, key)
     reading = _read(cer)
-    certificate = _refuse_other_certificates(reading, kind, expected_rfc)
-    _refuse_outside_validity(certificate, now)
+    certificate = check_certificate(reading, kind=kind, expected_rfc=expected_rfc, now=now)
     _refuse_other_keys(key)
     opened = pkcs8.open_key(key, password)
     if opened.public_key != reading.public_key:
@@ -83,6 +82,13 @@ def check(
         # The provider would take the text for UTF-8, and the key would not open there.
         raise Rejected("password_encoding", field="password")
     return Accepted(certificate=certificate, password=opened.password)
+
+
+def check_certificate(reading: Reading, *, kind: Kind, expected_rfc: str | None, now: datetime) -> Certificate:
+    """Raise Rejected with what a certificate is refused for whatever its key is, or say what is known of it."""
+    certificate = _refuse_other_certificates(reading, kind, expected_rfc)
+    _refuse_outside_validity(certificate, now)
+    return certificate
 
 
 def _all_there(cer: bytes | None, key: bytes | None, password: SecretStr | None) -> tuple[bytes, bytes, SecretStr]:
