@@ -19,6 +19,7 @@ from app.cli import (
     receipts,
     tokens,
     uploads,
+    users,
     webhooks,
     worker,
 )
@@ -40,6 +41,7 @@ EVERYTHING = (
     receipts.receipt,
     audit.audit,
     webhooks.webhook,
+    users.user,
     worker.worker,
     demo.demo,
 )

@@ -111,7 +111,7 @@ def _insert(session: Session, table: str, rows: Sequence[dict[str, Any]]) -> Non
 
 
 def _ways(session: Session, about: Invented, organization_id: UUID, now: datetime) -> Iterator[Ways]:
-    """Make its connections, and of each a form with two links: one in use, and one that ends soon unused."""
+    """Make its connections, and for each of its operations a form with a link or two."""
     token, _ = tokens.create(
         session, organization_id=organization_id, name="ERP", scopes=[Scope.UPLOADS_READ, Scope.UPLOADS_WRITE]
     )
@@ -133,7 +133,7 @@ def _ways(session: Session, about: Invented, organization_id: UUID, now: datetim
                 session, form=form, expires_at=now + LINK_LIFE, max_uses=1_000, recipient=about.recipients[0]
             )
             session.execute(update(Link).where(Link.id == used.id).values(uses=1))
-            if provider == about.providers[-1]:
+            if about.forgotten:
                 links.create(session, form=form, expires_at=now + ABOUT_TO_END, recipient=about.recipients[1])
             yield Ways(
                 connection_id=connection.id,

@@ -28,6 +28,9 @@ class Invented:
     paused: str | None
     #: How much is handed in for it, beside others.
     weight: float
+    #: Days until its certificate ends, and whether somebody has a link that ends soon and was not used.
+    days_left: int
+    forgotten: bool
     recipients: tuple[str, ...]
 
 
@@ -50,6 +53,8 @@ def organizations(seed: int, count: int) -> list[Invented]:
                 providers=providers,
                 paused=chance.choice(providers) if chance.random() < 0.02 else None,
                 weight=chance.paretovariate(1.3),
+                days_left=chance.choice((*range(3, 27, 6), *range(60, 1_460, 30))),
+                forgotten=chance.random() < 0.03,
                 recipients=tuple(chance.sample(PEOPLE, 3)),
             )
         )
@@ -105,7 +110,7 @@ class Business:
         id_ = self._id(at)
         attempts = list(self._attempts(id_, kind, at, state, problem))
         ended = max((one["ended_at"] for one in attempts), default=at + timedelta(seconds=1))
-        facts = self._facts(kind, at) if state == "delivered" else {}
+        facts = self._facts(kind) if state == "delivered" else {}
         return {
             "id": id_,
             "organization_id": self._organization_id,
@@ -202,15 +207,14 @@ class Business:
                 "sha256": f"{chance.getrandbits(256):064x}",
             }
 
-    def _facts(self, kind: Kind, at: datetime) -> dict[str, Any]:
+    def _facts(self, kind: Kind) -> dict[str, Any]:
         if not kind.operation.endswith("/certificate"):
             return {}
-        ends = at + timedelta(days=self._chance.choice((1_460, 1_460, 1_460, 1_100, 95)))
         return {
             "rfc": self._about.rfc,
             "legal_name": self._about.name.upper(),
             "number": f"3000100000{self._chance.randrange(10**10):010}",
-            "not_after": ends.isoformat(),
+            "not_after": (self._now + timedelta(days=self._about.days_left)).isoformat(),
         }
 
     def _words(self, problem: str | None) -> str | None:

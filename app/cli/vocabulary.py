@@ -140,7 +140,7 @@ KINDS: Final[Mapping[str, tuple[Kind, ...]]] = {
 #: Which share of organizations has a connection to it.
 SHARES: Final = {"facturapi": 0.95, "formkiq": 0.6, "codat": 0.35, "factify": 0.25, "flatfile": 0.25}
 #: What becomes of what is handed in.
-STATES: Final = {"delivered": 900, "rejected": 45, "failed": 35, "cancelled": 14, "unknown": 6}
+STATES: Final = {"delivered": 900, "rejected": 45, "failed": 22, "cancelled": 14, "unknown": 1}
 #: Providers' own words, by problem.
 WORDS: Final = {
     "provider-refused": ("El documento ya existe.", "The file name contains characters that are not allowed.", None),

@@ -123,8 +123,10 @@ POINTS: Final = text(
 ANSWERS: Final = text(
     STEPS  # noqa: S608 - of the lines above and below
     + """
-    SELECT at, provider, a.key::int AS bucket, sum(a.value::bigint)::bigint AS attempts
-    FROM counted, jsonb_each_text(counted.answers) a GROUP BY 1, 2, 3 ORDER BY 1, 2
+    SELECT at, provider, jsonb_object_agg(key, attempts) AS counts FROM (
+        SELECT at, provider, a.key, sum(a.value::bigint) AS attempts
+        FROM counted, jsonb_each_text(counted.answers) a GROUP BY 1, 2, 3
+    ) c GROUP BY 1, 2 ORDER BY 1, 2
     """
 )
 FAILURES: Final = text(
@@ -150,13 +152,11 @@ def answers(
     session: Session, period: Period, organization_id: UUID | None = None
 ) -> Mapping[str, Mapping[datetime, Answers]]:
     """How long each provider took to answer, by step; steps without an answer are not there."""
-    counts: dict[str, dict[datetime, dict[int, int]]] = {}
+    found: dict[str, dict[datetime, Answers]] = {}
     for row in session.execute(ANSWERS, _asked(period, organization_id)):
-        counts.setdefault(row.provider, {}).setdefault(row.at, {})[row.bucket] = row.attempts
-    return {
-        provider: {at: Answers(provider=provider, counts=found) for at, found in steps.items()}
-        for provider, steps in counts.items()
-    }
+        counts = {int(bucket): attempts for bucket, attempts in row.counts.items()}
+        found.setdefault(row.provider, {})[row.at] = Answers(provider=row.provider, counts=counts)
+    return found
 
 
 def together(steps: Mapping[datetime, Answers]) -> Answers:
