@@ -183,14 +183,17 @@ TENANTS: Final = {
     "certificate-missing": N_("None of the certificates that were given belongs to this key. Choose its .cer, too."),
     "rfc-unknown": N_("No organization has RFC %(rfc)s. Write it into the organization's settings, or add one."),
     "rfc-not-unique": N_("%(count)s organizations have RFC %(rfc)s. Hand the certificate in to the right one of them."),
-    "no-connection": N_("%(organization)s has no connection to %(provider)s, or several. Hand the certificate in there."),
+    "no-connection": N_(
+        "%(organization)s has no connection to %(provider)s, or several. Hand the certificate in there."
+    ),
     "bad-sheet": N_(
         "This is no table of organizations: its first line names the columns, of %(name)s, and each line below has as "
         "many cells."
     ),
     "sheet-too-long": N_("At most %(limit)s lines are looked at together. Cut the table in several."),
     "organization-deleting": N_(
-        "The organization is to be deleted on %(date)s and stays suspended. Restore it first, if it is to hand in again."
+        "The organization is to be deleted on %(date)s and stays suspended. Restore it first, if it is to hand in "
+        "again."
     ),
 }
 
