@@ -8,10 +8,11 @@ from typing import Final
 from uuid import UUID
 
 from flask import Response, current_app, g, request
+from sqlalchemy.orm import Session
 
 from app.database import HOUSE
 from app.services import services
-from app.tenants import people, user_sessions
+from app.tenants import factors, people, user_sessions
 from app.tenants.roles import Role
 from app.tenants.user_models import User, UserSession
 from app.tenants.user_sessions import Lives
@@ -95,4 +96,9 @@ def _found(token: str) -> Person | None:
         return None
     with services().database.transaction(HOUSE) as session:
         found = user_sessions.found(session, token, services().clock(), lives())
-        return person(*found) if found else None
+        return person(*found) if found and not lacks_factor(session, found[1]) else None
+
+
+def lacks_factor(session: Session, user: User) -> bool:
+    """Whether somebody's role needs a second factor, and they have none."""
+    return user.role in services().settings.second_factor and not factors.has_one(session, user)

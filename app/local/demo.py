@@ -29,8 +29,9 @@ from app.passthrough.faces import FACES
 from app.providers import registry
 from app.providers.operation import Operation
 from app.sandbox import sat
-from app.tenants import connections, doors, forms, links, organizations, tokens
+from app.tenants import connections, doors, forms, links, organizations, passwords, people, tokens
 from app.tenants.models import ApiToken, Connection, Environment, Form
+from app.tenants.roles import Role
 from app.tenants.vault import Vault, create_keyset
 
 #: What an organization's token lets its services do: all there is.
@@ -41,6 +42,8 @@ BASIC: Final = "Basic "
 LEAST_VALIDITY: Final = timedelta(days=30)
 LINK_LIFE: Final = timedelta(days=3650)
 LINK_USES: Final = 1_000_000
+#: Who owns the demo.
+ADMIN: Final = "admin@ventanilla.example"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,7 @@ class Demo:
         vault = Vault.load(place.keyset)
         try:
             made = [_Maker(place, kept, database, vault, tenant).make(accounts) for tenant in TENANTS]
+            admin = _admin(place, kept, database)
         finally:
             database.dispose()
         return cls(
@@ -85,13 +89,21 @@ class Demo:
                 "SANDBOX_DIR": str(place.sandbox),
                 "SANDBOX_SEED": str(place.seed),
             },
-            description={"base_url": place.gateway_url, "sandbox_url": place.sandbox_url, "organizations": made},
+            description={
+                "base_url": place.gateway_url,
+                "sandbox_url": place.sandbox_url,
+                "admin": admin,
+                "organizations": made,
+            },
         )
 
     def announce(self) -> None:
         """Say where to go: to people on the terminal, to programs in `demo.json`."""
         write_private(self.place.demo, json.dumps(self.description, ensure_ascii=False, indent=1))
+        admin = self.description["admin"]
         lines = ["", "Ventanilla is open. Ctrl-C closes it.", ""]
+        lines += [f"  {'The dashboard':<24} {admin['url']}"]
+        lines += [f"    {'e-mail':<22} {admin['email']}", f"    {'password':<22} {admin['password']}", ""]
         for made in self.description["organizations"]:
             lines.append(f"  {made['name']} ({made['rfc']})")
             lines += [
@@ -107,6 +119,18 @@ class Demo:
             ]
         lines.append(f"  What arrives: {self.place.sandbox_url}/_sandbox/ledger")
         print("\n".join(lines), flush=True)
+
+
+def _admin(place: Place, kept: Kept, database: Database) -> dict[str, str]:
+    """Somebody who owns the demo, and signs in with the password that is told here, whatever it was meanwhile."""
+    password, now = SecretStr(kept.token("admin_password", octets=10)), datetime.now(UTC)
+    with database.transaction(HOUSE) as session:
+        found = people.by_email(session, ADMIN)
+        if found is None:
+            people.add(session, email=ADMIN, name="Admin", role=Role.OWNER, password=password, now=now)
+        elif not passwords.fits(password, found.password_hash):
+            people.set_password(session, found, password, now)
+    return {"url": place.dashboard_url, "email": ADMIN, "password": password.get_secret_value()}
 
 
 class _Maker:

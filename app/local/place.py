@@ -47,6 +47,11 @@ class Place:
         return f"http://{HOST}:{self.port}"
 
     @property
+    def dashboard_url(self) -> str:
+        """By name, as passkeys want it: an address has none."""
+        return f"http://localhost:{self.port}/admin"
+
+    @property
     def sandbox_port(self) -> int:
         return self.port + 1
 

@@ -19,6 +19,7 @@ from app.tenants import passwords, people
 from app.tenants.models import Organization
 from app.tenants.roles import Role
 from app.tenants.user_models import User
+from tests.dashboard.browser import browser, opened  # noqa: F401 - they are fixtures
 
 PASSWORD: Final = "correct horse battery staple"  # noqa: S105 - of people who are made for a test
 ORIGIN: Final = "http://localhost"

@@ -18,10 +18,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import psutil
 import pytest
+import requests
+from bs4 import BeautifulSoup
 
 from app.local import processes
 from app.local.place import ROOT
@@ -172,12 +174,15 @@ def test_it_becomes_ready_says_where_to_go_and_leaves_nothing(installation: Inst
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     base, sandbox = first["base_url"], first["sandbox_url"]
     assert (base, sandbox) == (f"http://127.0.0.1:{installation.port}", f"http://127.0.0.1:{installation.port + 1}")
-    assert first.keys() == {"base_url", "sandbox_url", "organizations"}
+    assert first.keys() == {"base_url", "sandbox_url", "admin", "organizations"}
     assert [one["rfc"] for one in first["organizations"]] == ["EKU9003173C9", "CACX7605101P8"]
     assert get(f"{base}/readyz")[0] == get(f"{base}/healthz")[0] == 200
     for one in first["organizations"]:
         look_at(one, base, sandbox)
+    assert first["admin"]["url"] == f"http://localhost:{installation.port}/admin"
+    assert signs_in(**first["admin"])
     said = installation.said()
+    assert all(value in said for value in first["admin"].values())
     for one in first["organizations"]:
         for expected in (one["certificate"]["cer"], one["certificate"]["password"], one["forms"][0]["link"]):
             assert expected in said
@@ -190,6 +195,18 @@ def test_it_becomes_ready_says_where_to_go_and_leaves_nothing(installation: Inst
     assert installation.start() == first
     assert installation.stop(signal.SIGTERM) == 0
     assert installation.left() == []
+
+
+def signs_in(*, url: str, email: str, password: str) -> bool:
+    """Whether the page at that address, filled in and sent, lets in."""
+    with requests.Session() as browser:
+        page = BeautifulSoup(browser.get(url).text, "html.parser")
+        form = page.select_one("form:has(input[type=password])")
+        assert form
+        filled = {str(one["name"]): str(one.get("value") or "") for one in form.select("input[name]")}
+        filled |= {"email": email, "password": password}
+        done = browser.post(urljoin(url, str(form["action"])), filled, headers={"Origin": url.removesuffix("/admin")})
+        return done.status_code == 200 and done.url.rstrip("/") == url
 
 
 def look_at(one: dict[str, Any], base: str, sandbox: str) -> None:
@@ -228,6 +245,7 @@ def test_no_process_shows_a_key_or_a_password(installation: Installation) -> Non
     hidden = [held["sandbox"]["key"] for one in described["organizations"] for held in one["connections"]]
     hidden += [one["api_token"] for one in described["organizations"]]
     hidden += [one["certificate"]["password"] for one in described["organizations"]]
+    hidden += [described["admin"]["password"]]
     hidden += [form["link"].rpartition("/")[2] for one in described["organizations"] for form in one["forms"][:1]]
     shown = b""
     for process in processes.belonging_to(installation.instance):
