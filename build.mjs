@@ -110,6 +110,8 @@ const result = await build({
     ...["portal", "resumable"].flatMap((name) => [`static/js/${name}.js`, `static/css/${name}.css`]),
     "static/js/dashboard/dashboard.js",
     "static/css/dashboard.css",
+    "static/js/dashboard/charts.js",
+    "static/css/charts.css",
     "static/css/receipt.css",
     "static/css/api.css",
   ],

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from babel.dates import format_timedelta
+from babel.numbers import format_decimal
 from flask import Flask, g, request, url_for
 from flask_wtf.csrf import generate_csrf
 
 from app.dashboard import looks, pages, taking
+from app.dashboard.causes import cause
 from app.errors import N_
 from app.portal import language
 from app.portal.outcomes import LOOKS, Look
@@ -51,12 +53,15 @@ HEAD, TAIL = 4, 6
 
 def init_app(app: Flask) -> None:
     """Give the templates what is theirs; names that only these templates use."""
-    for function in (ways, way_to, may, csrf, fault, faults, typed, here, look, shortened, provider_name, now):
+    own = (ways, way_to, may, csrf, fault, faults, typed, here, look, shortened, provider_name, now, cause)
+    for function in own:
         app.add_template_global(function, f"dashboard_{function.__name__}")
     app.add_template_global(looks.theme, "dashboard_theme")
     app.add_template_global(lambda: looks.THEMES, "dashboard_themes")
     app.add_template_filter(ago)
     app.add_template_filter(language.size, "size")
+    app.add_template_filter(milliseconds)
+    app.add_template_filter(count)
 
 
 def endpoint_of(path: str, method: str = "GET") -> str | None:
@@ -146,3 +151,16 @@ def ago(moment: datetime) -> str:
     """Write a moment as people speak of it: `3 minutes ago`."""
     locale = language.REGIONS[language.language()]
     return str(format_timedelta(moment - now(), add_direction=True, locale=locale, threshold=1.2))
+
+
+def milliseconds(duration: float) -> str:
+    """Write how long something took: `120 ms`, `1.4 s`."""
+    locale = language.REGIONS[language.language()]
+    if duration < 1000:
+        return f"{format_decimal(round(duration), locale=locale)} ms"
+    return f"{format_decimal(round(duration / 1000, 1), locale=locale)} s"
+
+
+def count(number: int) -> str:
+    """Write a number as people do: `12,345`."""
+    return str(format_decimal(number, locale=language.REGIONS[language.language()]))

@@ -33,7 +33,7 @@ LOOKS: Final[dict[str, tuple[tuple[int, Theme], ...]]] = {
 class Enter(Protocol):
     """Signs somebody in."""
 
-    def __call__(self, *, role: Role = ..., organization: Organization | None = ...) -> FlaskClient: ...
+    def __call__(self, role: Role, organization: Organization | None, **told: str) -> FlaskClient: ...
 
 
 class Quiet(WSGIRequestHandler):
@@ -83,7 +83,7 @@ def served(app: Flask) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
     url = f"http://localhost:{server.server_port}"
     parts = app.extensions["ventanilla"]
-    app.extensions["ventanilla"] = replace(parts, settings=parts.settings.model_copy(update={"public_url": url}))
+    app.extensions["ventanilla"] = replace(parts, settings=parts.settings.model_copy(update={"trusted_hosts": (url,)}))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -126,6 +126,10 @@ def visited(
     )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: None if request.url.startswith(url) else complaints.append(request.url))
+    page.on(
+        "response",
+        lambda response: complaints.append(f"{response.url} {response.status}") if response.status >= 500 else None,
+    )
     visit = Visit(page=page, url=url, complaints=complaints)
     try:
         visit.go(path)
@@ -157,7 +161,7 @@ def opened(app: Flask, browser: Browser, enter: Enter) -> Iterator[Opened]:
             scripts: bool = True,
             width: int = WIDE,
         ) -> Iterator[Visit]:
-            client = None if role is None else enter(role=role, organization=organization)
+            client = None if role is None else enter(role, organization, locale=language)
             with visited(browser, url, client, path, language=language, scripts=scripts, width=width) as visit:
                 yield visit
 
