@@ -56,6 +56,7 @@ class File(Model):
     content_type: str | None
     created_at: datetime | None
     status: Annotated[str | None, Field(description="In the provider's own words.")]
+    ends_at: Annotated[datetime | None, Field(description="When it ends by itself, as a certificate does.")]
 
     @classmethod
     def of(cls, listed: base.Listed) -> Self:

@@ -24,6 +24,7 @@ from app.intake import CollectedFile
 from app.providers import registry
 from app.providers.base import Account, Ending, Follows, HandIn, Look, Outcome, Reconciles, Unavailable, Verdict
 from app.providers.operation import Operation
+from app.providers.outcomes import not_verified
 from app.records import attempts, audit, uploads
 from app.records.models import Upload
 from app.records.states import State
@@ -103,6 +104,16 @@ class Asker:
         steps = way.provider.verify(way.account, way.credential, self.now())
         return Cleaner(way.secrets()).verdict(self._ways.look(way, steps))
 
+    def try_credential(self, connection: Connection, credential: Mapping[str, SecretStr]) -> Verdict:
+        """The same of a credential that is not kept yet, for a connection that need not be either."""
+        provider = registry.provider(connection.provider)
+        try:
+            return self.try_out(
+                connection, credential, lambda account: provider.verify(account, credential, self.now())
+            )
+        except Unavailable as exc:
+            return not_verified(exc.outcome)
+
     def visit(self, connection: Connection, build: Visit[T]) -> T:
         """Drive a generator that has no file through a connection; raises Unavailable, cleaned of anything secret."""
         with self._database.transaction(connection.organization_id) as session:
@@ -125,6 +136,8 @@ class Asker:
             answer = self._ways.look(way, build(way.account))
         except Unavailable as exc:
             raise Unavailable(cleaner.outcome(exc.outcome)) from None
+        if isinstance(answer, Verdict):
+            return cleaner.verdict(answer)  # type: ignore[return-value]
         return cleaner.outcome(answer) if isinstance(answer, Outcome) else answer  # type: ignore[return-value]
 
     def look(self, way: Way | NoWay, operation: Operation, handin: HandIn, *, seconds: float | None = None) -> Outcome:

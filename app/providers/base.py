@@ -141,6 +141,8 @@ class Listed:
     created_at: datetime | None = None
     #: In the provider's own words.
     status: str | None = None
+    #: When it ends by itself, as a certificate does.
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,8 @@ CASES: Final[Mapping[str, Case]] = {
     "show_connection": Case(),
     "edit_connection": Case(sends=json({"settings": {"organization_id": 24 * "1"}})),
     "verify_connection": Case(),
+    # Nobody has such a key there: it is tried, and not kept.
+    "replace_credential": Case(status=503, sends=json({"credential": {"key": "sk_live_0123456789abcdef"}})),
     "pause_connection": Case(),
     "resume_connection": Case(),
     "list_forms": Case(),

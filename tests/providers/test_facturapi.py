@@ -499,11 +499,16 @@ def test_a_house_connection_is_tried_by_the_list() -> None:
 
 
 def test_what_lies_there_is_listed() -> None:
-    certificate = {"serial_number": NUMBER, "updated_at": EARLIER}
+    certificate = {"serial_number": NUMBER, "updated_at": EARLIER, "expires_at": LATER}
     body = {"id": ID, "certificate": certificate, "fiel": {"has_certificate": False}, "logo_url": "https://cdn/l"}
     listed, _ = play(FACTURAPI.list(account()), reply(body))
     assert listed.items == (
-        Listed(id=NUMBER, name="certificate", created_at=datetime.fromisoformat(EARLIER)),
+        Listed(
+            id=NUMBER,
+            name="certificate",
+            created_at=datetime.fromisoformat(EARLIER),
+            ends_at=datetime.fromisoformat(LATER),
+        ),
         Listed(id="https://cdn/l", name="logo"),
     )
     with pytest.raises(Unavailable):
