@@ -288,6 +288,7 @@ class AuditEntry(Base):
     __tablename__ = "audit_entries"
     __table_args__ = (
         Index("ix_audit_entries_organization_id_at", "organization_id", "at"),
+        Index("ix_audit_entries_at_id", "at", "id"),
         Index("ix_audit_entries_subject", "subject_type", "subject_id"),
         Index("ix_audit_entries_unsealed", "organization_id", postgresql_where=text("number IS NULL")),
         Index(

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.records.models import Attempt, AuditEntry, Receipt, Upload
@@ -23,6 +23,18 @@ from app.tenants.models import Connection
 Place = tuple[datetime, UUID]
 #: What begins with this is the beginning of an action, as `upload.*`.
 ANY: Final = ".*"
+#: What all organizations' entries are shown by.
+ENTRY: Final = (
+    AuditEntry.id,
+    AuditEntry.organization_id,
+    AuditEntry.number,
+    AuditEntry.at,
+    AuditEntry.actor,
+    AuditEntry.action,
+    AuditEntry.subject_type,
+    AuditEntry.subject_id,
+    AuditEntry.details,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,22 +109,31 @@ def attempts(session: Session, upload_ids: Sequence[UUID]) -> dict[UUID, tuple[A
 
 def entries(session: Session, wanted: Entries, *, after: Place | None, limit: int) -> Sequence[AuditEntry]:
     """At most so many entries of the log behind a place."""
+    return session.scalars(_entries(select(AuditEntry), wanted, after, limit)).all()
+
+
+def entries_of_all(session: Session, wanted: Entries, *, after: Place | None, limit: int) -> Sequence[Row[Any]]:
+    """The same of all organizations and the house, in a transaction of `Database.overview`."""
+    return session.execute(_entries(select(*ENTRY), wanted, after, limit)).all()
+
+
+def _entries(
+    query: Select[Any], wanted: Entries, after: Place | None, limit: int
+) -> Select[Any]:
     asked = [
         (AuditEntry.actor, wanted.actor),
         (AuditEntry.subject_type, wanted.subject_type),
         (AuditEntry.subject_id, wanted.subject_id),
     ]
     query = (
-        select(AuditEntry)
+        query
         .where(*_equal(asked), *_within(AuditEntry.at, AuditEntry.id, wanted.since, wanted.until, after))
         .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
         .limit(limit)
     )
     if wanted.action is not None and wanted.action.endswith(ANY):
-        query = query.where(AuditEntry.action.startswith(wanted.action.removesuffix("*"), autoescape=True))
-    elif wanted.action is not None:
-        query = query.where(AuditEntry.action == wanted.action)
-    return session.scalars(query).all()
+        return query.where(AuditEntry.action.startswith(wanted.action.removesuffix("*"), autoescape=True))
+    return query if wanted.action is None else query.where(AuditEntry.action == wanted.action)
 
 
 def receipts(session: Session, *, before: int | None, limit: int) -> Sequence[Receipt]:
