@@ -44,8 +44,6 @@ SANDBOX_PATH: Final = "/facturapi/v2"
 
 #: Organizations on one page of those to choose from, and the last page that there can be.
 PAGE_SIZE, LAST_PAGE = 50, 30
-#: What it calls the moments of what it holds.
-MOMENTS: Final = {"created_at": "updated_at", "ends_at": "expires_at"}
 #: Longest name of an organization.
 LONGEST_NAME: Final = 100
 
@@ -145,8 +143,8 @@ class Facturapi:
         for name in ("certificate", "fiel"):
             block = reading.block(found, name)
             if serial := reading.text(block, "serial_number"):
-                moments = {at: reading.moment(block, found_at) for at, found_at in MOMENTS.items()}
-                listed.append(Listed(id=serial, name=name, **moments))
+                changed, ends = (reading.moment(block, one) for one in ("updated_at", "expires_at"))
+                listed.append(Listed(id=serial, name=name, created_at=changed, ends_at=ends))
         if logo := reading.text(found, "logo_url"):
             listed.append(Listed(id=logo, name="logo"))
         return Page(items=tuple(listed))
