@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
-from babel.dates import format_timedelta
+from babel.dates import format_skeleton, format_timedelta
 from babel.numbers import format_decimal
 from flask import Flask, g, request, url_for
 from flask_wtf.csrf import generate_csrf
@@ -62,6 +62,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(language.size, "size")
     app.add_template_filter(milliseconds)
     app.add_template_filter(count)
+    app.add_template_filter(month_name)
 
 
 def endpoint_of(path: str, method: str = "GET") -> str | None:
@@ -164,3 +165,9 @@ def milliseconds(duration: float) -> str:
 def count(number: int) -> str:
     """Write a number as people do: `12,345`."""
     return str(format_decimal(number, locale=language.REGIONS[language.language()]))
+
+
+def month_name(month: str) -> str:
+    """Write a month that is given as `2026-11`."""
+    locale = language.REGIONS[language.language()]
+    return str(format_skeleton("yMMMM", date.fromisoformat(f"{month}-01"), locale=locale))
