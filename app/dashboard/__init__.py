@@ -8,17 +8,30 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.dashboard import coming_in, home, looks, proving, refusing, second_factor, showing, signing_in
+from app.dashboard import (
+    account,
+    coming_in,
+    home,
+    looks,
+    proving,
+    refusing,
+    second_factor,
+    showing,
+    signing_in,
+    staff,
+)
 from app.dashboard.pages import dashboard
 
 #: Importing these is what adds their pages.
 FACES = (
+    account,
     coming_in,
     home,
     looks,
     proving,
     second_factor,
     signing_in,
+    staff,
 )
 
 

@@ -102,7 +102,7 @@ def set_up_factor() -> ResponseReturnValue:
             note(db, "user.factor_added", current, kind="authenticator")
     except Refusal as refusal:
         return _setting_up(user, refusal)
-    return enter(user, via="password, code", answer=make_response(told(codes)))
+    return enter(user, via="password, code", answer=make_response(told(codes, onward())))
 
 
 @page("POST", "/login/factor/new/passkey/options", right=None, anybody=True)
@@ -122,7 +122,7 @@ def set_up_passkey() -> ResponseReturnValue:
         return _from_the_start()
     try:
         codes = register(user)
-        return enter(user, via="password, passkey", answer=make_response(told(codes)))
+        return enter(user, via="password, passkey", answer=make_response(told(codes, onward())))
     except Refusal as refusal:
         return _setting_up(user, refusal)
 
@@ -178,9 +178,9 @@ def take_passkey(use: str, user: User | None = None) -> User:
     return found
 
 
-def told(codes: list[str]) -> str:
+def told(codes: list[str], onward: str) -> str:
     """The page that shows recovery codes, this once."""
-    return render_template("dashboard/recovery_codes.html", codes=codes, onward=onward())
+    return render_template("dashboard/recovery_codes.html", codes=codes, onward=onward)
 
 
 def picture(offer: Offer) -> str:
