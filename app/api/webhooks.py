@@ -128,6 +128,12 @@ class Delivery(Model):
         return cls.model_validate({name: getattr(row, name) for name in cls.model_fields})
 
 
+class DeliveryWhole(Delivery):
+    """What an endpoint is to be told, or was, with what is sent."""
+
+    body: Annotated[str | None, Field(description="To the letter; null until it is sent for the first time.")]
+
+
 class DeliveryPage(Page[Delivery]):
     """Deliveries, the newest first."""
 
@@ -251,6 +257,18 @@ def list_webhook_deliveries(asker: Asker, endpoint_id: UUID, query: DeliveryQuer
             limit=query.limit + 1,
         )
     return page(DeliveryPage, found, query, key=lambda one: places.written((one.created_at, one.id)), show=Delivery.of)
+
+
+@resource.route(
+    "GET", f"{ONE}/deliveries/<uuid:delivery_id>", scope=Scope.WEBHOOKS_MANAGE, shows=DeliveryWhole, house=True
+)
+def show_webhook_delivery(asker: Asker, endpoint_id: UUID, delivery_id: UUID) -> DeliveryWhole:
+    """Show one, with what is sent."""
+    with asker.transaction() as session:
+        found = session.get(WebhookDelivery, delivery_id)
+        if found is None or found.endpoint_id != _find(session, endpoint_id).id:
+            raise NothingHere
+        return DeliveryWhole.of(found)
 
 
 @resource.route(

@@ -10,8 +10,13 @@ from flask import Flask
 
 from app.dashboard import (
     account,
+    audit,
+    billing,
     coming_in,
+    forms,
     home,
+    integrations,
+    links,
     looks,
     proving,
     refusing,
@@ -19,19 +24,29 @@ from app.dashboard import (
     showing,
     signing_in,
     staff,
+    tokens,
+    webhooks,
+    whose,
 )
 from app.dashboard.pages import dashboard
 
 #: Importing these is what adds their pages.
 FACES = (
     account,
+    audit,
+    billing,
     coming_in,
+    forms,
     home,
+    integrations,
+    links,
     looks,
     proving,
     second_factor,
     signing_in,
     staff,
+    tokens,
+    webhooks,
 )
 
 
@@ -39,4 +54,5 @@ def init_app(app: Flask) -> None:
     """Put the dashboard's pages into `app`, and pages of its kind for whatever goes wrong below its addresses."""
     refusing.init_app(app)
     showing.init_app(app)
+    whose.init_app(app)
     app.register_blueprint(dashboard)

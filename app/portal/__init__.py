@@ -11,7 +11,6 @@ from app.config import Settings
 from app.portal import assets, codes, headers, language, problems, receipts
 from app.portal.pages import portal
 
-
 #: Importing these is what adds their pages.
 PAGES = (codes, receipts)
 

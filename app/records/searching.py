@@ -117,17 +117,14 @@ def entries_of_all(session: Session, wanted: Entries, *, after: Place | None, li
     return session.execute(_entries(select(*ENTRY), wanted, after, limit)).all()
 
 
-def _entries(
-    query: Select[Any], wanted: Entries, after: Place | None, limit: int
-) -> Select[Any]:
+def _entries(query: Select[Any], wanted: Entries, after: Place | None, limit: int) -> Select[Any]:
     asked = [
         (AuditEntry.actor, wanted.actor),
         (AuditEntry.subject_type, wanted.subject_type),
         (AuditEntry.subject_id, wanted.subject_id),
     ]
     query = (
-        query
-        .where(*_equal(asked), *_within(AuditEntry.at, AuditEntry.id, wanted.since, wanted.until, after))
+        query.where(*_equal(asked), *_within(AuditEntry.at, AuditEntry.id, wanted.since, wanted.until, after))
         .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
         .limit(limit)
     )

@@ -1,4 +1,4 @@
-"""When a link was opened, how often, and when something was last handed in by it."""
+"""When a link was opened, how often, and when something was last handed in by it; what all logs are searched by."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ def upgrade() -> None:
     op.add_column("links", sa.Column("opened", sa.Integer(), nullable=False, server_default="0"))
     for name in MOMENTS:
         op.add_column("links", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
-    op.execute(f"GRANT SELECT (opened, {', '.join(MOMENTS)}) ON links TO ventanilla_overview")
+    op.create_index("ix_audit_entries_at_id", "audit_entries", ["at", "id"])
     op.execute(f"GRANT SELECT (opened, {', '.join(MOMENTS)}) ON links TO ventanilla_overview")
 
 
 def downgrade() -> None:
-    """Take the counts away."""
+    """Take all that away."""
+    op.drop_index("ix_audit_entries_at_id", "audit_entries")
     for name in reversed(MOMENTS):
         op.drop_column("links", name)
     op.drop_column("links", "opened")

@@ -118,6 +118,7 @@ CASES: Final[Mapping[str, Case]] = {
     "rotate_webhook_secret": Case(),
     "test_webhook": Case(),
     "list_webhook_deliveries": Case(),
+    "show_webhook_delivery": Case(),
     "redeliver_webhooks": Case(status=202),
     "redeliver_webhook": Case(status=202),
     "list_files": Case(),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
@@ -20,8 +19,9 @@ from app.tenants.models import Organization
 from app.tenants.roles import Role
 from app.tenants.user_models import User
 from tests.dashboard.browser import browser, opened  # noqa: F401 - they are fixtures
+from tests.dashboard.sitting import two  # noqa: F401 - the same
 
-PASSWORD: Final = "correct horse battery staple"  # noqa: S105 - of people who are made for a test
+PASSWORD: Final = "correct horse battery staple"
 ORIGIN: Final = "http://localhost"
 TOKEN: Final = re.compile(r'name="csrf_token" value="([^"]+)"')
 
@@ -33,26 +33,6 @@ def _quick() -> Iterator[None]:
     passwords.ARGON2.update(argon2__memory_cost=8, argon2__time_cost=1)
     yield
     passwords.ARGON2.update(before)
-
-
-@dataclass(kw_only=True)
-class Desk:
-    """Somebody at a browser: pages, forms with their token, what is told them."""
-
-    client: FlaskClient
-    user: User
-    headers: dict[str, str] = field(default_factory=lambda: {"Origin": ORIGIN})
-
-    def see(self, path: str, **kwargs: Any) -> TestResponse:
-        return self.client.get(path, **kwargs)
-
-    def token(self, path: str = "/admin/account") -> str:
-        """The token that a page carries."""
-        return token_of(self.client.get(path))
-
-    def send(self, path: str, data: Mapping[str, str] | None = None, *, page: str = "/admin/account") -> TestResponse:
-        """Send a form as that page would."""
-        return self.client.post(path, data={**(data or {}), "csrf_token": self.token(page)}, headers=self.headers)
 
 
 def token_of(page: TestResponse) -> str:
@@ -80,6 +60,13 @@ def add_user(database: Database) -> Callable[..., User]:
     return add
 
 
+def visitor(app: Flask) -> FlaskClient:
+    """Somebody's browser, which speaks English."""
+    client = app.test_client()
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return client
+
+
 def sign_in(client: FlaskClient, email: str, password: str = PASSWORD, **more: str) -> TestResponse:
     """Fill in the page and send it."""
     page = client.get("/admin/login", query_string=more)
@@ -92,7 +79,7 @@ def enter(app: Flask, add_user: Callable[..., User]) -> Callable[..., FlaskClien
     """A client of somebody who is signed in."""
 
     def come(role: Role = Role.OWNER, organization: Organization | None = None, **told: Any) -> FlaskClient:
-        client = app.test_client()
+        client = visitor(app)
         answer = sign_in(client, add_user(role, organization, **told).email)
         assert answer.status_code == 303, answer.text
         return client
