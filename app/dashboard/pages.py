@@ -201,4 +201,5 @@ def is_ours(path: str) -> bool:
     if not path.isprintable() or "\\" in path:
         return False
     plain, *_ = path.partition("?")
-    return (plain == PREFIX or plain.startswith(f"{PREFIX}/")) and "//" not in plain
+    climbs = {".", ".."} & set(plain.lower().replace("%2e", ".").split("/"))  # browsers take these out, either way
+    return (plain == PREFIX or plain.startswith(f"{PREFIX}/")) and "//" not in plain and not climbs
