@@ -73,6 +73,10 @@ faults: setup ## Kill, cut off and fill up all that can be, in 25 minutes at mos
 bench: setup tools ## Measure beside nginx and the tutorials' way; writes docs/benchmarks.md and its chart
 	$(BIN)/python -m bench --write docs/benchmarks.md
 
+.PHONY: screenshots
+screenshots: setup chromium ## Save a picture of every page of the dashboard in build/screenshots, and the guide's in docs/images
+	$(BIN)/pytest -q -n 0 -p no:randomly tests/dashboard/screenshots.py
+
 ##@ Maintain
 
 .PHONY: format
@@ -136,7 +140,7 @@ tests/vendors/%/.venv/.installed: tests/vendors/%/requirements.txt | .venv/.dev
 	@touch $@
 
 # On its own `.venv/.run` is enough for Node; where `.venv/.dev` is asked for too it must not be installed twice at once.
-NODE := $(if $(filter test check coverage mutants faults bench setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
+NODE := $(if $(filter test check coverage mutants faults bench screenshots setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
 
 %/.package-lock.json: | $(NODE)
 	$(BIN)/npm ci --prefer-offline --no-progress --silent --prefix $(dir $*)

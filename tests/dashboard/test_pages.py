@@ -166,6 +166,8 @@ def test_htmx_is_told_to_leave_rather_than_shown_a_sign_in_page_inside_another(d
         ("/administrator", False),
         ("https://elsewhere.example/admin", False),
         ("/admin/\tx", False),
+        ("/admin/../l/token", False),
+        ("/admin/%2e%2E/l/token", False),
         ("/l/token", False),
         ("", False),
     ],
