@@ -92,13 +92,15 @@ def authenticator_page(asker: Asker) -> ResponseReturnValue:
 def add_authenticator(asker: Asker) -> ResponseReturnValue:
     """Let an authenticator be a second factor, in place of one that was before."""
     now, form = services().clock(), request.form
-    signing_in.count(*tries.proving(asker.id))
+    counts = tries.proving(asker.id)
+    signing_in.count(*counts)
     with services().database.transaction(HOUSE) as db:
         user = _mine(db, asker)
         first = not factors.has_one(db, user)
         offer = factors.offered(db, services().vault, user, form.get("offer", ""), now)
         factors.accept(db, services().vault, user, offer, code=form.get("code", ""), now=now)
         codes = factors.new_recovery(user) if first else []
+        tries.clear(db, counts, now)
         note(db, "user.factor_added", user, kind="authenticator")
     return second_factor.told(codes, _here())
 

@@ -18,9 +18,9 @@ from app.database import HOUSE
 from app.errors import Refusal
 from app.portal import language
 from app.services import services
-from app.tenants import names, people, tries, ways_in
+from app.tenants import people, tries, ways_in
 from app.tenants.user_errors import WayClosed
-from app.tenants.user_models import User
+from app.tenants.user_models import Invitation, User
 
 
 @page("GET", "/recover", right=None, anybody=True)
@@ -53,8 +53,7 @@ def recover() -> ResponseReturnValue:
 def new_password_page(token: str) -> ResponseReturnValue:
     """Ask for the new password; looking is not using."""
     try:
-        with services().database.transaction(HOUSE) as db:
-            user = ways_in.resetting(db, token, services().clock())
+        user = _resetting(token)
     except WayClosed as refusal:
         return shown("dashboard/way_closed.html", refusal)
     return shown("dashboard/new_password.html", email=user.email)
@@ -63,8 +62,9 @@ def new_password_page(token: str) -> ResponseReturnValue:
 @page("POST", "/recover/<token>", right=None, anybody=True)
 def choose_new_password(token: str) -> ResponseReturnValue:
     """Replace the password, which ends every session; the second factor is asked for as ever."""
-    now, user = services().clock(), None
+    now, known = services().clock(), None
     try:
+        known = _resetting(token)
         with services().database.transaction(HOUSE) as db:
             user = ways_in.resetting(db, token, now)
             people.set_password(db, user, SecretStr(request.form.get("password", "")), now)
@@ -73,7 +73,7 @@ def choose_new_password(token: str) -> ResponseReturnValue:
     except WayClosed as refusal:
         return shown("dashboard/way_closed.html", refusal)
     except Refusal as refusal:
-        return shown("dashboard/new_password.html", refusal, email=user.email if user else "")
+        return shown("dashboard/new_password.html", refusal, email=known.email if known else "")
     user_letters.send_later(user_letters.changed(user, uuid7()))
     session.clear()
     response = make_response(redirect(url_for("dashboard.sign_in_page", changed=1), 303))
@@ -85,11 +85,9 @@ def choose_new_password(token: str) -> ResponseReturnValue:
 def join_page(token: str) -> ResponseReturnValue:
     """Ask somebody who was invited for their name and a password; looking is not accepting."""
     try:
-        with services().database.transaction(HOUSE) as db:
-            invited = ways_in.invitation(db, token, services().clock())
+        invited = _invited(token)
     except WayClosed as refusal:
         return shown("dashboard/way_closed.html", refusal)
-    language.prefer(invited.locale, timezone=services().settings.default_timezone)
     return shown("dashboard/join.html", invited=invited)
 
 
@@ -98,15 +96,15 @@ def join(token: str) -> ResponseReturnValue:
     """Make somebody of an invitation, and let them in, or on to the second factor that they need."""
     now, form, invited = services().clock(), request.form, None
     try:
+        invited = _invited(token)
         with services().database.transaction(HOUSE) as db:
-            invited = ways_in.invitation(db, token, now)
             user = ways_in.accept(
                 db,
-                invited,
+                ways_in.invitation(db, token, now),
                 name=form.get("name", "").strip(),
                 password=SecretStr(form.get("password", "")),
                 locale=language.language(),
-                timezone=names.timezone(form.get("timezone") or services().settings.default_timezone),
+                timezone=services().settings.default_timezone,
                 now=now,
             )
             note(db, "user.joined", user, email=user.email, role=user.role, invitation=str(invited.id))
@@ -115,6 +113,20 @@ def join(token: str) -> ResponseReturnValue:
     except Refusal as refusal:
         return shown("dashboard/join.html", refusal, invited=invited)
     return _on(user)
+
+
+def _resetting(token: str) -> User:
+    """Whose new password it is about, as the page needs them; raises ResetClosed."""
+    with services().database.transaction(HOUSE) as db:
+        return ways_in.resetting(db, token, services().clock())
+
+
+def _invited(token: str) -> Invitation:
+    """Who is invited, whose language is spoken; raises InvitationClosed."""
+    with services().database.transaction(HOUSE) as db:
+        invited = ways_in.invitation(db, token, services().clock())
+    language.prefer(invited.locale, timezone=services().settings.default_timezone)
+    return invited
 
 
 def _on(user: User) -> ResponseReturnValue:

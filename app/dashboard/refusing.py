@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
 
-from app.api.errors import NotValid, Untold
+from app.api.errors import NothingHere, NotValid, Untold
 from app.dashboard import pages, taking
 from app.dashboard.errors import Stale
 from app.dashboard.pages import PREFIX, dashboard
@@ -104,7 +104,7 @@ def faults(refusal: Refusal) -> list[Faulty]:
 def refused(refusal: Refusal) -> Response:
     """Show why it was not done: where it was typed, if it was."""
     page = pages.declared()
-    if page is not None and page.again is not None and not isinstance(refusal, Stale) and "asker" in g:
+    if page is not None and page.again is not None and not isinstance(refusal, Stale | NothingHere) and "asker" in g:
         return _again(page.again, refusal)
     title = gettext(TITLES.get(refusal.slug, problems.OTHERWISE[0]))
     response = _shown(refusal.status, title, " ".join(one.said() for one in faults(refusal)))

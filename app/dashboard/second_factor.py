@@ -90,7 +90,8 @@ def set_up_factor() -> ResponseReturnValue:
         return _from_the_start()
     now, form = services().clock(), request.form
     try:
-        signing_in.count(*tries.proving(user.id))
+        counts = tries.proving(user.id)
+        signing_in.count(*counts)
         with services().database.transaction(HOUSE) as db:
             current = rules.lock(db, user.id) or user
             offer = factors.offered(db, services().vault, current, form.get("offer", ""), now)
@@ -99,6 +100,7 @@ def set_up_factor() -> ResponseReturnValue:
             except Refusal as refusal:
                 return _setting_up(user, refusal, offer)
             codes = factors.new_recovery(current)
+            tries.clear(db, counts, now)
             note(db, "user.factor_added", current, kind="authenticator")
     except Refusal as refusal:
         return _setting_up(user, refusal)
