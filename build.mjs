@@ -136,9 +136,11 @@ for (const [file, { entryPoint }] of Object.entries(result.metafile.outputs)) {
 manifest["icons.svg"] = await put("icons.svg", await sprite(ICONS));
 manifest["dashboard-icons.svg"] = await put("dashboard-icons.svg", await sprite(DASHBOARD_ICONS));
 manifest["favicon.svg"] = await put("favicon.svg", await readFile("static/favicon.svg"));
+// Pages that are open ask for what they were built with: what the former build named stays until the next one.
+const former = await readFile(path.join(DIST, "manifest.json"), "utf8").then((text) => Object.values(JSON.parse(text)), () => []);
 // Written after all that it names: make takes it as the sign that the build is whole, and a gateway may be running.
 await writeFile(path.join(DIST, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-const whole = new Set(["manifest.json", ...Object.values(manifest), ...Object.keys(result.metafile.outputs).map((file) => path.basename(file))]);
+const whole = new Set(["manifest.json", ...former, ...Object.values(manifest), ...Object.keys(result.metafile.outputs).map((file) => path.basename(file))]);
 for (const name of await readdir(DIST)) {
   if (!whole.has(name)) await rm(path.join(DIST, name));
 }

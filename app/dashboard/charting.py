@@ -51,7 +51,7 @@ OUTCOMES: Final = (
 #: Of answers, the shares within whose time they came.
 SHARES: Final = ((N_("half within (p50)"), "busy", 0.5), (N_("19 of 20 within (p95)"), "doubt", 0.95))
 #: Tones of series that have no meaning of their own.
-TONES: Final = ("busy", "doubt", "bad", "good", "soft")
+TONES: Final = ("busy", "doubt", "other", "bad", "soft")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
