@@ -44,9 +44,6 @@ WAYS: Final = (
     Way(path="/audit", icon="journal", word=N_("Audit"), key="a"),
     Way(path="/people", icon="people", word=N_("People"), key="p"),
 )
-#: Where the search field of every page asks, and where what belongs to the person stands.
-SEARCH: Final = "/search"
-ACCOUNT: Final = "/account"
 #: Ids are told apart by their ends: they begin with the time.
 HEAD, TAIL = 4, 6
 
