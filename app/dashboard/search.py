@@ -36,11 +36,11 @@ def search(asker: Asker) -> ResponseReturnValue:
                 organizations = [(one, seeing.way("/organizations/<>", one.slug)) for one in listed]
         uploads = [(one, seeing.way("/uploads/<>", one.id)) for one in found.lines]
         more = found.older
-    every = seeing.way("/uploads")
+    every = seeing.way("/uploads") if more else None
     return render_template(
         "dashboard/search.html",
         words=words,
         organizations=organizations,
         uploads=uploads,
-        every=every if more else None,
+        every=every,
     )
