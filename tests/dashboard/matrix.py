@@ -50,7 +50,7 @@ GROUPS: Final[tuple[tuple[Row, str], ...]] = (
     (THEIRS, "new_passkey_page ask_own_passkey add_passkey remove_passkey make_recovery_codes"),
     (THEIRS, "end_session end_other_sessions"),
     # About all that one may see.
-    (THEIRS, "home show_charts show_usage export_usage all_audit all_forms all_tokens all_webhooks"),
+    (THEIRS, "home show_charts show_usage export_usage search all_audit all_forms all_tokens all_webhooks"),
     # An organization's audit, forms and links.
     (SEES, "list_audit export_audit verify_audit list_forms show_form preview_form list_links"),
     (CHANGES, "new_form create_form edit_form open_form close_form preview_draft new_link create_link revoke_link"),
