@@ -6,7 +6,7 @@ across organizations some cannot be asked for (`Database.overview`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, Tuple, and_, false, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.records.models import Upload
+from app.records.models import AuditEntry, Upload
 from app.records.searching import Place
 from app.records.states import State
 from app.tenants.models import Connection, Organization
@@ -43,6 +43,9 @@ class Sought:
     #: Beginnings of words: of a file's name, its SHA-256, what provider or caller call it, a certificate's RFC or
     #: number; or the upload's id.
     words: str | None = None
+    #: Who brought it to the state that it is in, and since when.
+    moved_by: str | None = None
+    moved_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +134,10 @@ def before(session: Session, sought: Sought, place: Place, *, limit: int) -> Sli
     return Slice(lines=found[:limit][::-1], newer=len(found) > limit, older=True)
 
 
-def these(session: Session, ids: Collection[UUID]) -> Sequence[Line]:
-    """Those of these ids that there are, in no order."""
-    return _read(session, lines(Sought()).where(Upload.id.in_(ids)))
+def changed(session: Session, newest: Place, oldest: Place, since: datetime, *, most: int = 100) -> Sequence[Line]:
+    """Those from one place to another that came to another state since; at most so many."""
+    between = _here() <= tuple_(*newest), _here() >= tuple_(*oldest)
+    return _read(session, lines(Sought()).where(Upload.updated_at >= since, *between).limit(most))
 
 
 def newer(session: Session, sought: Sought, place: Place, *, most: int = 100) -> int:
@@ -176,6 +180,12 @@ def _conditions(sought: Sought) -> Iterator[ColumnElement[bool]]:
         yield Upload.created_at < sought.until
     if sought.words is not None:
         yield _words(sought.words)
+    if sought.moved_since is not None:
+        yield Upload.updated_at >= sought.moved_since
+    if sought.moved_by is not None:
+        about = AuditEntry.subject_type == "upload", AuditEntry.subject_id == Upload.id
+        moved = AuditEntry.actor == sought.moved_by, AuditEntry.action == "upload." + Upload.state
+        yield select(AuditEntry.id).where(*about, *moved, AuditEntry.at == Upload.updated_at).exists()
 
 
 def _words(written: str) -> ColumnElement[bool]:

@@ -51,6 +51,9 @@ GROUPS: Final[tuple[tuple[Row, str], ...]] = (
     (THEIRS, "end_session end_other_sessions"),
     # About all that one may see.
     (THEIRS, "home show_charts show_usage export_usage search all_audit all_forms all_tokens all_webhooks"),
+    # Uploads.
+    (THEIRS, "list_uploads show_changes export_uploads show_upload show_upload_part give_upload_receipt"),
+    (CHANGES_ALL, "retry_upload cancel_upload reconcile_upload choose_act act_on_all"),
     # An organization's audit, forms and links.
     (SEES, "list_audit export_audit verify_audit list_forms show_form preview_form list_links"),
     (CHANGES, "new_form create_form edit_form open_form close_form preview_draft new_link create_link revoke_link"),

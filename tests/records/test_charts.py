@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -25,10 +25,9 @@ Begin = Callable[..., Upload]
 
 
 @pytest.fixture
-def uncounted(owner_engine: Engine) -> Iterator[None]:
+def uncounted(owner_engine: Engine) -> None:
     with owner_engine.begin() as owner:
         owner.execute(delete(TallyMark))
-    return
 
 
 def hand_in(session: Session, begin: Begin, at: datetime, *, took: float = 0.4, size: int | None = 10) -> Upload:

@@ -72,7 +72,9 @@ QUESTIONS: Final[dict[str, Asks]] = {
     "how many": lambda session, *_: finding.count(session, Sought(states=frozenset({State.FAILED}))),
     "how many in all": lambda session, *_: finding.count(session, Sought()),
     "how many are new": lambda session, _, place: finding.newer(session, Sought(), place),
-    "those on the page": lambda session, line, _: finding.these(session, [line.id]),
+    "what changed": lambda session, _, place: finding.changed(
+        session, place, place, utcnow() - timedelta(minutes=1), most=LIMIT
+    ),
     "a history": lambda session, line, _: histories.history(session, line.id),
     "points": lambda session, *_: charts.points(session, PERIOD),
     "answers": lambda session, *_: charts.answers(session, PERIOD),
