@@ -59,6 +59,7 @@ def take(*, own_body: bool) -> None:
     if token is not None:
         _check(token)
     if own_body:
+        request.form = ImmutableMultiDict()  # what was typed, once that has come in
         return
     request.form = ImmutableMultiDict(_fields())
     if token is None:
@@ -76,17 +77,27 @@ def collected(
     """Take a form with files whole, into memory."""
     with receive(request.environ, limits, _deadlines()) as reception:
         found = reception.collect(files=files, fields={*fields, FIELD}, secrets=secrets)
+    request.form = ImmutableMultiDict(found.fields)
     _check_field(found.fields)
     return replace(found, fields={name: value for name, value in found.fields.items() if name != FIELD})
 
 
 @contextmanager
 def streamed(
-    limits: Limits, *, files: Collection[str], fields: Collection[str] = (), secrets: Collection[str] = ()
+    limits: Limits,
+    *,
+    files: Collection[str],
+    fields: Collection[str] = (),
+    secrets: Collection[str] = (),
+    measured: bool = False,
 ) -> Iterator[Streamed]:
-    """Take a form up to its first file, which has to be taken before this ends."""
+    """Take a form up to its first file, which has to be taken before this ends.
+
+    `measured`: whether its length has to be known before, because it is passed on as it comes.
+    """
     with receive(request.environ, limits, _deadlines()) as reception:
-        found = reception.stream(files=files, fields={*fields, FIELD}, secrets=secrets, measured=False)
+        found = reception.stream(files=files, fields={*fields, FIELD}, secrets=secrets, measured=measured)
+        request.form = ImmutableMultiDict(found.fields)
         _check_field(found.fields)
         yield replace(found, fields={name: value for name, value in found.fields.items() if name != FIELD})
 

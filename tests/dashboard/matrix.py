@@ -57,6 +57,8 @@ GROUPS: Final[tuple[tuple[Row, str], ...]] = (
     # An organization's audit, forms and links.
     (SEES, "list_audit export_audit verify_audit list_forms show_form preview_form list_links"),
     (CHANGES, "new_form create_form edit_form open_form close_form preview_draft new_link create_link revoke_link"),
+    # Hand-ins for an organization's customers.
+    (CHANGES, "choose_hand_in hand_in_form hand_in"),
     # An organization's tokens and webhooks, and the house's.
     (SEES, "list_tokens list_webhooks show_webhook show_webhook_delivery"),
     (CHANGES, "new_token create_token rotate_token revoke_token new_webhook create_webhook edit_webhook test_webhook"),
@@ -67,6 +69,23 @@ GROUPS: Final[tuple[tuple[Row, str], ...]] = (
     (HOUSE_OWNS, "house_test_webhook house_disable_webhook house_enable_webhook house_delete_webhook"),
     (HOUSE_OWNS, "house_rotate_webhook_secret house_redeliver_webhooks house_redeliver_webhook"),
     (HOUSE_OWNS, "house_show_webhook_delivery"),
+    # Organizations.
+    (THEIRS, "list_organizations all_connections"),
+    (HOUSE_SEES, "export_organizations"),
+    (HOUSE_CHANGES, "new_organization create_organization import_form judge_import run_import"),
+    (CHANGES_ALL, "certificates hand_in_certificates"),
+    (SEES, "show_organization organization_settings"),
+    (CHANGES, "edit_organization suspend_organization lift_organization"),
+    (OWNS, "delete_organization restore_organization"),
+    (CHANGES, "set_up set_up_connection make_connection set_up_verify verify_set_up set_up_form make_form"),
+    (CHANGES, "set_up_link make_link"),
+    # Connections, of an organization and of the house.
+    (SEES, "list_connections show_connection"),
+    (CHANGES, "new_connection create_connection edit_connection replace_credential verify_connection"),
+    (CHANGES, "pause_connection resume_connection list_files give_file"),
+    (HOUSE_OWNS, "house_list_connections house_show_connection house_new_connection house_create_connection"),
+    (HOUSE_OWNS, "house_edit_connection house_replace_credential house_verify_connection"),
+    (HOUSE_OWNS, "house_pause_connection house_resume_connection"),
     # People.
     (HOUSE_OWNS, "list_people invitation_page invite revoke_invitation show_person change_role disable_person"),
     (HOUSE_OWNS, "enable_person end_sessions reset_factors"),

@@ -18,7 +18,7 @@ OTHERS = ("resumable.", "receipt.", "api.", "dashboard", "charts.")
 #: What only forms that take large files load, compressed.
 TRAY_BUDGET = 120_000
 #: Named in messages of libraries; the pages' policy lets nobody go there.
-NAMED = {"resumable.js": {b"uppy.io", b"github.com"}}
+NAMED = {name: {b"uppy.io", b"github.com"} for name in ("resumable.js", "dashboard-handing-in.js")}
 byte = st.integers(0, 255)
 
 
