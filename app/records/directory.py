@@ -55,6 +55,7 @@ class Sought:
     #: Only those that call for somebody, for one of these reasons: something is paused, failed or unconfirmed.
     calling: bool = False
     provider: str | None = None
+    only: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +202,8 @@ _STANDS: Final[Mapping[Standing, Sequence[ColumnElement[bool]]]] = {
 def _narrowed(wanted: S, sought: Sought, now: datetime) -> S:
     conditions = (~_DELETED,) if sought.standing is None else _STANDS[sought.standing]
     wanted = wanted.where(*conditions)
+    if sought.only:
+        wanted = wanted.where(Organization.id == sought.only)
     if sought.words:
         wanted = wanted.where(WORDS.bindparams(words=sought.words))
     if sought.provider:

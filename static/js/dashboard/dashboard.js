@@ -1,6 +1,7 @@
 // What every page of the dashboard can do besides showing itself; without it everything still works, a little slower.
 
 import "./htmx.js";
+import { watchBranding } from "./branding.js";
 import { watchCopying } from "./copying.js";
 import { watchDialogs } from "./dialogs.js";
 import { watchKeys } from "./keyboard.js";
@@ -8,6 +9,7 @@ import { watchNotices } from "./notices.js";
 import { watchPasskeys } from "./passkeys.js";
 import { watchTimes } from "./times.js";
 
+watchBranding();
 watchCopying();
 watchDialogs();
 watchKeys();
