@@ -60,7 +60,8 @@ class Visit:
         for width, theme in LOOKS[language]:
             self.page.set_viewport_size({"width": width, "height": 844})
             self.page.emulate_media(color_scheme=theme)
-            assert axe(self.page) == [], f"{self.page.url}: {width} px, {theme}"
+            faults = axe(self.page)
+            assert not faults, f"{self.page.url}: {width} px, {theme}: {faults}"
         if room:
             self.page.set_viewport_size({"width": SMALLEST, "height": 844})
             assert needed(self.page) <= SMALLEST, self.page.url

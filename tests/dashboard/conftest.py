@@ -19,6 +19,7 @@ from app.tenants.models import Organization
 from app.tenants.roles import Role
 from app.tenants.user_models import User
 from tests.dashboard.browser import browser, opened  # noqa: F401 - they are fixtures
+from tests.dashboard.life import life  # noqa: F401 - it is one
 from tests.dashboard.sitting import two  # noqa: F401 - the same
 
 PASSWORD: Final = "correct horse battery staple"
