@@ -21,6 +21,7 @@ from app.dashboard.pages import page
 from app.dashboard.rights import Right
 from app.dashboard.whose import address, both
 from app.delivery.errors import ConnectionPaused
+from app.errors import N_
 from app.providers import registry
 from app.providers.base import Chooses, Listed, Lists, Provider, Unavailable
 from app.records import directory, in_use
@@ -37,6 +38,11 @@ SOON: Final = timedelta(days=30)
 PAUSED, ENDING = "paused", "ending"
 #: In the place of a connection's name, where one is not kept yet.
 BEYOND: Final = "\x1f"
+#: What reads differently to whoever set it up than to customers.
+SAID: Final = {
+    "credential-refused": N_("It refuses the credential. Check that it was copied whole, and is for this environment."),
+    "settings-wrong": N_("The credential does not reach what the settings name. Check both there."),
+}
 #: Pages of choices that are asked for.
 MOST_PAGES: Final = 4
 
@@ -225,9 +231,11 @@ def make(asker: Asker, template: str = "dashboard/connections/new.html", **more:
 def told(untold: Untold) -> str:
     """What a provider did not do, in our words and its own."""
     outcome = untold.outcome
-    text = refusing.sentence(
-        outcome.problem or "provider-error", {"organization": untold.organization, **outcome.params}
-    )
+    problem = outcome.problem or "provider-error"
+    if problem in SAID:
+        text = gettext(SAID[problem])
+    else:
+        text = refusing.sentence(problem, {"organization": untold.organization, **outcome.params})
     return f"{text} {outcome.message or ''}".strip()
 
 
