@@ -156,7 +156,6 @@ def _shown(history: History, template: str) -> str:
         reason=sentence(history.problem, {"organization": history.organization_name, **history.problem_params})
         if history.problem
         else None,
-        reason_of=sentence,
         next=_next(history),
         can_retry=history.mode == Mode.DURABLE and history.has_copy and history.state in retrying.LEFT,
         may_be_there=unsure,

@@ -68,6 +68,7 @@ def list_uploads(asker: Asker) -> ResponseReturnValue:
         "dashboard/uploads.html",
         found=found,
         kept=kept,
+        narrower=not kept.keys() <= {"q", "state"},
         everywhere=asker.organization_id is None,
         states=State,
         chosen=request.args.getlist("state"),
