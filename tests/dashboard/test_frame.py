@@ -132,9 +132,8 @@ def test_every_page_is_for_everybody(language: str, opened: Opened, life: Mappin
     faults = []
     with opened(language=language) as visit:
         for name, address in addresses(life):
-            answer = visit.page.request.get(visit.url + address)
-            if "text/html" not in answer.headers.get("content-type", ""):
-                continue
+            if "<html" not in visit.page.request.get(visit.url + address).text():
+                continue  # a file, or a part of another page
             visit.go(address)
             if name not in CUSTOMERS:
                 expect(visit.page.locator("html"), name).to_have_attribute("lang", language)
