@@ -34,8 +34,15 @@ from app.tenants.models import Connection
 ONE: Final = f"{ORGANIZATION}/forms/<uuid:form_id>"
 #: A preview is shown inside the page that it is built on; whatever else is, is not.
 FRAMING: Final = f"{refusing.POLICY}; frame-src 'self'"
+#: Nothing runs there and nothing can be sent.
 FRAMED: Final = "; ".join(
-    f"{name} {said}" for name, said in {**headers.POLICY, "frame-ancestors": "'self'", "script-src": "'none'"}.items()
+    f"{name} {said}"
+    for name, said in {
+        **headers.POLICY,
+        "frame-ancestors": "'self'",
+        "script-src": "'none'",
+        "form-action": "'none'",
+    }.items()
 )
 #: Whether a copy is kept, as it stands in the form.
 DURABLE: Final[Mapping[str, bool | None]] = {"": None, "true": True, "false": False}

@@ -126,6 +126,7 @@ def test_a_preview_is_the_customers_page_and_takes_nothing(two: Two) -> None:
     policy = shown.headers["Content-Security-Policy"]
     assert "frame-ancestors 'self'" in policy
     assert "script-src 'none'" in policy
+    assert "form-action 'none'" in policy
     assert "Your &lt;logo&gt;" not in operator.see(f"{at}?language=es")
     assert operator.client.post(at, headers={"Origin": "http://localhost"}).status_code == 405
     page = operator.client.get(f"{two.root}/forms/{form.id}").headers["Content-Security-Policy"]
