@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -67,9 +66,14 @@ def test_nobody_learns_whether_an_address_is_known(app: Flask, add_user: Add, da
 
 
 def test_who_is_not_known_takes_as_much_work(app: Flask, add_user: Add, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[Any] = []
+    looked: list[str | None] = []
     fits = passwords.fits
-    monkeypatch.setattr(passwords, "fits", lambda plain, kept: looked.append(kept) or fits(plain, kept))
+
+    def watched(plain: SecretStr, kept: str | None) -> bool:
+        looked.append(kept)
+        return fits(plain, kept)
+
+    monkeypatch.setattr(passwords, "fits", watched)
     sign_in(visitor(app), add_user().email, "not the password")
     sign_in(visitor(app), "nobody@example.com", "not the password")
     assert len(looked) == 2
