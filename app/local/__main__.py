@@ -1,6 +1,6 @@
 """`python -m app.local`, which `make run` calls.
 
-What takes long to import is imported when the lock is held and `demo.json`, which a killed one left, is gone.
+What takes long to import is imported when the lock is held and what a killed one told is gone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ def main() -> int:
         place = Place.from_environment()
         with Signals() as signals, alone(place):
             place.demo.unlink(missing_ok=True)
+            place.variables.unlink(missing_ok=True)
             from app.local import supervisor
 
             return supervisor.run(place, signals)

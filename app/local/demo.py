@@ -51,8 +51,9 @@ class Demo:
     """What the processes are told, and what is told about them."""
 
     place: Place
-    #: The environment of gateway and worker; the sandbox is a stranger and gets none of it.
-    gateway_environment: dict[str, str] = field(repr=False)
+    #: What makes the gateway this one; its environment and the worker's are this and the shell's. The sandbox is a
+    #: stranger and gets none of it.
+    gateway_settings: dict[str, str] = field(repr=False)
     sandbox_environment: dict[str, str] = field(repr=False)
     #: `demo.json`.
     description: dict[str, Any] = field(repr=False)
@@ -75,8 +76,7 @@ class Demo:
             database.dispose()
         return cls(
             place=place,
-            gateway_environment=os.environ
-            | place.environment()
+            gateway_settings=place.environment()
             | {
                 "SECRET_KEY": kept.token("secret_key", DEMO_PREFIX),
                 "DATABASE_URL": postgres.app_url.get_secret_value(),
@@ -97,8 +97,16 @@ class Demo:
             },
         )
 
+    @property
+    def gateway_environment(self) -> dict[str, str]:
+        """The environment of gateway and worker."""
+        return os.environ | self.gateway_settings
+
     def announce(self) -> None:
-        """Say where to go: to people on the terminal, to programs in `demo.json`."""
+        """Say where to go: to people on the terminal, to programs in `demo.json`, to commands in `demo.env`."""
+        quoted = {name: value.replace("'", r"\'") for name, value in self.gateway_settings.items()}
+        settings = "".join(f"{name}='{value}'\n" for name, value in quoted.items())
+        write_private(self.place.variables, settings)
         write_private(self.place.demo, json.dumps(self.description, ensure_ascii=False, indent=1))
         admin = self.description["admin"]
         lines = ["", "Ventanilla is open. Ctrl-C closes it.", ""]

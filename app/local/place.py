@@ -92,6 +92,11 @@ class Place:
         return self.instance / "demo.json"
 
     @property
+    def variables(self) -> Path:
+        """The gateway's settings, for `flask --env-file`; there while everything runs."""
+        return self.instance / "demo.env"
+
+    @property
     def seed(self) -> Path:
         """What the sandbox knows from the start."""
         return self.instance / "sandbox.json"

@@ -43,6 +43,7 @@ def run(place: Place, signals: Signals) -> int:
 
 def _stop(place: Place, children: list[Child]) -> None:
     place.demo.unlink(missing_ok=True)
+    place.variables.unlink(missing_ok=True)
     processes.stop(children, place.instance)
     shutil.rmtree(place.sandbox, ignore_errors=True)
 

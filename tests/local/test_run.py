@@ -187,14 +187,29 @@ def test_it_becomes_ready_says_where_to_go_and_leaves_nothing(installation: Inst
         for expected in (one["certificate"]["cer"], one["certificate"]["password"], one["forms"][0]["link"]):
             assert expected in said
 
+    variables = installation.instance / "demo.env"
+    assert stat.S_IMODE(variables.stat().st_mode) == 0o600
+    assert fills(variables)
+
     assert installation.stop() == 0
     assert installation.left() == []
     assert not path.exists()
+    assert not variables.exists()
     assert not (installation.instance / "sandbox").exists()
 
     assert installation.start() == first
     assert installation.stop(signal.SIGTERM) == 0
     assert installation.left() == []
+
+
+def fills(variables: Path) -> bool:
+    """Whether a command that is given those settings finds this installation, and fills it."""
+    command = ["flask", "--env-file", str(variables), "demo", "--organizations", "2", "--uploads", "5"]
+    told = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-m", *command], env=told, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return "2 organizations were added, 0 were there." in done.stdout
 
 
 def signs_in(*, url: str, email: str, password: str) -> bool:
