@@ -47,7 +47,7 @@ def filled(place: Path, settings: Settings) -> Iterator[Filled]:
             connection.execute(text("VACUUM ANALYZE"))
         owner.dispose()
         parts = app.extensions["ventanilla"]
+        parts.process.stop()  # nothing is asked but what a test asks
         yield Filled(app=app, database=parts.database)
-        parts.process.stop()
         parts.deliverer.close()
         parts.database.dispose()
