@@ -44,6 +44,7 @@ TABS: Final = (
     ("/connections", N_("Connections")),
     ("/forms", N_("Forms")),
     ("/links", N_("Links")),
+    ("/hand-in", N_("Hand in")),
     ("/tokens", N_("Tokens")),
     ("/webhooks", N_("Webhooks")),
     ("/audit", N_("Audit")),
