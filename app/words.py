@@ -183,7 +183,7 @@ TENANTS: Final = {
     "certificate-missing": N_("None of the certificates that were given belongs to this key. Choose its .cer, too."),
     "rfc-unknown": N_("No organization has RFC %(rfc)s. Write it into the organization's settings, or add one."),
     "rfc-not-unique": N_("%(count)s organizations have RFC %(rfc)s. Hand the certificate in to the right one of them."),
-    "no-connection": N_(
+    "no-single-connection": N_(
         "%(organization)s has no connection to %(provider)s, or several. Hand the certificate in there."
     ),
     "bad-sheet": N_(

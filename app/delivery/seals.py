@@ -47,7 +47,7 @@ class RfcNotUnique(Refusal):
 class NoConnection(Refusal):
     """The organization has no way to the provider, or several."""
 
-    slug: ClassVar[str] = "no-connection"
+    slug: ClassVar[str] = "no-single-connection"
     status: ClassVar[int] = 422
 
 

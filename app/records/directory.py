@@ -26,8 +26,7 @@ RECENT: Final = timedelta(days=7)
 CALLING: Final = (State.FAILED, State.UNKNOWN)
 #: The index that words are looked up in, as it was made.
 WORDS: Final = text(
-    "array_to_tsvector(ventanilla_words(organizations.slug || ' ' || organizations.name || ' ' "
-    "|| coalesce(organizations.rfc, ''))) @@ ventanilla_sought(:words)"
+    "ventanilla_called(organizations.slug, organizations.name, organizations.rfc) @@ ventanilla_sought(:words)"
 )
 #: Uploads of a month by organization, by the hours that are counted already.
 UPLOADS: Final = text(

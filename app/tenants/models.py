@@ -52,7 +52,7 @@ class Organization(Base):
         CheckConstraint("deleted_at IS NULL OR deletes_at IS NOT NULL", name="deleted_at"),
         Index(
             "ix_organizations_words",
-            text("array_to_tsvector(ventanilla_words(slug || ' ' || name || ' ' || coalesce(rfc, '')))"),
+            text("ventanilla_called(slug, name, rfc)"),
             postgresql_using="gin",
         ),
         Index(

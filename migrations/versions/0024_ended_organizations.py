@@ -194,10 +194,11 @@ END
 $$
 """
 
-#: What an organization is found by.
-WORDS = """
-CREATE INDEX ix_organizations_words ON organizations
-    USING gin (array_to_tsvector(ventanilla_words(slug || ' ' || name || ' ' || coalesce(rfc, ''))))
+#: What an organization is found by: words of all three, as 0023 has them.
+CALLED = """
+CREATE FUNCTION ventanilla_called(slug varchar, name varchar, rfc varchar) RETURNS tsvector
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN array_to_tsvector(ventanilla_words(slug || ' ' || name || ' ' || coalesce(rfc, '')))
 """
 
 APP, WORKER = "ventanilla_app", "ventanilla_worker"
@@ -230,7 +231,8 @@ def upgrade() -> None:
         postgresql_where=sa.text("deletes_at IS NOT NULL AND deleted_at IS NULL"),
     )
     op.create_index("ix_uploads_connection_id_created_at", "uploads", ["connection_id", "created_at"])
-    op.execute(WORDS)
+    _make("ventanilla_called", CALLED, f"{BOTH}, ventanilla_overview")
+    op.execute("CREATE INDEX ix_organizations_words ON organizations USING gin (ventanilla_called(slug, name, rfc))")
     _make("ventanilla_withdrawn", WITHDRAWN, BOTH)
     _replace("ventanilla_begin", BEGIN, BOTH)
     op.execute("DROP FUNCTION ventanilla_is_revoked")
@@ -251,6 +253,7 @@ def downgrade() -> None:
     _replace("ventanilla_begin", FORMER_BEGIN, BOTH)
     op.execute("DROP FUNCTION ventanilla_withdrawn")
     op.drop_index("ix_organizations_words", "organizations")
+    op.execute("DROP FUNCTION ventanilla_called")
     op.drop_index("ix_uploads_connection_id_created_at", "uploads")
     op.drop_index("ix_organizations_ending", "organizations")
     op.drop_column("organizations", "deleted_at")

@@ -56,7 +56,7 @@ def test_whose_it_is_has_to_be_known(tenant: Tenant, rfc: str) -> None:
     other = organizations.add(tenant.database, slug=f"t-{secrets.token_hex(6)}", name="Twin", rfc=rfc)
     assert told(send(tenant, given("own", rfc))) == ["rfc-not-unique"]
     assert told(send(tenant, given("own", rfc), only=tenant.organization.id)) == ["delivered"]
-    assert told(send(tenant, given("own", rfc), only=other.id)) == ["no-connection"]
+    assert told(send(tenant, given("own", rfc), only=other.id)) == ["no-single-connection"]
     assert told(send(tenant, given("own", rfc), only=uuid4())) == ["rfc-unknown"]
 
 
@@ -72,7 +72,7 @@ def test_nor_is_one_of_several_connections_guessed(tenant: Tenant, rfc: str) -> 
             settings={"organization_id": tenant.account},
             credential={"key": SecretStr(tenant.key)},
         )
-    assert told(send(tenant, given("own", rfc))) == ["no-connection"]
+    assert told(send(tenant, given("own", rfc))) == ["no-single-connection"]
     assert tenant.uploads() == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Any
 
 import pytest
 from babel.messages.catalog import Catalog, Message
@@ -81,7 +82,7 @@ def extracted() -> frozenset[str]:
     with (ROOT / "babel.cfg").open() as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     found = {
-        message
+        first(message)
         for top in ("app", "templates")
         for _file, _line, message, _comments, _context in extract_from_dir(
             ROOT / top,
@@ -89,13 +90,22 @@ def extracted() -> frozenset[str]:
             {pattern.removeprefix(f"{top}/"): values for pattern, values in options.items()},
             keywords={**DEFAULT_KEYWORDS, "N_": None},
         )
-        if isinstance(message, str)
     }
     return frozenset(found)
 
 
+def first(forms: Any) -> str:
+    """A sentence, or of one that counts, what it is for one; None: a form that is not there."""
+    return str(forms if isinstance(forms, str) else next(form for form in forms if form))
+
+
 def translated() -> dict[str, Message]:
-    return {str(message.id): message for message in catalogue() if message.id}
+    return {first(message.id): message for message in catalogue() if message.id}
+
+
+def forms(message: Message) -> tuple[str, ...]:
+    """What a sentence is in Spanish, for one and for more."""
+    return (message.string,) if isinstance(message.string, str) else tuple(message.string)
 
 
 def placeholders(text: str) -> list[str]:
@@ -113,14 +123,17 @@ def test_every_problem_is_among_the_sentences() -> None:
 
 
 def test_nothing_is_untranslated_or_guessed() -> None:
-    wanting = [id_ for id_, message in translated().items() if not message.string or message.fuzzy]
+    wanting = [id_ for id_, message in translated().items() if not all(forms(message)) or message.fuzzy]
     assert not wanting
     assert not catalogue().fuzzy
 
 
 @pytest.mark.parametrize("english", sorted(translated()))
 def test_spanish_has_the_same_placeholders(english: str) -> None:
-    assert placeholders(str(translated()[english].string)) == placeholders(english)
+    message = translated()[english]
+    of_english = (message.id,) if isinstance(message.id, str) else message.id
+    for spanish, same in zip(forms(message), of_english, strict=True):
+        assert placeholders(spanish) == placeholders(same)
 
 
 @pytest.mark.parametrize("slug", VERDICTS)
