@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 
 import pytest
+import requests
 from pydantic import SecretStr
 from urllib3 import encode_multipart_formdata
 from werkzeug.test import TestResponse
@@ -13,9 +15,11 @@ from app.sandbox import sat
 from app.tenants import connections, organizations
 from app.tenants.models import Environment
 from app.tenants.roles import Role
+from app.tenants.user_models import User
 from app.tenants.vault import Vault
+from tests.dashboard.conftest import PASSWORD as CODE
 from tests.dashboard.sitting import ORIGIN, TOKEN, Sitting, Two
-from tests.servers import Sandbox
+from tests.servers import Sandbox, Server
 
 PASSWORD = "a-password-of-a-seal"
 
@@ -90,3 +94,33 @@ def test_without_the_password_nothing_is_sent(two: Two, vault: Vault, sandbox: S
     answer = send(two.sit(), sat.issue(rfc=mine, password=PASSWORD), passwords=password)
     assert answer.text.count(">not sent<") == 2
     assert sandbox.ledger("facturapi") == []
+
+
+@pytest.mark.live
+def test_over_a_socket(
+    gateway: Server, two: Two, vault: Vault, sandbox: Sandbox, add_user: Callable[..., User]
+) -> None:
+    """As it runs in life; one of them is nobody's."""
+    mine, user = rfc(), add_user(Role.OPERATOR)
+    ready(two, vault, sandbox, two.mine.id, mine)
+    at = f"{gateway.url}/admin"
+    with requests.Session() as browser:
+        browser.headers["Origin"] = gateway.url
+        found = TOKEN.search(browser.get(f"{at}/login", timeout=30).text)
+        assert found
+        signed_in = browser.post(
+            f"{at}/login", data={"email": user.email, "password": CODE, "csrf_token": found[1]}, timeout=30
+        )
+        assert signed_in.ok
+        found = TOKEN.search(browser.get(f"{at}/certificates", timeout=30).text)
+        assert found
+        issued = [sat.issue(rfc=one, pair=one, password=PASSWORD) for one in (mine, rfc())]
+        files = [
+            ("files", (f"{number}.{ending}", content, "application/octet-stream"))
+            for number, one in enumerate(issued)
+            for ending, content in (("cer", one.cer), ("key", one.key))
+        ]
+        body, kind = encode_multipart_formdata([("csrf_token", found[1]), ("passwords", PASSWORD), *files])
+        answer = browser.post(f"{at}/certificates", data=body, headers={"Content-Type": kind}, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert (answer.text.count(">delivered<"), answer.text.count(">not sent<")) == (1, 1)

@@ -140,7 +140,7 @@ def test_what_it_may_read_is_this_and_no_more(owner_engine: Engine) -> None:
         functions = owner.scalars(
             text("SELECT proname FROM pg_proc, aclexplode(proacl) a WHERE a.grantee = CAST(:role AS regrole)"), role
         )
-        assert set(functions) == {"ventanilla_words", "ventanilla_terms", "ventanilla_sought"}
+        assert set(functions) == {"ventanilla_called", "ventanilla_words", "ventanilla_terms", "ventanilla_sought"}
     assert tables == WHOLE
     assert columns == {
         name: " ".join(("SELECT", *sorted({column.name for column in Base.metadata.tables[name].c} - hidden)))
