@@ -6,6 +6,8 @@ it.
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import make_response, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import SecretStr
@@ -19,6 +21,7 @@ from app.errors import Refusal
 from app.portal import language
 from app.services import services
 from app.tenants import people, tries, ways_in
+from app.tenants.tries import Count
 from app.tenants.user_errors import WayClosed
 from app.tenants.user_models import Invitation, User
 
@@ -31,22 +34,29 @@ def recover_page() -> ResponseReturnValue:
 
 @page("POST", "/recover", right=None, anybody=True)
 def recover() -> ResponseReturnValue:
-    """Mail a way to a new password to whoever it is, if there is anybody."""
-    offered, now = services().mailer is not None, services().clock()
+    """Mail a way to a new password to whoever it is, if there is anybody: nobody who asks waits for that."""
+    offered = services().mailer is not None
     try:
         email = people.address(request.form.get("email", ""))
-        from_here, of_theirs = sorted(tries.resetting(email, browsers.address()), key=lambda one: -one.most)
+        from_here, of_theirs = tries.resetting(email, browsers.address())
         signing_in.count(from_here)
-        with services().database.transaction(HOUSE) as db:
-            user = people.by_email(db, email)
-            over = tries.count(db, [of_theirs], now)
-            if user is not None and user.disabled_at is None and over is None and offered:
-                address = user_letters.where("dashboard.new_password_page", ways_in.reset(db, user, now))
-                note(db, "user.reset_asked", user, actor=signing_in.VISITOR, address=browsers.address())
-                user_letters.send_later(user_letters.reset(user, address, now + ways_in.RESET, uuid7()))
+        user_letters.beside(partial(_mail_reset, email, of_theirs))
     except Refusal as refusal:
         return shown("dashboard/recover.html", refusal, sent=False, offered=offered)
     return shown("dashboard/recover.html", sent=True, offered=offered)
+
+
+def _mail_reset(email: str, counted: Count) -> None:
+    """Look who it is, and mail them the way, unless they got some a moment ago."""
+    now = services().clock()
+    with services().database.transaction(HOUSE) as db:
+        over = tries.count(db, [counted], now)
+        user = people.by_email(db, email)
+        if user is None or user.disabled_at is not None or over is not None or services().mailer is None:
+            return
+        address = user_letters.where("dashboard.new_password_page", ways_in.reset(db, user, now))
+        note(db, "user.reset_asked", user, actor=signing_in.VISITOR, address=browsers.address())
+    user_letters.send(user_letters.reset(user, address, now + ways_in.RESET, uuid7()))
 
 
 @page("GET", "/recover/<token>", right=None, anybody=True)

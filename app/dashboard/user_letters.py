@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from html import escape
 from typing import Final
 from uuid import UUID
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from babel.dates import format_datetime
-from flask import url_for
+from flask import copy_current_request_context, url_for
 
 from app.dashboard import ceremony
 from app.delivery.letters import REGIONS, page, plain, words_of
@@ -22,6 +23,8 @@ from app.services import services
 from app.tenants.user_models import Invitation, User
 
 log = structlog.get_logger("ventanilla.people")
+
+BESIDE: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="letters")
 
 INVITED: Final = N_("You are invited to %(place)s")
 INVITES: Final = N_("%(inviter)s invites you to sign in at %(place)s. Choose your name and a password here:")
@@ -65,10 +68,21 @@ def send(message: Message) -> bool:
 
 
 def send_later(message: Message) -> None:
-    """Send a letter beside the answer, which comes as soon and says the same whether there is one to be sent."""
-    mailer = services().mailer
-    if mailer is not None:
-        threading.Thread(target=_sent, args=(mailer, message), daemon=True, name="letter").start()
+    """Send a letter beside the answer."""
+    beside(partial(send, message))
+
+
+def beside(work: Callable[[], object]) -> None:
+    """Do something beside the answer, which comes as soon whether there is anything to do; one after the other."""
+
+    @copy_current_request_context
+    def done() -> None:
+        try:
+            work()
+        except Exception:  # nobody waits for it who could be told
+            log.exception("letter not written")
+
+    BESIDE.submit(done)
 
 
 def _sent(mailer: Mailer, message: Message) -> bool:
