@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 from app.database import HOUSE, Database
 from app.tenants import organizations
@@ -134,6 +136,25 @@ def test_owners_see_everybody(enter: Enter, add_user: Add, database: Database) -
     page = enter().get("/admin/people").text
     assert "&lt;b&gt;Leo&lt;/b&gt;" in page
     assert "Acme &amp; Sons" in page
+
+
+def test_however_many_there_are_it_asks_as_little(app: Flask, enter: Enter, add_user: Add, database: Database) -> None:
+    acme, client, asked = organizations.add(database, slug="acme", name="Acme"), enter(), list[str]()
+    engine = app.extensions["ventanilla"].database.engine
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        asked.append(statement)
+
+    add_user(Role.MANAGER, acme)
+    event.listen(engine, "before_cursor_execute", note)
+    client.get("/admin/people")
+    few = len(asked)
+    for _ in range(10):
+        add_user(Role.MANAGER, acme)
+    asked.clear()
+    client.get("/admin/people")
+    event.remove(engine, "before_cursor_execute", note)
+    assert len(asked) == few < 12
 
 
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.AUDITOR])

@@ -26,7 +26,7 @@ GOOD = SecretStr("correct horse battery staple")
 
 
 def add(database: Database, role: Role = Role.OPERATOR, **told: Any) -> User:
-    values = {"email": f"{secrets.token_hex(8)}@example.com", "name": "Ana", "password": GOOD} | told
+    values: dict[str, Any] = {"email": f"{secrets.token_hex(8)}@example.com", "name": "Ana", "password": GOOD} | told
     with database.transaction(HOUSE) as session:
         return people.add(session, role=role, now=utcnow(), **values)
 
