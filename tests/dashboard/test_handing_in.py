@@ -105,7 +105,7 @@ def test_an_image_that_is_only_passed_on(desk: Desk, enter: Callable[..., FlaskC
 
 def test_a_certificate_with_its_password(desk: Desk, enter: Callable[..., FlaskClient]) -> None:
     issued = sat.issue()
-    parts = {"cer": ("a.cer", issued.cer), "key": ("a.key", issued.key), "password": "12345678a"}
+    parts: dict[str, Any] = {"cer": ("a.cer", issued.cer), "key": ("a.key", issued.key), "password": "12345678a"}
     wrong = hand_in(enter(Role.OPERATOR), f"{desk.root}/facturapi/certificate", **{**parts, "password": "mistaken"})
     assert wrong.status_code == 422
     assert 'id="password-fault"' in wrong.text
@@ -196,7 +196,7 @@ def test_a_large_file_streams_through_a_real_gateway(
     user = add_user(Role.OPERATOR)
     caller, at = Caller.enter(gateway, user), f"{desk.root}/codat/file"
     rows = CSV + b"x,y\n" * 2_000_000
-    fields = {"csrf_token": caller.token(at), "file": ("a.csv", rows, "text/csv")}
+    fields: dict[str, Any] = {"csrf_token": caller.token(at), "file": ("a.csv", rows, "text/csv")}
     body, kind = encode_multipart_formdata(fields)
     answer = caller.session.post(gateway.url + at, data=body, headers={"Content-Type": kind}, allow_redirects=False)
     assert answer.status_code == 303, answer.text
