@@ -63,7 +63,7 @@ def test_every_icon_that_a_page_names_is_in_the_sprite() -> None:
 
 def test_no_template_has_a_style_or_a_script_of_its_own() -> None:
     for path in (ROOT / "templates").rglob("*.html"):
-        text = path.read_text()
+        text = re.sub(r"{[%{#].*?[%}#]}", "", path.read_text(), flags=re.DOTALL)  # what reaches the browser
         assert not re.search(r"\sstyle=|<style|<script(?![^>]*\ssrc=)|\son\w+=|javascript:", text), path
 
 
