@@ -49,5 +49,6 @@ def filled(place: Path, settings: Settings) -> Iterator[Filled]:
         parts = app.extensions["ventanilla"]
         parts.process.stop()  # nothing is asked but what a test asks
         yield Filled(app=app, database=parts.database)
+        parts.process.stop()
         parts.deliverer.close()
         parts.database.dispose()

@@ -74,9 +74,8 @@ def list_uploads(asker: Asker) -> ResponseReturnValue:
         chosen=request.args.getlist("state"),
         providers=registry.PROVIDERS,
         operations=registry.OPERATIONS,
-        first=not found.newer,
-        new=0,
-        live=_live(kept, newest, oldest, now, 0),
+        most=MOST,
+        live=_live(kept, newest, oldest, now, first=not found.newer),
         newer=url_for("dashboard.list_uploads", **kept, before=places.written(newest)),
         older=url_for("dashboard.list_uploads", **kept, behind=places.written(oldest)),
     )
@@ -91,7 +90,8 @@ def show_changes(asker: Asker) -> ResponseReturnValue:
         raise BadCursor(field="newest")
     with seen(asker) as session:
         sought = narrowing.narrowed(asker, session, args)
-        new = finding.newer(session, sought, newest, most=MOST)
+        # Before a page further on there is always more: that is not new.
+        new = finding.newer(session, sought, newest, most=MOST) if args.get("first") else 0
         changed = finding.changed(session, newest, oldest, _moment(args.get("at"), now), most=MOST)
     if not changed and new == args.get("new", type=int):
         return "", 204
@@ -102,7 +102,7 @@ def show_changes(asker: Asker) -> ResponseReturnValue:
         new=new,
         changed=changed,
         most=MOST,
-        live=_live(kept, newest, oldest, now, new),
+        live=_live(kept, newest, oldest, now, new=new, first=bool(args.get("first"))),
     )
 
 
@@ -125,14 +125,16 @@ def _page(session: Session, sought: Sought) -> Slice:
     return finding.behind(session, sought, behind, limit=ROWS)
 
 
-def _live(kept: dict[str, Any], newest: Place, oldest: Place, now: datetime, new: int) -> str:
-    """Where an open page asks what changed."""
+def _live(kept: dict[str, Any], newest: Place, oldest: Place, now: datetime, *, first: bool, new: int = 0) -> str:
+    """Where an open page asks what changed; `new`: how many it offers to show already."""
     at: dict[str, Any] = {
         "newest": places.written(newest),
         "oldest": places.written(oldest),
         "at": (now - LATE).isoformat(),
+        "first": "1" if first else None,
+        "new": new,
     }
-    return url_for("dashboard.show_changes", **kept, **at, new=new)
+    return url_for("dashboard.show_changes", **kept, **at)
 
 
 def _moment(written: str | None, now: datetime) -> datetime:

@@ -253,3 +253,19 @@ def test_a_part_of_it_is_sent_once_it_changed(enter: Enter, acme: Tenant, databa
 
 def test_nothing_there(enter: Enter) -> None:
     assert enter().get(f"/admin/uploads/{UUID(int=1)}").status_code == 404
+
+
+def test_a_page_further_on_shows_what_changes_and_counts_nothing(
+    enter: Enter, acme: Tenant, hand_in: Callable[..., Upload], database: Database
+) -> None:
+    waiting = hand_in(acme, "oldest.cer", State.DELIVERING, now=utcnow() - timedelta(hours=1))
+    for number in range(60):
+        hand_in(acme, f"file-{number}.cer", State.REJECTED)
+    client = enter()
+    second = client.get(addresses(client.get("/admin/uploads").text, "next")).text
+    assert "oldest.cer" in second
+    with database.transaction(acme.id) as session:
+        uploads.move(session, waiting, State.DELIVERED, actor="tests", now=utcnow())
+    fragment = client.get(live(second)).text
+    assert f'id="state-{waiting.id}"' in fragment
+    assert "new: show" not in fragment
