@@ -16,7 +16,19 @@ ACCENT: Final = re.compile(r"#[0-9a-f]{6}", re.ASCII)
 HOUSE: Final = "house"
 #: What stands in addresses where a connection's name may, and so is none.
 RESERVED: Final = frozenset(
-    {"audit", "connections", "export", "forms", "links", "receipts", "tokens", "uploads", "usage", "webhooks"}
+    {
+        "audit",
+        "connections",
+        "export",
+        "forms",
+        "links",
+        "receipts",
+        "restore",
+        "tokens",
+        "uploads",
+        "usage",
+        "webhooks",
+    }
 )
 LOCALES: Final = frozenset({"es", "en"})
 _LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
