@@ -81,13 +81,13 @@ def list_connections(asker: Asker) -> ResponseReturnValue:
     return render_template("dashboard/connections/list.html", asker=asker, found=found, providers=registry.PROVIDERS)
 
 
-@both("GET", "/connections/new", right=Right.CHANGE)
+@both("GET", "/connections/new", right=Right.CHANGE, sensitive=True)
 def new_connection(asker: Asker) -> ResponseReturnValue:
     """Ask for what a connection to a provider is made of, as that one declares it."""
     return render_template("dashboard/connections/new.html", asker=asker, **asked_for(asker))
 
 
-@both("POST", "/connections", right=Right.CHANGE, again="new_connection")
+@both("POST", "/connections", right=Right.CHANGE, sensitive=True, again="new_connection")
 def create_connection(asker: Asker) -> ResponseReturnValue:
     """Try what was typed, and keep it if the provider takes it."""
     made = make(asker)

@@ -67,7 +67,7 @@ def set_up(asker: Asker) -> ResponseReturnValue:
     return _step(asker.slug, "link" if forms_api.list_forms(asker, Paging()).items else "form")
 
 
-@page("GET", f"{SETUP}/connection", right=Right.CHANGE)
+@page("GET", f"{SETUP}/connection", right=Right.CHANGE, sensitive=True)
 def set_up_connection(asker: Asker) -> ResponseReturnValue:
     """Ask for the connection."""
     return render_template(
@@ -79,7 +79,7 @@ def set_up_connection(asker: Asker) -> ResponseReturnValue:
     )
 
 
-@page("POST", f"{SETUP}/connection", right=Right.CHANGE, again="set_up_connection")
+@page("POST", f"{SETUP}/connection", right=Right.CHANGE, sensitive=True, again="set_up_connection")
 def make_connection(asker: Asker) -> ResponseReturnValue:
     """Try what was typed, keep it, and go on."""
     template = "dashboard/organizations/setup_connection.html"

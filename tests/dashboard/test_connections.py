@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from app.dashboard import declared
+from app.dashboard.pages import PAGES
 from app.providers import registry
 from app.tenants import connections
 from app.tenants.models import Connection
@@ -192,3 +193,19 @@ def test_the_houses_are_the_owners(two: Two, user_key: str) -> None:
     made = sitting.send("/admin/house/connections", page, **typed)
     assert made.headers["Location"] == f"/admin/house/connections/{name}"
     two.sit(Role.OPERATOR).see(made.headers["Location"], 403)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "new_connection",
+        "create_connection",
+        "replace_credential",
+        "house_replace_credential",
+        "set_up_connection",
+        "make_connection",
+        "delete_organization",
+    ],
+)
+def test_it_is_asked_again_who_is_there_before_a_credential_or_an_end(endpoint: str) -> None:
+    assert PAGES[endpoint].sensitive
