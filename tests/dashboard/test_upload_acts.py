@@ -16,6 +16,7 @@ from sqlalchemy import Engine, select
 
 from app.dashboard import bulk_acts
 from app.database import Database, utcnow
+from app.delivery import retrying
 from app.records import uploads
 from app.records.models import AuditEntry, Copy, Upload
 from app.records.states import State
@@ -181,13 +182,16 @@ def test_what_is_sent_again_is_taken_back_while_it_waits(
     mine, arrived, anothers = hand_in(acme), hand_in(acme), hand_in(acme, State.WAITING)
     client = enter()
     _, sent = begin(client, "retry")
+    services = hand_in(acme, now=utcnow())
     done = post(client, "/admin/uploads/act", **sent).text
     with database.transaction(acme.id) as session:
         uploads.move(session, arrived, State.DELIVERED, actor="tests", now=utcnow())
+        retrying.retry(session, services.id, actor="token:x", now=utcnow())
     undo = fields(done.partition('id="undo-form"')[2].partition("</form>")[0])
     post(client, "/admin/uploads/act", **undo)
     assert (state(mine), state(arrived)) == (State.CANCELLED, State.DELIVERED)
     assert state(anothers) is State.WAITING  # it waited before, by nobody's word
+    assert state(services) is State.WAITING  # it waits since then, by another's word
 
 
 def test_a_filter_bounds_what_is_done(
