@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -11,19 +11,19 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from pydantic import SecretStr
 
-from app.api import connecting, replacing, stored
 from app.api import connections as api
+from app.api import replacing, stored
 from app.api.asking import Asker
 from app.api.errors import NothingHere, NotOffered, SharedKey, Untold
 from app.api.paging import Cursor, Paging, signed
-from app.dashboard import declared, organizations, refusing, whose
+from app.dashboard import choosing, declared, organizations, refusing, whose
 from app.dashboard.pages import page
 from app.dashboard.rights import Right
 from app.dashboard.whose import address, both
 from app.delivery.errors import ConnectionPaused
 from app.errors import N_
 from app.providers import registry
-from app.providers.base import Chooses, Listed, Lists, Provider, Unavailable
+from app.providers.base import Lists, Provider
 from app.records import directory, in_use
 from app.services import services
 from app.tenants import connections
@@ -43,8 +43,6 @@ SAID: Final = {
     "credential-refused": N_("It refuses the credential. Check that it was copied whole, and is for this environment."),
     "settings-wrong": N_("The credential does not reach what the settings name. Check both there."),
 }
-#: Pages of choices that are asked for.
-MOST_PAGES: Final = 4
 
 
 @page("GET", "/connections", right=Right.SEE, everywhere=True)
@@ -213,7 +211,7 @@ def make(asker: Asker, template: str = "dashboard/connections/new.html", **more:
         }
     )
     try:
-        chosen = _choose(asker, provider, body)
+        chosen = choosing.choose(asker, provider, body)
         if isinstance(chosen, list):
             page_ = render_template(template, asker=asker, choices=chosen, **asked_for(asker), **more)
             return _answered(page_, 200)
@@ -237,49 +235,6 @@ def told(untold: Untold) -> str:
     else:
         text = refusing.sentence(problem, {"organization": untold.organization, **outcome.params})
     return f"{text} {outcome.message or ''}".strip()
-
-
-def _choose(asker: Asker, provider: Provider, body: api.NewConnection) -> api.NewConnection | list[Listed]:
-    """The connection with what was picked or made at the provider; a list, where there is something to pick from."""
-    missing = [name for name in declared.choosable(provider) if name not in body.settings]
-    if asker.organization_id is None or not isinstance(provider, Chooses) or not missing:
-        return body
-    (setting, *_), name = missing, request.form.get("make", "").strip()
-    if name:
-        listed = _asked(asker, body, lambda account: provider.make(account, setting, name))
-        return body.model_copy(update={"settings": {**body.settings, setting: listed.id}})
-    return list(_asked(asker, body, lambda account: _choices(provider, account, setting)))
-
-
-def _choices(provider: Chooses, account: Any, setting: str) -> Any:
-    items: list[Listed] = []
-    cursor: str | None = None
-    for _ in range(MOST_PAGES):
-        found = yield from provider.choices(account, setting, cursor)
-        items += found.items
-        if (cursor := found.next) is None:
-            break
-    return items
-
-
-def _asked(asker: Asker, body: api.NewConnection, build: Callable[[Any], Any]) -> Any:
-    """Ask the provider with what was typed, or with what the house lends; raises Untold."""
-    connecting.check_environment(body.environment)
-    draft = replacing.draft(asker, body.provider, body.environment, body.settings)
-    try:
-        if body.house_connection is None:
-            provider = registry.provider(body.provider)
-            given = {name: SecretStr(secret.get_secret_value()) for name, secret in (body.credential or {}).items()}
-            credential = connecting.judged_credential(provider, body.settings, given)
-            return services().deliverer.try_out(draft, credential, build)
-        lender = connecting.lender(asker, body.house_connection, body.provider, body.environment)
-        with services().database.transaction(None) as session:
-            row = connections.by_name(session, body.house_connection)
-            credential = connections.credential(session, services().vault, row) if row and row.id == lender else {}
-        return services().deliverer.try_out(draft, credential, build)
-    except Unavailable as exc:
-        outcome = exc.outcome
-    raise Untold(outcome, replacing.called(asker))
 
 
 def _lenders(asker: Asker, provider: str) -> Sequence[str]:

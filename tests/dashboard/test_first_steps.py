@@ -1,4 +1,4 @@
-"""From nothing to a delivered first file, by the browser alone, in both languages; and the pages on the way examined."""
+"""From nothing to a delivered first file, by the browser alone, in both languages; pages on the way are examined."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def translated() -> dict[str, Message]:
 
 def forms(message: Message) -> tuple[str, ...]:
     """What a sentence is in Spanish, for one and for more."""
-    return (message.string,) if isinstance(message.string, str) else tuple(message.string)
+    return (message.string,) if isinstance(message.string, str) else tuple(message.string or ("",))
 
 
 def placeholders(text: str) -> list[str]:
