@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { PurgeCSS } from "purgecss";
 
@@ -137,13 +138,17 @@ for (const [file, { entryPoint }] of Object.entries(result.metafile.outputs)) {
 manifest["icons.svg"] = await put("icons.svg", await sprite(ICONS));
 manifest["dashboard-icons.svg"] = await put("dashboard-icons.svg", await sprite(DASHBOARD_ICONS));
 manifest["favicon.svg"] = await put("favicon.svg", await readFile("static/favicon.svg"));
+const whole = new Set([...Object.values(manifest), ...Object.keys(result.metafile.outputs).map((file) => path.basename(file))]);
+for (const name of [...whole].filter((name) => /\.(css|js|svg)$/.test(name))) {
+  await writeFile(path.join(DIST, `${name}.gz`), gzipSync(await readFile(path.join(DIST, name)), { level: 9 }));
+}
 // Pages that are open ask for what they were built with: what the former build named stays until the next one.
 const former = await readFile(path.join(DIST, "manifest.json"), "utf8").then((text) => Object.values(JSON.parse(text)), () => []);
 // Written after all that it names: make takes it as the sign that the build is whole, and a gateway may be running.
 await writeFile(path.join(DIST, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-const whole = new Set(["manifest.json", ...former, ...Object.values(manifest), ...Object.keys(result.metafile.outputs).map((file) => path.basename(file))]);
+for (const name of ["manifest.json", ...former]) whole.add(name);
 for (const name of await readdir(DIST)) {
-  if (!whole.has(name)) await rm(path.join(DIST, name));
+  if (!whole.has(name.replace(/\.gz$/, ""))) await rm(path.join(DIST, name));
 }
 
 /** Joins the chosen icons into `<symbol>`s of one file. */

@@ -7,12 +7,15 @@ import json
 import re
 
 import pytest
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.datastructures import Headers
 
-from app.portal.assets import DARK_PAGE, DIST, LIGHT_PAGE, ROOT, contrast, readable
+from app.portal.assets import DARK_PAGE, DIST, FOREVER, LIGHT_PAGE, ROOT, contrast, readable
 
 BUDGET = 60_000
+KINDS = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 #: What the portal's own pages do not load.
 OTHERS = ("resumable.", "receipt.", "api.", "dashboard", "charts.")
 #: What only forms that take large files load, compressed.
@@ -29,6 +32,42 @@ def built() -> dict[str, str]:
 def test_a_page_is_small() -> None:
     page = [name for plain, name in built().items() if not plain.startswith(OTHERS)]
     assert sum((DIST / name).stat().st_size for name in page) < BUDGET / 2
+
+
+def given_to(app: Flask, path: str, taken: str) -> tuple[Headers, bytes]:
+    """Headers and content of a file, for a browser that takes those encodings."""
+    with app.test_client().get(path, headers={"Accept-Encoding": taken}) as answer:
+        assert answer.status_code == 200
+        return answer.headers, answer.data
+
+
+@pytest.mark.parametrize("plain", sorted(name for name in built() if name != "favicon.svg"))
+def test_a_built_file_travels_packed(app: Flask, plain: str) -> None:
+    path = f"/static/dist/{built()[plain]}"
+    about, packed = given_to(app, path, "br, gzip")
+    about_whole, whole = given_to(app, path, "")
+    assert about["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in about_whole
+    assert gzip.decompress(packed) == whole
+    assert len(packed) < len(whole)
+    assert about["ETag"] != about_whole["ETag"]
+    assert about["Content-Type"] == about_whole["Content-Type"]
+    assert about["Content-Type"].startswith(KINDS[plain.rpartition(".")[2]])
+    for one in (about, about_whole):
+        assert one["Vary"] == "Accept-Encoding"
+        assert one["Cache-Control"] == FOREVER
+
+
+@pytest.mark.parametrize("name", ["nothing.css", "../css/portal.css", "..%2fjs%2fportal.js", "", "."])
+@pytest.mark.parametrize("taken", ["gzip", ""])
+def test_nothing_else_is_given(app: Flask, name: str, taken: str) -> None:
+    answer = app.test_client().get(f"/static/dist/{name}", headers={"Accept-Encoding": taken})
+    assert answer.status_code == 404
+
+
+def test_who_will_not_have_it_packed_gets_it_whole(app: Flask) -> None:
+    about, _ = given_to(app, f"/static/dist/{built()['portal.css']}", "gzip;q=0, *")
+    assert "Content-Encoding" not in about
 
 
 def test_what_takes_large_files_is_no_larger_than_a_picture() -> None:
