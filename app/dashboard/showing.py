@@ -12,7 +12,7 @@ from babel.numbers import format_decimal
 from flask import Flask, g, request, url_for
 from flask_wtf.csrf import generate_csrf
 
-from app.dashboard import looks, pages, taking
+from app.dashboard import looks, pages
 from app.dashboard.causes import cause
 from app.errors import N_
 from app.portal import language
@@ -44,13 +44,15 @@ WAYS: Final = (
     Way(path="/audit", icon="journal", word=N_("Audit"), key="a"),
     Way(path="/people", icon="people", word=N_("People"), key="p"),
 )
+#: What a form says beside a box, so that one that is not ticked is told from one that was not there.
+BOX: Final = ".shown"
 #: Ids are told apart by their ends: they begin with the time.
 HEAD, TAIL = 4, 6
 
 
 def init_app(app: Flask) -> None:
     """Give the templates what is theirs; names that only these templates use."""
-    own = (ways, way_to, may, csrf, fault, faults, typed, here, look, shortened, provider_name, now, cause)
+    own = (ways, way_to, may, csrf, fault, faults, typed, ticked, here, look, shortened, provider_name, now, cause)
     for function in own:
         app.add_template_global(function, f"dashboard_{function.__name__}")
     app.add_template_global(looks.theme, "dashboard_theme")
@@ -110,10 +112,17 @@ def faults() -> list[tuple[str, str]]:
 
 
 def typed(name: str, value: Any = "") -> Any:
-    """What was typed in a field, on a page that is shown again; else what is there."""
-    if "faults" in g and taking.FIELD in request.form:
-        return request.form.get(name, "")
+    """What was typed in a field, on a page that is shown again; else what is there, as in the page's other forms."""
+    if "faults" in g and name in request.form:
+        return request.form[name]
     return "" if value is None else value
+
+
+def ticked(name: str, value: str, *, there: bool) -> bool:
+    """Whether a box is ticked, on a page that is shown again as it was sent; one that is not tells nothing itself."""
+    if "faults" in g and f"{name}{BOX}" in request.form:
+        return value in request.form.getlist(name)
+    return there
 
 
 def here(**changes: Any) -> str:

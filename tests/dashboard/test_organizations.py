@@ -101,7 +101,9 @@ def test_who_manages_one_does_not_suspend_it(two: Two) -> None:
 @pytest.mark.parametrize("typed", ["", "another", "MINE"])
 def test_it_is_deleted_by_its_slug_alone(two: Two, typed: str) -> None:
     sitting, settings = two.sit(), f"{two.root}/settings"
-    assert sitting.send(f"{two.root}/delete", settings, typed=typed).status_code == 422
+    refused = sitting.send(f"{two.root}/delete", settings, typed=typed)
+    assert refused.status_code == 422
+    assert f'value="{two.mine.organization.accent}"' in refused.text, "the page's other form is as it was"
     assert row(two).deletes_at is None
 
 
