@@ -110,7 +110,11 @@ def tenant(db: Database, vault: Vault, slug: str, *, passphrase: str | None = No
 
 def _endpoint(session: Session, organization_id: UUID) -> WebhookEndpoint:
     made = WebhookEndpoint(
-        id=uuid4(), organization_id=organization_id, url="https://hooks.example", disabled_at=NOW, disabled_because="operator"
+        id=uuid4(),
+        organization_id=organization_id,
+        url="https://hooks.example",
+        disabled_at=NOW,
+        disabled_because="operator",
     )
     session.add(made)
     session.flush()

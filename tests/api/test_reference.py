@@ -107,7 +107,7 @@ def test_the_page_needs_no_more_than_our_pages_may(app: Flask, page: BeautifulSo
 
 
 #: Paths that another address takes for one of its own, in a method that theirs has not: it is then that one's.
-ALSO = {"/import": {"GET", "HEAD", "PATCH"}, "/files": {"POST", "PUT"}}
+ALSO = {"/import": {"DELETE", "GET", "HEAD", "PATCH"}, "/files": {"POST", "PUT"}}
 
 
 @pytest.mark.parametrize("path", sorted({one.path for one in ADDRESSES.values()}))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 
 import pytest
 
 from app.database import utcnow
+from app.providers import registry
+from app.providers.base import Ending, Outcome, Outgoing, Unavailable
 from app.records import audit
 from app.tenants import connections
 from app.tenants.models import Connection
@@ -64,6 +67,20 @@ def test_nor_does_a_provider_that_is_away(desk: Desk, vault: Vault, new: str) ->
     before = kept(desk, vault)
     desk.fault("status", method="GET", status=500)
     assert desk.ask("POST", path(desk), json={"credential": {"key": new}}).status_code == 502
+    assert kept(desk, vault) == before
+
+
+def test_nor_does_one_that_cannot_be_asked(desk: Desk, vault: Vault, new: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def verify(*_: object) -> Iterator[Outgoing]:
+        raise Unavailable(Outcome(ending=Ending.FAILED, problem="settings-wrong", message=f"no such thing as {new}"))
+        yield
+
+    monkeypatch.setattr(type(registry.provider("facturapi")), "verify", verify)
+    before = kept(desk, vault)
+    answer = desk.ask("POST", path(desk), json={"credential": {"key": new}})
+    assert answer.json
+    assert answer.json["type"] == "/docs/problems#settings-wrong"
+    assert new not in answer.text
     assert kept(desk, vault) == before
 
 

@@ -81,6 +81,20 @@ def test_what_is_neither() -> None:
     assert slugs == ["not_der", "key_decrypted", "too_large", "cer_unreadable"]
 
 
+def spoilt(content: bytes) -> bytes:
+    """What begins as its kind does, and goes on as nothing."""
+    return content[:8] + bytes([content[8] ^ 0x1F]) + content[9:]
+
+
+def test_what_only_looks_like_one_is_none() -> None:
+    cer, key = files("a", sat.issue())
+    broken = Given(name="broken.cer", content=spoilt(cer.content)), Given(name="b.key", content=spoilt(key.content))
+    assert told(paired(broken, "12345678a")) == [
+        (None, "b.key", "key-not-opened"),
+        ("broken.cer", None, "cer_unreadable"),
+    ]
+
+
 def test_the_same_file_counts_once() -> None:
     given = files("a", sat.issue())
     assert len(paired([*given, *given], "12345678a")) == 1

@@ -127,6 +127,13 @@ def test_before_its_time_nothing_is_destroyed_and_it_can_be_restored(waiting: Qu
     assert waiting.state(one) is State.DELIVERED
 
 
+def test_what_was_not_suspended_goes_on_as_it_was(waiting: Queue) -> None:
+    one = waiting.leave()
+    before = waiting.upload(one).due_at
+    lift(waiting)
+    assert waiting.upload(one).due_at == before
+
+
 def test_what_was_not_deleted_is_not_restored(waiting: Queue) -> None:
     with waiting.database.transaction(waiting.organization.id) as session:
         assert not ending.restore(organizations.get(session, waiting.organization.id))

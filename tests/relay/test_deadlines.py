@@ -136,8 +136,15 @@ def on_the_way(house: House, sample: Sample, sending: Sending, share: float = 0.
     return set(under_way(house, sample) - before)
 
 
-#: Of queue, pieces and pages: nobody waits for them while a file passes.
-NO_DEADLINES = {"QUEUE_AGE_SECONDS", "RESUMABLE_SECONDS", "SETTLED_SECONDS"}
+#: Of queue, pieces, pages and people: nobody waits for them while a file passes.
+NO_DEADLINES = {
+    "INVITATION_SECONDS",
+    "QUEUE_AGE_SECONDS",
+    "RESUMABLE_SECONDS",
+    "SESSION_IDLE_SECONDS",
+    "SESSION_SECONDS",
+    "SETTLED_SECONDS",
+}
 
 
 def test_the_settings_are_all_of_them() -> None:
