@@ -30,7 +30,6 @@ PAGES: Final = (
     "/uploads",
     "/uploads?state=failed",
     "/uploads?q=contrato",
-    "/uploads/live",
     "/uploads.csv?state=unknown",
     "/organizations",
     "/organizations?q=del+golfo",

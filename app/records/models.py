@@ -101,6 +101,9 @@ class Upload(Base):
             "ix_uploads_certificates",
             "organization_id",
             "connection_id",
+            "operation",
+            "created_at",
+            "id",
             postgresql_where=text("facts ->> 'not_after' IS NOT NULL"),
         ),
     )
