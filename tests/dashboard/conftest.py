@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from werkzeug.test import TestResponse
 
+from app.dashboard import user_letters
 from app.database import HOUSE, Database, utcnow
 from app.tenants import passwords, people
 from app.tenants.models import Organization
@@ -25,6 +26,15 @@ from tests.dashboard.sitting import two  # noqa: F401 - the same
 PASSWORD: Final = "correct horse battery staple"
 ORIGIN: Final = "http://localhost"
 TOKEN: Final = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+@pytest.fixture(autouse=True)
+def no_letter_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """End what a test had done beside its answers, before the application that it is done with ends."""
+    if "app" in request.fixturenames:
+        request.getfixturevalue("app")
+    yield
+    user_letters.BESIDE.submit(lambda: None).result(60)
 
 
 @pytest.fixture(scope="session", autouse=True)
