@@ -9,7 +9,8 @@ import pytest
 
 from app.database import utcnow
 from app.providers import registry
-from app.providers.base import Ending, Outcome, Outgoing, Unavailable
+from app.providers.base import Ending, Outcome, Unavailable
+from app.providers.wire import Outgoing
 from app.records import audit
 from app.tenants import connections
 from app.tenants.models import Connection
