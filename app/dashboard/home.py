@@ -71,7 +71,7 @@ def first_steps(asker: Asker, session: Session) -> Sequence[First]:
             title=N_("Bring an organization in"),
             about=N_("Whoever hands in: its name, its RFC and how its pages look."),
             done=there[Organization],
-            address=seeing.way("/organizations/new"),
+            address=seeing.way("/new-organization"),
         ),
         First(
             title=N_("Connect a provider"),

@@ -59,7 +59,7 @@ TOLD: Final = {
         about=N_("Nothing goes through them. What waits is delivered once they are resumed."),
         why=True,
         leads=CONNECTION,
-        all="/connections?paused=1",
+        all="/connections?state=paused",
     ),
     Kind.UNKNOWN: Told(
         tone="doubt",
@@ -111,7 +111,7 @@ TOLD: Final = {
         about=N_("Put new ones in their place before they do."),
         moment=ENDS,
         leads=CONNECTION,
-        all="/connections",
+        all="/connections?state=ending",
     ),
     Kind.ENDPOINT: Told(
         tone="bad",
