@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from app.api.asking import Asker
 from app.api.errors import Fault, NotValid
-from app.api.schemas import faults_of
+from app.api.schemas import held
 from app.database import HOUSE
 from app.providers.base import Provider
 from app.services import services
@@ -32,11 +32,7 @@ def judged_settings(provider: Provider, settings: Mapping[str, Any], *, of_house
         if settings:
             raise NotValid(tuple(unknown("settings", name) for name in settings))
         return {}
-    try:
-        return provider.settings.model_validate(settings).model_dump(mode="json")
-    except ValidationError as exc:
-        faults = tuple(faults_of(exc, "settings"))
-    raise NotValid(faults)
+    return held(lambda: provider.settings.model_validate(settings), "settings").model_dump(mode="json")
 
 
 def check_environment(environment: Environment) -> None:

@@ -8,8 +8,8 @@ size and time, and its digest is verified) and names each fault by its JSON poin
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
 
 from apiflask.schema_adapters.pydantic import PydanticAdapter
 from flask import Request
@@ -20,6 +20,8 @@ from app.api.receiving import can_be_kept, receive_json
 from app.intake.document import BadJson
 from app.intake.errors import DuplicatePart, NotText
 from app.providers.operation import KIB
+
+T = TypeVar("T")
 
 #: No resource's body is larger.
 MOST: Final = 256 * KIB
@@ -71,12 +73,9 @@ def taken(model: type[BaseModel]) -> BaseModel:
         if not can_be_kept(value):
             raise NotText(field=name, name=name)
     try:
-        return model.model_validate_json(json.dumps(found, allow_nan=False), strict=True)
-    except ValidationError as exc:
-        faults = tuple(faults_of(exc))
+        return held(lambda: model.model_validate_json(json.dumps(found, allow_nan=False), strict=True))
     except ValueError:  # a number that JSON can spell and nobody can hold
         raise BadJson from None
-    raise NotValid(faults)  # out here, because the model's exception holds on to what was sent
 
 
 def asked(model: type[BaseModel], request: Request) -> BaseModel:
@@ -88,11 +87,16 @@ def asked(model: type[BaseModel], request: Request) -> BaseModel:
         if "\0" in value:
             raise NotText(field=name, name=name)
         given[name] = value
+    return held(lambda: model.model_validate_strings(given, strict=True))
+
+
+def held(validate: Callable[[], T], *within: str) -> T:
+    """What a model makes of what was sent; raises NotValid, each fault by where it lies `within` that."""
     try:
-        return model.model_validate_strings(given, strict=True)
+        return validate()
     except ValidationError as exc:
-        faults = tuple(faults_of(exc))
-    raise NotValid(faults)
+        faults = tuple(faults_of(exc, *within))
+    raise NotValid(faults)  # out here, because the model's exception holds on to what was sent
 
 
 def faults_of(exc: ValidationError, *within: str) -> Iterator[Fault]:

@@ -16,9 +16,9 @@ from flask import Response, current_app, request
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from app.intake import addresses
+from app.portal.language import YEAR_SECONDS
 from app.services import services
 
-YEAR_SECONDS: Final = 365 * 24 * 3600
 #: Accounts that one browser is known for, the last first.
 MOST_KNOWN: Final = 5
 NONCE_BYTES: Final = 12

@@ -16,7 +16,6 @@ from app.dashboard import refusing, taking
 from app.dashboard.pages import page
 from app.dashboard.rights import Right
 from app.delivery import seals
-from app.errors import Refusal
 from app.intake import Limits, Streamed
 from app.providers.operation import KIB
 from app.services import services
@@ -63,14 +62,7 @@ def _passwords(streamed: Streamed) -> str:
 def _said(one: seals.Handed) -> str:
     """What became of it, or why not."""
     if one.refusal is not None:
-        return _because(one.refusal)
+        return refusing.because(one.refusal)
     if one.result is None or one.result.outcome.problem is None:
         return ""
-    outcome = one.result.outcome
-    name = one.organization.name if one.organization else ""
-    text = refusing.sentence(one.result.outcome.problem, {"organization": name, **outcome.params})
-    return f"{text} {outcome.message or ''}".strip()
-
-
-def _because(refusal: Refusal) -> str:
-    return " ".join(one.said() for one in refusing.faults(refusal))
+    return refusing.told(one.result.outcome, one.organization.name if one.organization else "")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-from flask import Response, flash, g, make_response, redirect, render_template, request
+from flask import Response, flash, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from pydantic import SecretStr
@@ -16,7 +16,8 @@ from app.api import replacing, stored
 from app.api.asking import Asker
 from app.api.errors import NothingHere, NotOffered, SharedKey, Untold
 from app.api.paging import Cursor, Paging, signed
-from app.dashboard import choosing, declared, organizations, refusing, whose
+from app.api.schemas import held
+from app.dashboard import choosing, declared, refusing, whose
 from app.dashboard.pages import page
 from app.dashboard.rights import Right
 from app.dashboard.whose import address, both
@@ -49,7 +50,7 @@ SAID: Final = {
 def all_connections(asker: Asker) -> ResponseReturnValue:
     """List the connections of all organizations, and the house's."""
     if asker.organization_id is not None:
-        return redirect(address("list_connections", organizations.own(asker)))
+        return redirect(url_for("dashboard.list_connections", organization=whose.slug(asker)))
     query, state, provider = whose.asked(Paging), request.args.get("state"), request.args.get("provider") or None
     before, _, last = (query.after or "").partition(BEYOND)
     with services().database.overview() as session:
@@ -200,16 +201,15 @@ def make(asker: Asker, template: str = "dashboard/connections/new.html", **more:
         raise NothingHere
     secrets, lender = declared.typed_secrets(provider), form.get("house_connection", "") or None
     settings = declared.typed_settings(provider) if asker.organization_id else {}
-    body = api.NewConnection.model_validate(
-        {
-            "name": form.get("name", "").strip() or None,
-            "provider": provider.slug,
-            "environment": form.get("environment", ""),
-            "settings": settings,
-            "house_connection": lender,
-            "credential": None if lender else secrets,
-        }
-    )
+    said = {
+        "name": form.get("name", "").strip() or None,
+        "provider": provider.slug,
+        "environment": form.get("environment", ""),
+        "settings": settings,
+        "house_connection": lender,
+        "credential": None if lender else secrets,
+    }
+    body = held(lambda: api.NewConnection.model_validate(said))
     try:
         chosen = choosing.choose(asker, provider, body)
         if isinstance(chosen, list):
@@ -228,13 +228,7 @@ def make(asker: Asker, template: str = "dashboard/connections/new.html", **more:
 
 def told(untold: Untold) -> str:
     """What a provider did not do, in our words and its own."""
-    outcome = untold.outcome
-    problem = outcome.problem or "provider-error"
-    if problem in SAID:
-        text = gettext(SAID[problem])
-    else:
-        text = refusing.sentence(problem, {"organization": untold.organization, **outcome.params})
-    return f"{text} {outcome.message or ''}".strip()
+    return refusing.told(untold.outcome, untold.organization, SAID)
 
 
 def _lenders(asker: Asker, provider: str) -> Sequence[str]:

@@ -10,13 +10,12 @@ from uuid import UUID
 from flask import Response, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
-from pydantic import ValidationError
 
 from app.api import forms as api
 from app.api.asking import Asker
-from app.api.errors import NothingHere, NotValid
+from app.api.errors import NothingHere
 from app.api.paging import Paging
-from app.api.schemas import faults_of
+from app.api.schemas import held
 from app.checks.form_settings import LANGUAGES, LONGEST, judged
 from app.checks.types import TYPES
 from app.dashboard import refusing, whose
@@ -191,11 +190,7 @@ def _previewed(asker: Asker, connection: str, operation: Operation, settings: Ma
 
 def _settings() -> api.FormSettings:
     """What was built; raises NotValid."""
-    try:
-        return api.FormSettings.model_validate(_typed())
-    except ValidationError as exc:
-        faults = tuple(faults_of(exc, "settings"))
-    raise NotValid(faults)  # out here, because the model's exception holds on to what was typed
+    return held(lambda: api.FormSettings.model_validate(_typed()), "settings")
 
 
 def _typed() -> dict[str, Any]:

@@ -124,7 +124,7 @@ def hand_in(asker: Asker, through: str, name: str) -> ResponseReturnValue:
     except Refusal as refusal:
         if not by_script:
             raise
-        return jsonify(said=" ".join(one.said() for one in refusing.faults(refusal))), refusal.status
+        return jsonify(said=refusing.because(refusal)), refusal.status
     address = url_for("dashboard.show_upload", upload_id=upload_id)
     return (jsonify(address=address), 201) if by_script else redirect(address, 303)
 

@@ -72,7 +72,7 @@ def _done(asker: Asker, line: Line) -> Row:
     except Refusal as refusal:
         return Row(
             line=Line(number=line.number, slug=line.slug, verdict=Verdict.WRONG, refusal=refusal),
-            said=_because(refusal),
+            said=refusing.because(refusal),
         )
     return Row(line=line, said=_why(line))
 
@@ -90,12 +90,8 @@ def _shown(rows: Sequence[Row], text: str | None) -> str:
 
 def _why(line: Line) -> str:
     if line.refusal is not None:
-        return _because(line.refusal)
+        return refusing.because(line.refusal)
     return ", ".join(f"{name}: {value if value is not None else '–'}" for name, value in line.values.items())
-
-
-def _because(refusal: Refusal) -> str:
-    return " ".join(one.said() for one in refusing.faults(refusal))
 
 
 def _new(line: Line) -> dict[str, object]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from flask import g
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
@@ -16,11 +13,11 @@ from werkzeug.datastructures import MultiDict
 from app.api import places
 from app.api.asking import Asker
 from app.api.errors import BadCursor
+from app.dashboard.whose import midnight
 from app.providers import registry
 from app.records.finding import Sought
 from app.records.searching import Place
 from app.records.states import State
-from app.tenants.errors import BadValue
 from app.tenants.models import Connection, Organization
 
 #: Names in the address, beside those of where in the list one is.
@@ -67,8 +64,8 @@ def narrowed(asker: Asker, session: Session, args: Args) -> Sought:
         form_id=_id(args.get("form")),
         link_id=_id(args.get("link")),
         problem=_text(args, "problem"),
-        since=_day(args, "since"),
-        until=_day(args, "until", days=1),
+        since=midnight(args.get("since", ""), "since"),
+        until=midnight(args.get("until", ""), "until", days=1),
         words=_text(args, "q"),
     )
 
@@ -107,15 +104,3 @@ def _id(written: str | None) -> UUID | None:
         return UUID(written)
     except ValueError:
         return NOWHERE
-
-
-def _day(args: Args, name: str, *, days: int = 0) -> datetime | None:
-    """The beginning of a day in the person's zone, or of the one so many days later."""
-    written = args.get(name, "").strip()
-    if not written:
-        return None
-    try:
-        day = datetime.strptime(written, "%Y-%m-%d").date() + timedelta(days=days)  # noqa: DTZ007 - a day has no zone
-    except (ValueError, OverflowError):
-        raise BadValue(field=name, name=name, value=written[:80]) from None
-    return datetime.combine(day, time(), ZoneInfo(g.person.timezone))

@@ -18,6 +18,7 @@ from app.api import organizations as api
 from app.api.asking import Asker
 from app.api.errors import NothingHere
 from app.api.paging import Paging
+from app.api.schemas import held
 from app.dashboard import connections as ways
 from app.dashboard import whose
 from app.dashboard.pages import page
@@ -128,9 +129,8 @@ def make_form(asker: Asker) -> ResponseReturnValue:
     through, _, operation = request.form.get("operation", "").partition(" ")
     if operation not in registry.OPERATIONS:
         raise NothingHere
-    body = forms_api.NewForm.model_validate(
-        {"connection": through, "operation": operation, "open": True, "attended": "attended" in request.form}
-    )
+    said = {"connection": through, "operation": operation, "open": True, "attended": "attended" in request.form}
+    body = held(lambda: forms_api.NewForm.model_validate(said))
     forms_api.create_form(asker, body)
     return _step(asker.slug, "link")
 

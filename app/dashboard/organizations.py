@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -45,7 +44,7 @@ SOON: Final = timedelta(days=60)
 def list_organizations(asker: Asker) -> ResponseReturnValue:
     """List all organizations, found by words and narrowed; a manager has one, and is led there."""
     if asker.organization_id is not None:
-        return redirect(url_for("dashboard.show_organization", organization=own(asker).slug))
+        return redirect(url_for("dashboard.show_organization", organization=whose.slug(asker)))
     query, now = whose.asked(Paging), services().clock()
     standing = request.args.get("standing")
     sought = Sought(
@@ -88,15 +87,12 @@ def show_organization(asker: Asker) -> ResponseReturnValue:
     with asker.transaction() as session:
         found = organizations.get(session, asker.the_organization)
         ending = certificates.ending(session, now + SOON)
-    with services().database.overview() as session:
-        (listed,) = directory.organizations(session, Sought(only=found.id), now=now, month=_month(now), limit=1) or (
-            None,
-        )
+        listed = directory.organizations(session, Sought(only=found.id), now=now, month=_month(now), limit=1)
     return render_template(
         "dashboard/organizations/one.html",
         asker=asker,
         organization=found,
-        listed=listed,
+        listed=next(iter(listed), None),
         standing=STANDINGS[directory.standing(found)],
         connections=connections.items,
         ending=ending,
@@ -161,12 +157,6 @@ def restore_organization(asker: Asker) -> ResponseReturnValue:
     api.restore_organization(asker)
     flash(gettext("It will not be deleted. It stays suspended until you lift that, too."), "good")
     return redirect(url_for("dashboard.show_organization", organization=asker.slug), 303)
-
-
-def own(asker: Asker) -> Asker:
-    """The same, under what addresses call the organization that they manage."""
-    with asker.transaction() as session:
-        return replace(asker, slug=organizations.get(session, asker.the_organization).slug)
 
 
 def _month(now: datetime) -> datetime:

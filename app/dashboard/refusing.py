@@ -21,6 +21,7 @@ from app.database import AWAY, DatabaseAway
 from app.errors import N_, Refusal
 from app.portal import headers, problems
 from app.portal.language import say
+from app.providers.base import Outcome
 from app.words import WORDS
 
 log = structlog.get_logger("ventanilla.dashboard")
@@ -101,13 +102,28 @@ def faults(refusal: Refusal) -> list[Faulty]:
     return [Faulty(name=refusal.field or "", slug=refusal.slug, params=refusal.params)]
 
 
+def because(refusal: Refusal) -> str:
+    """All that is wrong, in one line."""
+    return " ".join(one.said() for one in faults(refusal))
+
+
+def told(outcome: Outcome, organization: str, said: Mapping[str, str] | None = None) -> str:
+    """What became of something at a provider, in our words and its own; `said`: ours, where they are others here."""
+    problem = outcome.problem or "provider-error"
+    if said and problem in said:
+        text = gettext(said[problem])
+    else:
+        text = sentence(problem, {"organization": organization, **outcome.params})
+    return f"{text} {outcome.message or ''}".strip()
+
+
 def refused(refusal: Refusal) -> Response:
     """Show why it was not done: where it was typed, if it was."""
     page = pages.declared()
     if page is not None and page.again is not None and not isinstance(refusal, Stale | NothingHere) and "asker" in g:
         return _again(page.again, refusal)
     title = gettext(TITLES.get(refusal.slug, problems.OTHERWISE[0]))
-    response = _shown(refusal.status, title, " ".join(one.said() for one in faults(refusal)))
+    response = _shown(refusal.status, title, because(refusal))
     if refusal.retry_after is not None:
         response.headers["Retry-After"] = str(math.ceil(refusal.retry_after))
     return response
@@ -115,9 +131,7 @@ def refused(refusal: Refusal) -> Response:
 
 def untold(untold: Untold) -> Response:
     """Show why a provider did not do what it was asked for, in its own words where it said some."""
-    outcome = untold.outcome
-    text = sentence(outcome.problem or "provider-error", {"organization": untold.organization, **outcome.params})
-    return _shown(502, gettext(N_("The provider did not do it")), f"{text} {outcome.message or ''}".strip())
+    return _shown(502, gettext(N_("The provider did not do it")), told(untold.outcome, untold.organization))
 
 
 def away(fault: Exception) -> Response:

@@ -15,12 +15,11 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import g, request
 from flask_wtf.csrf import validate_csrf
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from werkzeug.datastructures import ImmutableMultiDict
 from wtforms import ValidationError as BadToken
 
-from app.api.errors import NotValid
-from app.api.schemas import Change, faults_of
+from app.api.schemas import Change, held
 from app.dashboard.errors import Stale
 from app.intake import Collected, Deadlines, Limits, receive
 from app.intake.body import Body
@@ -110,11 +109,7 @@ def filled(model: type[M], **more: Any) -> M:
     """
     typed = {name: value.strip() or None for name, value in request.form.items() if name in model.model_fields}
     said = {name: value for name, value in typed.items() if value is not None or issubclass(model, Change)}
-    try:
-        return model.model_validate(said | more)
-    except ValidationError as exc:
-        faults = tuple(faults_of(exc))
-    raise NotValid(faults)  # out here, because the model's exception holds on to what was typed
+    return held(lambda: model.model_validate(said | more))
 
 
 def _fields() -> list[tuple[str, str]]:

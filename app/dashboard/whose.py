@@ -14,12 +14,11 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, g, request, url_for
 from flask_babel import gettext
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from app.api.asking import Asker
-from app.api.errors import NotValid
 from app.api.paging import Paging, signed
-from app.api.schemas import faults_of
+from app.api.schemas import held
 from app.dashboard import pages
 from app.dashboard.pages import PAGES, page
 from app.dashboard.rights import Right
@@ -110,11 +109,7 @@ def asked(model: type[M], **more: Any) -> M:
     for name, value in given.items():
         if "\0" in value:
             raise NotText(field=name, name=name)
-    try:
-        return model.model_validate_strings({**given, **more})
-    except ValidationError as exc:
-        faults = tuple(faults_of(exc))
-    raise NotValid(faults)
+    return held(lambda: model.model_validate_strings({**given, **more}))
 
 
 def words() -> str | None:
@@ -138,20 +133,21 @@ def listed(rows: Sequence[Any], paging: Paging) -> Listed:
 
 def last_moment(field: str) -> datetime | None:
     """The end of a day that was typed, in the person's zone; None where none was."""
-    return _midnight(request.form.get(field, ""), field, days=1)
+    return midnight(request.form.get(field, ""), field, days=1)
 
 
 def begins(field: str) -> datetime | None:
     """The beginning of a day that the query names, likewise."""
-    return _midnight(request.args.get(field, ""), field)
+    return midnight(request.args.get(field, ""), field)
 
 
 def ends(field: str) -> datetime | None:
     """The end of a day that the query names, likewise."""
-    return _midnight(request.args.get(field, ""), field, days=1)
+    return midnight(request.args.get(field, ""), field, days=1)
 
 
-def _midnight(written: str, field: str, *, days: int = 0) -> datetime | None:
+def midnight(written: str, field: str, *, days: int = 0) -> datetime | None:
+    """When a day begins that was written, in the person's zone, or one so many days later; raises BadValue."""
     if not written.strip():
         return None
     try:

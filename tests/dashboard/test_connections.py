@@ -98,6 +98,14 @@ def test_what_it_does_not_take_is_not_and_its_words_are_shown(two: Two, account:
     assert len(all_of(two)) == 2
 
 
+@pytest.mark.parametrize("environment", ["", "nowhere", "\x01"])
+def test_what_no_page_of_ours_offers_is_a_fault_and_not_ours(two: Two, account: Account, environment: str) -> None:
+    number, key = account
+    typed = {"settings.organization_id": number, "credential.key": key}
+    assert new(two, two.sit(), environment=environment, **typed) == 422
+    assert len(all_of(two)) == 1
+
+
 def test_what_is_missing_stands_beside_its_field(two: Two) -> None:
     sitting = two.sit()
     page = f"{two.root}/connections/new?provider=codat"
