@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from app import create_app
 from app.config import Settings
@@ -27,6 +27,8 @@ class Filled:
 
     app: Flask
     database: Database
+    #: As the owner of its tables, for what nothing of the gateway writes alone.
+    owner: Engine
 
 
 @pytest.fixture(scope="session")
@@ -45,10 +47,10 @@ def filled(place: Path, settings: Settings) -> Iterator[Filled]:
         owner = create_engine(driver_url(server.owner_url).replace("postgresql://", "postgresql+psycopg://", 1))
         with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
-        owner.dispose()
         parts = app.extensions["ventanilla"]
         parts.process.stop()  # nothing is asked but what a test asks
-        yield Filled(app=app, database=parts.database)
+        yield Filled(app=app, database=parts.database, owner=owner)
+        owner.dispose()
         parts.process.stop()
         parts.deliverer.close()
         parts.database.dispose()
