@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from flask import Response, stream_with_context
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
+from app import spreadsheets
 from app.api.asking import Asker
 from app.api.ledgers import Entry, Narrowed, resource
 from app.api.schemas import Model
@@ -108,7 +106,7 @@ def export_audit(asker: Asker, query: ExportQuery) -> ResponseReturnValue:
     pages = _pages(asker, query)
     first = next(pages)  # what is wrong with the database is said before the answer has begun
     lines = (write(rows) for rows in chain([first], pages))
-    heading = [_csv([list(Entry.model_fields)])] if query.format is Kind.CSV else []
+    heading = [spreadsheets.written([Entry.model_fields])] if query.format is Kind.CSV else []
     response = Response(stream_with_context(chain(heading, lines)), content_type=media_type)
     name = f"audit-{asker.slug or 'house'}-{services().clock():%Y-%m-%d}.{query.format}"
     response.headers.set("Content-Disposition", "attachment", filename=name)
@@ -161,19 +159,7 @@ def _json_lines(rows: Sequence[AuditEntry]) -> str:
 
 
 def _values(rows: Sequence[AuditEntry]) -> str:
-    return _csv([[_cell(value) for value in Entry.of(row).model_dump(mode="json").values()] for row in rows])
-
-
-def _csv(lines: Sequence[Sequence[str]]) -> str:
-    written = io.StringIO()
-    csv.writer(written).writerows(lines)
-    return written.getvalue()
-
-
-def _cell(value: Any) -> str:
-    """As a table shows it, and never as a formula that a program for tables would work out."""
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else "" if value is None else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return spreadsheets.written(Entry.of(row).model_dump(mode="json").values() for row in rows)
 
 
 #: By how a log is written out.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +10,7 @@ from zoneinfo import ZoneInfo
 from flask import Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 
+from app import spreadsheets
 from app.api import ledgers
 from app.api.asking import Asker
 from app.api.ledgers import Usage, UsageQuery, Used
@@ -64,14 +63,11 @@ def export_usage(asker: Asker) -> ResponseReturnValue:
     """Give the same as a table, by operation and by what became of it: of the months that are asked for."""
     query = asked(UsageQuery, request)
     assert isinstance(query, UsageQuery)  # noqa: S101 - what was asked for
-    written = io.StringIO()
-    table = csv.writer(written)
-    table.writerow(COLUMNS)
     found = _used(asker, query.since, query.until).items
-    table.writerows([getattr(one, name) for name in COLUMNS] for one in found)
+    written = spreadsheets.written([COLUMNS, *([getattr(one, name) for name in COLUMNS] for one in found)])
     name = "-".join(filter(None, ("usage", query.since, query.until)))
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return Response(written.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
+    return Response(written, content_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _used(asker: Asker, since: str | None, until: str | None) -> Usage:

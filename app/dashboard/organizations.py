@@ -73,7 +73,7 @@ def export_organizations(asker: Asker) -> ResponseReturnValue:  # noqa: ARG001 -
     """Give all organizations as a table."""
     with services().database.overview() as session:
         living = session.query(Organization).where(Organization.deleted_at.is_(None)).order_by(Organization.slug)
-        written = "".join(sheets.write(living.yield_per(1_000)))
+        written = sheets.write(living.yield_per(1_000))
     response = Response("\ufeff" + written, mimetype="text/csv")
     response.headers["Content-Disposition"] = 'attachment; filename="organizations.csv"'
     return response

@@ -5,9 +5,7 @@ What changes in a row changes in its place; what comes in is only counted above,
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,6 +13,7 @@ from flask import Response, render_template, request, stream_with_context, url_f
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from app import spreadsheets
 from app.api import places
 from app.api.asking import Asker
 from app.api.errors import BadCursor
@@ -24,7 +23,7 @@ from app.dashboard.rights import Right
 from app.dashboard.seeing import seen
 from app.providers import registry
 from app.records import finding
-from app.records.finding import Line, Slice, Sought
+from app.records.finding import Slice, Sought
 from app.records.searching import Place
 from app.records.states import State
 from app.services import services
@@ -50,8 +49,6 @@ COLUMNS: Final = (
     "created_at",
     "updated_at",
 )
-#: What a spreadsheet takes for the beginning of a formula.
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @page("GET", "/uploads", right=Right.SEE, everywhere=True)
@@ -145,26 +142,11 @@ def _moment(written: str | None, now: datetime) -> datetime:
 
 
 def _sheet(asker: Asker, sought: Sought) -> Iterator[str]:
-    yield _written([COLUMNS])
+    yield spreadsheets.written([COLUMNS])
     place: Place | None = None
     more = True
     while more:
         with seen(asker) as session:
             found = finding.behind(session, sought, place, limit=finding.BATCH)
-        yield _written([_cells(one) for one in found.lines])
+        yield spreadsheets.written([getattr(line, name) for name in COLUMNS] for line in found.lines)
         more, place = found.older, found.lines[-1].place if found.lines else None
-
-
-def _cells(line: Line) -> Sequence[str]:
-    return [_cell(getattr(line, name)) for name in COLUMNS]
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
-
-
-def _written(rows: Sequence[Sequence[str]]) -> str:
-    sheet = io.StringIO()
-    csv.writer(sheet).writerows(rows)
-    return sheet.getvalue()

@@ -1,22 +1,23 @@
 """Organizations in a table, as spreadsheets read and write it: comma-separated, a line each, a heading above.
 
-What is read is judged line by line, and nothing is written here. What is written can do no harm where it is opened: a
-cell that a spreadsheet would take for a formula begins with an apostrophe, which is taken away again when it is read.
+What is read is judged line by line, and nothing is written here.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import spreadsheets
 from app.errors import Refusal
 from app.tenants import names, organizations
 from app.tenants.errors import BadValue, NameTaken, NotAcceptable
@@ -30,9 +31,6 @@ NEEDED: Final = ("slug",)
 ALWAYS: Final = frozenset({"name", "locale", "timezone", "accent", "keep_delivered_days"})
 MOST_LINES: Final = 5_000
 LONGEST: Final = 2_000
-#: What a spreadsheet takes for the beginning of a formula; tabs and returns too, which it passes over.
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-APOSTROPHE: Final = "'"
 
 
 class BadSheet(Refusal):
@@ -74,17 +72,9 @@ class Line:
     organization_id: UUID | None = None
 
 
-def write(rows: Iterable[Organization]) -> Iterator[str]:
-    """The table, line by line."""
-    yield _line(COLUMNS)
-    for row in rows:
-        yield _line([safe(getattr(row, name)) for name in COLUMNS])
-
-
-def safe(value: object) -> str:
-    """A value as a cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return APOSTROPHE + text if text.startswith((*FORMULA, APOSTROPHE)) else text
+def write(rows: Iterable[Organization]) -> str:
+    """The table."""
+    return spreadsheets.written(chain([COLUMNS], ([getattr(row, name) for name in COLUMNS] for row in rows)))
 
 
 def read(text: str) -> Sequence[tuple[int, Mapping[str, str]]]:
@@ -159,12 +149,8 @@ def _number(name: str, cell: str) -> int:
 def _cells(heading: Sequence[str], cells: Sequence[str], number: int) -> Mapping[str, str]:
     if len(cells) > len(heading) or any(len(cell) > LONGEST for cell in cells):
         raise BadSheet(field="sheet", name=", ".join(COLUMNS), line=number)
-    return dict.fromkeys(heading, "") | {name: _plain(cell) for name, cell in zip(heading, cells, strict=False)}
-
-
-def _plain(cell: str) -> str:
-    cell = cell.strip()
-    return cell[1:] if cell[:1] == APOSTROPHE and cell[1:2] in {*FORMULA, APOSTROPHE} else cell
+    named = zip(heading, cells, strict=False)
+    return dict.fromkeys(heading, "") | {name: spreadsheets.plain(cell) for name, cell in named}
 
 
 def _check_heading(heading: Sequence[str]) -> None:
@@ -177,9 +163,3 @@ def _delimiter(text: str) -> str:
     """Spreadsheets in Spanish separate by semicolons."""
     heading, *_ = text.partition("\n")
     return ";" if heading.count(";") > heading.count(",") else ","
-
-
-def _line(cells: Iterable[object]) -> str:
-    written = io.StringIO()
-    csv.writer(written).writerow(cells)
-    return written.getvalue()

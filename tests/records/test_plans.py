@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -14,7 +14,7 @@ from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from app.database import utcnow
-from app.records import charts, finding, histories, needs, standing
+from app.records import charts, finding, histories, needs, standing, usage
 from app.records.charts import Period, Step
 from app.records.finding import Line, Sought
 from app.records.searching import Place
@@ -135,6 +135,27 @@ def test_nor_does_an_organizations_own(filled: Filled, line: Line, asked: str) -
     with filled.database.transaction(line.organization_id) as session, explained(session) as plans:
         QUESTIONS[asked](session, line, line.place)
     assert [name for plan in plans for name in scanned(plan)] == []
+
+
+def read_through(session: Session) -> int:
+    """How often the whole of uploads was read so far, in functions too, by this transaction."""
+    asked = text("SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relid = 'uploads'::regclass")
+    return int(session.execute(asked).scalar_one())
+
+
+def test_a_months_usage_reads_that_month(filled: Filled) -> None:
+    month = {"only_of": None, "since": datetime(2026, 10, 1), "until": datetime(2026, 11, 1)}  # noqa: DTZ001 - of each
+    with filled.database.doors() as session:
+        before = read_through(session)
+        assert session.execute(usage.USAGE, month).all()
+        assert read_through(session) == before
+
+
+def test_one_that_reads_all_in_a_function_is_noticed(filled: Filled) -> None:
+    with filled.database.overview() as session:
+        before = read_through(session)
+        session.execute(text("DO $$ BEGIN PERFORM FROM uploads WHERE lower(provider_message) = 'x'; END $$"))
+        assert read_through(session) > before
 
 
 def test_one_that_does_is_noticed(filled: Filled) -> None:
