@@ -43,7 +43,7 @@ help: ## Show this
 .PHONY: test
 test: setup chromium curl php ## Set up and run every test, with coverage
 	@$(BIN)/python -m compileall -q app  # once, where the environment keeps each of many processes from it
-	$(BIN)/pytest -n auto --cov --cov-report=term || { test $$? = 1 && $(AGAIN); }
+	$(BIN)/pytest -n auto --cov --cov-report=term --attacks docs/security-tests.md || { test $$? = 1 && $(AGAIN); }
 	@echo "What decides about bytes and keys:"
 	@$(BIN)/coverage report --fail-under=$(REACHED) --include='$(DECIDES)'
 	$(BIN)/npm test --silent
@@ -68,6 +68,10 @@ mutants: setup ## Change intake, checks, delivery and the vault in small ways an
 .PHONY: faults
 faults: setup ## Kill, cut off and fill up all that can be, in 25 minutes at most; writes docs/reliability.md
 	FAULTS=long FAULTS_REPORT=docs/reliability.md timeout 1500 $(BIN)/pytest -q -n 0 -p no:randomly tests/faults
+
+.PHONY: attacks
+attacks: setup chromium curl ## Try every attack on the gateway, in two minutes; writes docs/security-tests.md
+	$(BIN)/pytest -q -n auto -m attack --attacks docs/security-tests.md
 
 .PHONY: bench
 bench: setup tools ## Measure beside nginx and the tutorials' way; writes docs/benchmarks.md and its chart
@@ -140,7 +144,7 @@ tests/vendors/%/.venv/.installed: tests/vendors/%/requirements.txt | .venv/.dev
 	@touch $@
 
 # On its own `.venv/.run` is enough for Node; where `.venv/.dev` is asked for too it must not be installed twice at once.
-NODE := $(if $(filter test check coverage mutants faults bench screenshots setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
+NODE := $(if $(filter test check coverage mutants faults attacks bench screenshots setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
 
 %/.package-lock.json: | $(NODE)
 	$(BIN)/npm ci --prefer-offline --no-progress --silent --prefix $(dir $*)

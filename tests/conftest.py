@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from app.tenants.vault import Vault
 
 
+#: Attacks are tests with a mark.
+pytest_plugins = ["tests.attacks"]
+
+
 @pytest.fixture
 def watch() -> Watch:
     """A clock that the test sets."""

@@ -20,6 +20,9 @@ def test_the_open_internet_is_public(address: str) -> None:
     assert is_public(address)
 
 
+@pytest.mark.attack(
+    "ways out", "an address of an inner network, of a metadata service or of another way in", "not public"
+)
 @pytest.mark.parametrize(
     "address",
     [
@@ -62,6 +65,11 @@ def test_everything_else_is_not(address: str) -> None:
     assert not is_public(address)
 
 
+@pytest.mark.attack(
+    "ways out",
+    "an address in an odd spelling or scheme, or with a name, a key or a fragment in it",
+    "refused before anybody is asked",
+)
 @pytest.mark.parametrize(
     "url",
     [
@@ -134,6 +142,11 @@ def test_a_public_name_is_resolved_once_and_pinned() -> None:
     assert asked == [("www.facturapi.io", 443)]
 
 
+@pytest.mark.attack(
+    "ways out",
+    "a public name that leads to an inner address, also as one of several",
+    "refused; nothing is connected to",
+)
 @pytest.mark.parametrize("inner", ["127.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "fd00::1"])
 def test_a_name_that_leads_inside_is_refused_even_in_part(inner: str) -> None:
     egress = Egress(resolve=lambda _host, _port: found("1.1.1.1", inner))
@@ -141,6 +154,9 @@ def test_a_name_that_leads_inside_is_refused_even_in_part(inner: str) -> None:
         egress.addresses("https", "rebound.example", 443, 5)
 
 
+@pytest.mark.attack(
+    "ways out", "this machine as a number, in hexadecimal, cut short or by name", "refused when it is gone to"
+)
 @pytest.mark.parametrize("host", ["0x7f000001", "2130706433", "127.1", "localhost"])
 def test_no_spelling_of_this_machine_gets_through(host: str) -> None:
     with pytest.raises(EgressRefused, match="not a public address"):
@@ -162,6 +178,7 @@ def test_an_allowed_origin_may_be_private() -> None:
         egress.addresses("https", "inner.box", 443, 5)
 
 
+@pytest.mark.attack("ways out", "a name server that never answers", "given up in time")
 def test_a_resolver_that_hangs_is_not_waited_for() -> None:
     done = threading.Event()
 
