@@ -27,11 +27,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.database import Base, choice, utcnow
 from app.records.states import State
 from app.tenants import models as tenants  # its tables are referred to below
+from app.tenants import user_models as people  # as are these
 
 __all__ = [
     "Attempt",
     "AuditEntry",
     "Breaker",
+    "CertificateMail",
+    "CertificateNotice",
     "ChainHead",
     "Copy",
     "IdempotencyKey",
@@ -45,6 +48,7 @@ __all__ = [
     "TallyMark",
     "Upload",
     "WebhookDelivery",
+    "people",
     "tenants",
 ]
 
@@ -184,6 +188,48 @@ class OutcomeMail(Base):
     #: The address, under the organization's data key.
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     locale: Mapped[str] = mapped_column(String(2))
+    #: How often it was tried to send it, and when that may be done next.
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")
+    due_at: Mapped[datetime] = mapped_column(default=utcnow)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class CertificateNotice(Base):
+    """That a certificate has at most so many days left, told once; with the link by which the next one is handed in."""
+
+    __tablename__ = "certificate_notices"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "id"),
+        UniqueConstraint("upload_id", "days"),
+        ForeignKeyConstraint(["organization_id", "upload_id"], ["uploads.organization_id", "uploads.id"]),
+        ForeignKeyConstraint(["organization_id", "link_id"], ["links.organization_id", "links.id"]),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    #: What the certificate was delivered by.
+    upload_id: Mapped[UUID]
+    days: Mapped[int]
+    #: None where no form was open for it.
+    link_id: Mapped[UUID | None] = mapped_column(default=None)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class CertificateMail(Base):
+    """A mail that brings such a notice to somebody; gone when it was sent. Where to is looked up as it is sent."""
+
+    __tablename__ = "certificate_mails"
+    __table_args__ = (
+        UniqueConstraint("notice_id", "user_id", postgresql_nulls_not_distinct=True),
+        ForeignKeyConstraint(
+            ["organization_id", "notice_id"], ["certificate_notices.organization_id", "certificate_notices.id"]
+        ),
+        Index("ix_certificate_mails_due_at", "due_at"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    notice_id: Mapped[UUID]
+    #: None: the organization itself, at its own address.
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), default=None)
     #: How often it was tried to send it, and when that may be done next.
     tries: Mapped[int] = mapped_column(default=0, server_default="0")
     due_at: Mapped[datetime] = mapped_column(default=utcnow)

@@ -64,6 +64,8 @@ APP = {
     "attempts": "INSERT SELECT UPDATE",
     "copies": "DELETE INSERT SELECT UPDATE",
     "outcome_mails": "INSERT SELECT UPDATE",
+    "certificate_notices": "SELECT",
+    "certificate_mails": "SELECT",
     "idempotency_keys": "INSERT SELECT UPDATE",
     "resumables": "INSERT SELECT UPDATE",
     "breakers": "INSERT SELECT UPDATE",
@@ -90,11 +92,13 @@ WORKER = {
     "data_keys": "SELECT",
     "credentials": "SELECT",
     "forms": "SELECT",
-    "links": "SELECT",
+    "links": "INSERT SELECT",
     "uploads": "SELECT UPDATE",
     "attempts": "INSERT SELECT UPDATE",
     "copies": "DELETE INSERT SELECT UPDATE",
     "outcome_mails": "DELETE SELECT UPDATE",
+    "certificate_notices": "INSERT SELECT",
+    "certificate_mails": "DELETE INSERT SELECT UPDATE",
     "idempotency_keys": "DELETE SELECT",
     "resumables": "DELETE SELECT UPDATE",
     "breakers": "INSERT SELECT UPDATE",
@@ -157,7 +161,7 @@ def test_people_are_the_houses(owner: Connection) -> None:
 
 def test_doors_have_one_search_path_and_no_public(owner: Connection) -> None:
     doors = owner.execute(DOORS).all()
-    assert len(doors) == 31
+    assert len(doors) == 33
     for name, settings, grants in doors:
         assert settings == ["search_path=pg_catalog, pg_temp"], name
         assert grants, f"{name} has never had its grants set: the public may execute it"
@@ -182,7 +186,7 @@ def test_grants_on_columns(owner: Connection) -> None:
         "audit_entries": "UPDATE key_id number previous signature",
         "connections": "UPDATE next_check_at paused_at paused_because verified_at",
         "credentials": "UPDATE ciphertext fingerprint last_four",
-        "links": "UPDATE uses",
+        "links": "UPDATE revoked_at uses",
         "signing_keys": "UPDATE retired_at",
         "webhook_endpoints": (
             "UPDATE delivered_at disabled_at disabled_because failing_since failures held_until quiet_until"

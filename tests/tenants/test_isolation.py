@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.database import HOUSE, Base, Database
 from app.records import audit, uploads
-from app.records.models import TallyMark, WebhookDelivery
+from app.records.models import CertificateMail, CertificateNotice, TallyMark, WebhookDelivery
 from app.records.sealing import seal
 from app.records.states import State
 from app.records.tallying import tally
@@ -55,7 +55,7 @@ UNIQUE: dict[str, dict[str, Any]] = {
 #: Of these there is one of each organization, connection or upload.
 ONE_EACH = {"data_keys", "copies", "breakers", "outcome_mails"}
 #: What the worker alone writes.
-SEALED = {"receipts", "chain_heads", "tallies"}
+SEALED = {"receipts", "chain_heads", "tallies", "certificate_notices", "certificate_mails"}
 #: What it alone adds.
 TOLD = {"webhook_deliveries"}
 #: The house's own: people have no organization's rows.
@@ -82,6 +82,10 @@ def two(database: Database, worker: Database, owner_engine: Engine, vault: Vault
             now = {"created_at": NOW, "due_at": NOW, "deadline_at": NOW}
             endpoint = {"organization_id": one.id, "endpoint_id": one.endpoint.id}
             session.add(WebhookDelivery(about_id=one.id, event_id=uuid4(), event="upload.received", **endpoint, **now))
+            notice = CertificateNotice(id=uuid4(), organization_id=one.id, upload_id=one.upload.id, days=30)
+            session.add(notice)
+            session.flush()
+            session.add(CertificateMail(organization_id=one.id, notice_id=notice.id))
     seal(worker, vault)
     with owner_engine.begin() as connection:
         connection.execute(delete(TallyMark))  # others may have counted until later than this clock is

@@ -43,6 +43,8 @@ NOTHING = {
     "data_keys",
     "idempotency_keys",
     "outcome_mails",
+    "certificate_notices",
+    "certificate_mails",
     "resumables",
     "chain_heads",
     "signing_keys",
