@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from app.api import connecting
 from app.api.asking import Asker
-from app.api.connections import ONE, Connection, NewConnection, find, resource, shown
+from app.api.connections import ONE, Connection, NewConnection, create_connection, find, resource, shown
 from app.api.errors import Untold
 from app.api.schemas import Model
 from app.delivery import retrying
@@ -95,8 +95,17 @@ def taken(asker: Asker, connection: models.Connection, credential: Mapping[str, 
     raise Untold(outcome, called(asker))
 
 
-def tried(asker: Asker, body: NewConnection) -> Verdict:
-    """Try what a connection would be made of, before it is made; raises NotValid, and Untold as `taken` does."""
+def create_tried(asker: Asker, body: NewConnection) -> Connection:
+    """Make a connection of what its provider takes; raises NotValid, and Untold as `taken` does."""
+    verdict = _tried(asker, body)
+    made, _ = create_connection(asker, body)
+    lenders, now = connecting.lenders(), services().clock()
+    with asker.transaction() as session:
+        retrying.verified(session, find(session, made.name), verdict, now)
+        return shown(session, find(session, made.name), lenders)
+
+
+def _tried(asker: Asker, body: NewConnection) -> Verdict:
     provider = registry.provider(body.provider)
     connecting.check_environment(body.environment)
     settings = connecting.judged_settings(provider, body.settings, of_house=asker.organization_id is None)

@@ -216,7 +216,7 @@ def make(asker: Asker, template: str = "dashboard/connections/new.html", **more:
             page_ = render_template(template, asker=asker, choices=chosen, **asked_for(asker), **more)
             return _answered(page_, 200)
         if lender is None and "anyway" not in form:
-            replacing.tried(asker, chosen)
+            return replacing.create_tried(asker, chosen)
         made, _ = api.create_connection(asker, chosen)
     except Untold as untold:
         return _answered(render_template(template, asker=asker, refused=told(untold), **asked_for(asker), **more))

@@ -1,10 +1,12 @@
-"""How the pages look to somebody: their language, and light, dark or as their device has it.
+"""How the pages are to somebody: their language, light or dark or as their device has it, and whether single keys do
+something.
 
-The language is the person's and is kept with them; the colours are the browser's, and no matter of ours.
+The language is the person's and is kept with them; the rest is the browser's, and no matter of ours.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Final
 
 from flask import current_app, redirect, request
@@ -26,6 +28,15 @@ AUTO: Final = "auto"
 THEMES: Final = {AUTO: N_("As this device"), "light": N_("Light"), "dark": N_("Dark")}
 
 
+KEYS: Final = "keys"
+ON, OFF = "on", "off"
+
+
+def keys() -> str:
+    """Whether single keys do something in this browser."""
+    return OFF if request.cookies.get(KEYS) == OFF else ON
+
+
 def theme() -> str:
     """The theme that was chosen in this browser."""
     chosen = request.cookies.get(COOKIE, AUTO)
@@ -35,12 +46,13 @@ def theme() -> str:
 @page("POST", "/theme", right=None)
 def set_theme(asker: Asker) -> ResponseReturnValue:  # noqa: ARG001 - whoever it is
     """Keep a theme, and show the page again from which it was chosen."""
-    response = redirect(pages.came_from() or pages.PREFIX, 303)
-    chosen = request.form.get("theme")
-    if chosen in THEMES:
-        secure: bool = current_app.config["SESSION_COOKIE_SECURE"]
-        response.set_cookie(COOKIE, chosen, max_age=YEAR_SECONDS, httponly=True, secure=secure, samesite="Lax")
-    return response
+    return _kept(COOKIE, THEMES)
+
+
+@page("POST", "/keys", right=None)
+def set_keys(asker: Asker) -> ResponseReturnValue:  # noqa: ARG001 - whoever it is
+    """Turn single keys off or on, and show the page again."""
+    return _kept(KEYS, {ON, OFF})
 
 
 @page("POST", "/language", right=None)
@@ -52,3 +64,13 @@ def set_language(asker: Asker) -> ResponseReturnValue:
             raise NothingHere
         people.edit(user, locale=request.form.get("language", ""))
     return redirect(pages.came_from() or pages.PREFIX, 303)
+
+
+def _kept(name: str, choices: Container[str]) -> ResponseReturnValue:
+    """Keep in this browser what was chosen."""
+    response = redirect(pages.came_from() or pages.PREFIX, 303)
+    chosen = request.form.get(name)
+    if chosen is not None and chosen in choices:
+        secure: bool = current_app.config["SESSION_COOKIE_SECURE"]
+        response.set_cookie(name, chosen, max_age=YEAR_SECONDS, httponly=True, secure=secure, samesite="Lax")
+    return response

@@ -108,7 +108,11 @@ def reconcile_upload(asker: Asker, upload_id: UUID) -> ResponseReturnValue:
 
 def of_upload(asker: Asker, upload_id: UUID) -> Asker:
     """The same asker, for the organization whose upload it is; raises NothingHere."""
-    return asker.for_organization(_history(asker, upload_id).organization_id)
+    with seen(asker) as session:
+        owner = histories.owner(session, upload_id)
+    if owner is None:
+        raise NothingHere
+    return asker.for_organization(owner)
 
 
 def version(history: History) -> str:

@@ -56,6 +56,7 @@ def init_app(app: Flask) -> None:
     for function in own:
         app.add_template_global(function, f"dashboard_{function.__name__}")
     app.add_template_global(looks.theme, "dashboard_theme")
+    app.add_template_global(looks.keys, "dashboard_keys")
     app.add_template_global(lambda: looks.THEMES, "dashboard_themes")
     app.add_template_filter(ago)
     app.add_template_filter(language.size, "size")

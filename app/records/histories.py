@@ -146,3 +146,8 @@ def history(session: Session, upload_id: UUID) -> History | None:
         attempts=[Try(**one._asdict()) for one in tried],
         entries=[Entry(**one._asdict()) for one in said],
     )
+
+
+def owner(session: Session, upload_id: UUID) -> UUID | None:
+    """The organization whose upload it is, if the session sees it."""
+    return session.scalar(select(Upload.organization_id).where(Upload.id == upload_id))

@@ -45,7 +45,7 @@ GROUPS: Final[tuple[tuple[Row, str], ...]] = (
     (ANYBODY, "factor_page show_factor ask_passkey sign_in_by_passkey"),
     (ANYBODY, "new_factor_page set_up_factor ask_new_passkey set_up_passkey"),
     # About oneself.
-    (THEIRS, "sign_out confirm_page confirm ask_to_confirm confirm_by_passkey set_theme set_language"),
+    (THEIRS, "sign_out confirm_page confirm ask_to_confirm confirm_by_passkey set_theme set_keys set_language"),
     (THEIRS, "account_page edit_account change_password authenticator_page add_authenticator remove_authenticator"),
     (THEIRS, "new_passkey_page ask_own_passkey add_passkey remove_passkey make_recovery_codes"),
     (THEIRS, "end_session end_other_sessions"),

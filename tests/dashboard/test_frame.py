@@ -58,6 +58,24 @@ def test_keys_lead_somewhere_but_not_while_somebody_types(opened: Opened) -> Non
         expect(page).to_have_url(re.compile("/admin$"))
 
 
+def test_single_keys_can_be_turned_off_and_on_again(opened: Opened) -> None:
+    with opened("/admin/usage", language="en") as visit:
+        page = visit.page
+        page.keyboard.press("?")
+        page.click("#keys [name=keys][value=off]")
+        page.wait_for_selector("html[data-keys=off]")
+        page.keyboard.press("?")
+        page.keyboard.press("/")
+        expect(page.locator("#keys")).to_be_hidden()
+        expect(page.locator("[data-search]")).not_to_be_focused()
+        page.click("[popovertarget=person]")
+        page.click("[commandfor=keys]")
+        page.click("#keys [name=keys][value=on]")
+        page.wait_for_selector("html[data-keys=on]")
+        page.keyboard.press("?")
+        expect(page.locator("#keys")).to_be_visible()
+
+
 def test_the_first_stop_of_the_tab_key_leads_past_the_navigation(opened: Opened) -> None:
     with opened() as visit:
         visit.page.keyboard.press("Tab")

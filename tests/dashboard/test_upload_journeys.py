@@ -26,6 +26,7 @@ SAID = {
         "failed": "failed",
         "because": "refused by the provider",
         "again": "Send again",
+        "check": "Check again",
         "waiting": "waiting",
         "delivered": "delivered",
         "new": "1 new: show it",
@@ -40,6 +41,7 @@ SAID = {
         "failed": "falló",
         "because": "no aceptado por el proveedor",
         "again": "Enviar de nuevo",
+        "check": "Revisar de nuevo",
         "waiting": "en espera",
         "delivered": "entregado",
         "new": "1 nuevo: mostrarlo",
@@ -97,6 +99,21 @@ def test_a_failed_upload_is_put_right_while_its_page_is_open(
         expect(page.locator("#status .state")).to_have_text(said["delivered"])
         expect(page.locator("#attempts .attempts > li")).to_have_count(2)
         assert page.evaluate("window.stays")
+        visit.examine(language)
+
+
+def test_what_is_unconfirmed_is_asked_about(opened: Opened, shelf: Documents, language: str) -> None:
+    said = SAID[language]
+    shelf.desk.sandbox.fault(provider="codat", action="drop_answer", method="POST")
+    shelf.desk.sandbox.fault(provider="codat", action="status", status=500, method="GET", times=20)
+    assert shelf.hand_in("?durable=0").status_code == 504
+    shelf.desk.sandbox.control("DELETE", "/faults")
+    with opened("/admin/uploads?state=unknown", role=Role.OPERATOR, language=language) as visit:
+        page = visit.page
+        page.get_by_role("link", name="tabla.csv").click()
+        visit.examine(language)
+        page.get_by_role("button", name=said["check"]).first.click()
+        expect(page.locator("#status .state")).to_have_text(said["delivered"])
         visit.examine(language)
 
 

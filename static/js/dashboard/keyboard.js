@@ -1,9 +1,11 @@
-// Keys: `/` searches, `g` and a letter go somewhere, `?` shows them. None of them while somebody types.
+// Keys: `/` searches, `g` and a letter go somewhere, `?` shows them. None of them while somebody types, nor where they
+// were turned off: who speaks to the device, or misses keys, sets them off by accident.
 
 const AFTER_G = 1_500;
 let until = 0;
 
 export function watchKeys() {
+  if (document.documentElement.dataset.keys === "off") return;
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     if (document.querySelector("dialog[open]")) return;
