@@ -41,7 +41,7 @@ help: ## Show this
 ##@ Test
 
 .PHONY: test
-test: setup chromium curl php ## Set up and run every test, with coverage
+test: setup chromium curl php proxies ## Set up and run every test, with coverage
 	@$(BIN)/python -m compileall -q app  # once, where the environment keeps each of many processes from it
 	$(BIN)/pytest -n auto --cov --cov-report=term --attacks docs/security-tests.md || { test $$? = 1 && $(AGAIN); }
 	@echo "What decides about bytes and keys:"
@@ -57,7 +57,7 @@ check: setup ## Linters, types, import rules and the fast tests: seconds
 	$(BIN)/pytest -q -n auto -m "not live"
 
 .PHONY: coverage
-coverage: setup chromium curl php ## The same as test, and a page for each file in htmlcov/
+coverage: setup chromium curl php proxies ## The same as test, and a page for each file in htmlcov/
 	$(BIN)/pytest -q -n auto --cov --cov-report=html --cov-report=term
 
 .PHONY: mutants
@@ -186,3 +186,9 @@ php:
 tools:
 	@command -v nginx >/dev/null && command -v cc >/dev/null && exit 0; \
 	$(call get,nginx-light gcc libc6-dev,The benchmark needs nginx and a C compiler)
+
+# What may stand in front of gateways and between them and the database. Where one cannot be had its file is not run.
+.PHONY: proxies
+proxies:
+	@command -v nginx >/dev/null && command -v caddy >/dev/null && command -v pgbouncer >/dev/null && exit 0; \
+	( $(call get,nginx-light caddy pgbouncer,The files in ops/ are not run without them) ) || true

@@ -1,0 +1,152 @@
+"""What the gateway promises holds behind each proxy too: nothing rests there, nobody is somebody else."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from app.config import Settings
+from app.database import Database
+from app.local.processes import wait_until
+from app.tenants import tokens
+from app.tenants.vault import Vault
+from tests.ops.proxies import PROXIES, Front, is_there, standing
+from tests.relay.house import House
+from tests.relay.samples import SAMPLES, Sample
+from tests.relay.sending import Sending
+from tests.resumable.desk import CONTENT, OCTETS, VERSION, metadata
+from tests.servers import Sandbox
+
+pytestmark = pytest.mark.live
+
+SECONDS: Final = 20.0
+LARGE: Final = next(sample for sample in SAMPLES if sample.operation == "flatfile/file")
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def front(request: pytest.FixtureRequest, place: Path, settings: Settings) -> Iterator[Front]:
+    name: str = request.param
+    if not is_there(name):
+        pytest.skip(f"{name} is not there, so that its file is not run: make proxies")
+    with standing(name, place, settings) as running:
+        yield running
+
+
+@pytest.fixture
+def house(front: Front, sandbox: Sandbox, database: Database, vault: Vault) -> House:
+    return House.build(front.gateways[0], sandbox, database, vault)
+
+
+def through(front: Front, sending: Sending) -> Sending:
+    sending.connection = front.connection()
+    return sending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def ask(front: Front, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+    """Ask on a connection of its own; `_` stands for `-`."""
+    return asked(front.connection(), method, path, body, **headers)
+
+
+def asked(connection: http.client.HTTPConnection, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+    with closing(connection):
+        connection.request(method, path, body or None, {name.replace("_", "-"): headers[name] for name in headers})
+        answer = connection.getresponse()
+        found = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(status=answer.status, headers=found, body=answer.read())
+
+
+def whoami(front: Front, token: str, *, source: str = "127.0.0.1", **claims: str) -> int:
+    """What a token bound to an address is answered."""
+    connection = front.connection(source=source)
+    return asked(connection, "GET", "/api/v1/me", Authorization=f"Bearer {token}", **claims).status
+
+
+def test_the_provider_has_the_first_byte_before_the_second_half_is_given(front: Front, house: House) -> None:
+    with through(front, LARGE.sending(house)) as sending:
+        sending.give_share(0.5)
+        assert wait_until(lambda: any(one["bytes"] for one in LARGE.arrivals(house)), SECONDS)
+        answer = sending.give().answer()
+    assert answer.status == 201, answer.body
+    (arrival,) = LARGE.arrivals(house)
+    assert arrival["complete"]
+
+
+def test_a_refusal_is_heard_while_the_client_still_sends(front: Front, house: House) -> None:
+    logo: Sample = next(sample for sample in SAMPLES if sample.operation == "facturapi/logo")
+    with through(front, logo.sending(house, logo.file(2 << 20))) as sending:
+        with suppress(ConnectionError):  # it has been answered, and nobody listens any more
+            sending.give()
+        answer = sending.answer()
+    assert answer.status == 413, answer.body
+    assert answer.body["type"].endswith("#body-too-large")
+    assert not logo.arrivals(house)
+
+
+def test_a_client_is_who_it_is_and_not_who_it_says(front: Front, house: House, database: Database) -> None:
+    with database.transaction(house.organization.id) as session:
+        _, token = tokens.create(
+            session,
+            organization_id=house.organization.id,
+            name="bound",
+            scopes=["uploads:read"],
+            networks=["127.0.0.2/32"],
+        )
+    assert whoami(front, token, source="127.0.0.2") == 200
+    for claim in (
+        {"X_Forwarded_For": "127.0.0.2"},
+        {"X_Forwarded_For": "127.0.0.2, 127.0.0.1"},
+        {"X_Real_Ip": "127.0.0.2"},
+        {"Forwarded": "for=127.0.0.2"},
+        {"True_Client_Ip": "127.0.0.2"},
+    ):
+        assert whoami(front, token, **claim) in {401, 403}, claim
+
+
+def test_a_file_in_pieces_arrives_by_way_of_both(front: Front, house: House) -> None:
+    told: Any = {**VERSION, "Authorization": f"Bearer {house.token}"}
+    where = {"organization": house.organization.slug, "connection": "flatfile", "operation": "file"}
+    said = metadata(**where, filename="a.csv", filetype="text/csv")
+    begun = ask(front, "POST", "/files", **told, Upload_Length=str(len(CONTENT)), Upload_Metadata=said)
+    assert begun.status == 201, begun.body
+    path, offset = begun.headers["location"].removeprefix(front.url), 0
+    assert path.startswith("/files/"), path  # never the gateway's own address
+    for end in (9, 17, len(CONTENT)):
+        piece = CONTENT[offset:end]
+        answer = ask(front, "PATCH", path, piece, **told, **OCTETS, Upload_Offset=str(offset))
+        assert answer.status == 204, answer.body
+        offset = int(answer.headers["upload-offset"])
+        assert offset == end
+    shown = ask(front, "GET", f"/api/v1/uploads/{answer.headers['ventanilla-upload']}", **told)
+    assert (shown.status, json.loads(shown.body)["size"]) == (200, len(CONTENT))
+
+
+def test_who_comes_without_tls_is_sent_to_it(front: Front) -> None:
+    plain = http.client.HTTPConnection("127.0.0.1", front.plain_port, timeout=20)
+    answer = asked(plain, "GET", "/l/somebody", Host="127.0.0.1")
+    assert answer.status in {301, 308}
+    assert answer.headers["location"].startswith("https://127.0.0.1")
+
+
+def test_where_one_gateway_has_gone_the_other_answers_and_no_address_is_written_down(front: Front) -> None:
+    gone = front.gateways[1].child.process
+    gone.terminate()
+    gone.wait(60)
+    for _ in range(8):
+        assert ask(front, "GET", "/l/secret-of-a-link").status == 404  # the page that says that there is no such link
+    assert "secret-of-a-link" not in front.written()
