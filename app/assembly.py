@@ -14,7 +14,21 @@ import structlog
 from apiflask import APIFlask
 from flask import Flask, Response, g, request
 
-from app import api, checks, cli, config, dashboard, health, intake, logs, mail, passthrough, portal, resumable
+from app import (
+    api,
+    checks,
+    cli,
+    config,
+    dashboard,
+    guessing,
+    health,
+    intake,
+    logs,
+    mail,
+    passthrough,
+    portal,
+    resumable,
+)
 from app.config import Settings
 from app.database import Database, utcnow
 from app.delivery import Deliverer
@@ -68,6 +82,7 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
     )
     _log_requests(app)
     _beat_when_working(app, process)
+    guessing.init_app(app)
     health.init_app(app)
     portal.init_app(app, settings)
     api.init_app(app)

@@ -140,6 +140,16 @@ class Settings(BaseSettings):
         description="Uploads that a process takes in a minute from one organization, one token and one address; an "
         "address of version 6 stands for its /64. One more is `too-many-a-minute`, 429.",
     )
+    link_uploads_a_minute: PositiveInt = Field(
+        default=120,
+        description="Of these, how many may come through one personal link; pieces of a file count too. One more is "
+        "`too-many-a-minute`, 429.",
+    )
+    guesses_a_minute: PositiveInt = Field(
+        default=600,
+        description="Tokens and addresses of pages that open nothing which a process looks up in a minute for one "
+        "address. Then all that it brings is `too-many-a-minute`, 429, before anything is looked up.",
+    )
     calls_a_minute: PositiveInt = Field(
         default=600,
         description="Calls of the API beside hand-ins that a process takes in a minute from one token. One more is "

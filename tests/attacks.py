@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import pytest
 
@@ -80,12 +80,13 @@ class Recorder:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count the test's own part, and whatever fails around it."""
-        told = dict(report.user_properties)
-        marks = [value for name, value in report.user_properties if name == "attack"]
         if report.when != "call" and report.passed:
             return
-        for words in marks:
-            aim, tried, seen = words  # type: ignore[misc]
+        told = dict(report.user_properties)
+        for name, words in report.user_properties:
+            if name != "attack":
+                continue
+            aim, tried, seen = cast("tuple[str, str, str]", words)
             one = self.tried.setdefault(Attack(aim=aim, tried=tried, seen=seen), Tried())
             one.where.add(report.nodeid.partition("::")[0])
             if not report.skipped:

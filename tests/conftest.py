@@ -136,6 +136,8 @@ def settings(place: Path, postgres: Embedded, vault: Vault, sandbox: Sandbox) ->
         uploads_in_flight=1200,
         uploads_in_flight_per_organization=1200,
         uploads_a_minute=1_000_000,  # everything comes from this machine
+        link_uploads_a_minute=1_000_000,
+        guesses_a_minute=1_000_000,
         calls_a_minute=1_000_000,
         log_level="debug",
     )

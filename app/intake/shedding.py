@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.config import Settings
 from app.database import Database
 from app.errors import Refusal
+from app.seeing import metrics
 
 log = structlog.get_logger("ventanilla.shedding")
 
@@ -71,7 +72,7 @@ class TooManyAtOnce(Refusal):
 
 
 class TooMany(Refusal):
-    """An organization, a token or an address sends more in a minute than it may."""
+    """An organization, a token, a link or an address sends more in a minute than it may."""
 
     slug: ClassVar[str] = "too-many-a-minute"
     status: ClassVar[int] = 429
@@ -95,17 +96,17 @@ class Pace:
         """Count one call of all these, or raise TooMany and count it for none."""
         now = self._clock()
         with self._counting:
-            paid = {caller: max(self._paid.get(caller, now), now) + self._each for caller in callers}
-            late = max(paid.values(), default=now) - now - MINUTE
-            if late > self._each / 1000:  # less is what adding up fractions leaves
-                refusal = TooMany(limit=self.a_minute)
-                refusal.retry_after = max(late, 1.0)
-                raise refusal
-            for caller, moment in paid.items():
+            for caller, moment in self._one_more(callers, now).items():
                 self._paid[caller] = moment
                 self._paid.move_to_end(caller)
             while len(self._paid) > self._most:
                 self._paid.popitem(last=False)
+
+    def check(self, callers: Collection[str]) -> None:
+        """Raise TooMany where one more call would; counts none."""
+        now = self._clock()
+        with self._counting:
+            self._one_more(callers, now)
 
     def left(self, callers: Collection[str]) -> tuple[int, int]:
         """How many calls of all these would be taken now, and after how many seconds it is as many as ever again."""
@@ -114,6 +115,16 @@ class Pace:
             owed = max((self._paid.get(caller, now) - now for caller in callers), default=0.0)
         owed = max(owed, 0.0)
         return max(math.floor((MINUTE - owed) / self._each + 0.001), 0), math.ceil(owed)
+
+    def _one_more(self, callers: Collection[str], now: float) -> dict[str, float]:
+        """When all calls of each would be paid for, with one more; raises TooMany."""
+        paid = {caller: max(self._paid.get(caller, now), now) + self._each for caller in callers}
+        late = max(paid.values(), default=now) - now - MINUTE
+        if late > self._each / 1000:  # less is what adding up fractions leaves
+            refusal = TooMany(limit=self.a_minute)
+            refusal.retry_after = max(late, 1.0)
+            raise refusal
+        return paid
 
 
 class QueueAge:
@@ -151,15 +162,16 @@ class QueueAge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who hands in: for which organization, with which token where it has one, and from where."""
+    """Who hands in: for which organization, with which token or link where there is one, and from where."""
 
     organization_id: UUID
     token_id: UUID | None = None
+    link_id: UUID | None = None
     address: str | None = None
 
     @property
     def names(self) -> list[str]:
-        """All that is counted on its own."""
+        """All that is counted on its own by the one measure; a link is one person's, and has less."""
         known = {"organization": self.organization_id, "token": self.token_id, "address": self.address}
         return [f"{kind}:{value}" for kind, value in known.items() if value]
 
@@ -173,7 +185,9 @@ class Shedding:
         in_all: int,
         per_organization: int,
         a_minute: int,
+        a_minute_by_link: int,
         calls_a_minute: int,
+        guesses_a_minute: int,
         behind: Behind,
         room: Room,
         clock: Clock = time.monotonic,
@@ -182,8 +196,11 @@ class Shedding:
         self._per_organization = per_organization
         #: Of hand-ins.
         self.uploads: Final = Pace(a_minute, clock)
+        self._by_link = Pace(a_minute_by_link, clock)
         #: Of what services ask for beside hand-ins.
         self.calls: Final = Pace(calls_a_minute, clock)
+        #: Of keys that open nothing, whoever tries them.
+        self.guesses: Final = Pace(guesses_a_minute, clock)
         #: Of what pages take beside hand-ins.
         self.wishes: Final = Pace(WISHES, clock)
         self._behind = behind
@@ -197,7 +214,9 @@ class Shedding:
             in_all=settings.uploads_in_flight,
             per_organization=settings.uploads_in_flight_per_organization,
             a_minute=settings.uploads_a_minute,
+            a_minute_by_link=settings.link_uploads_a_minute,
             calls_a_minute=settings.calls_a_minute,
+            guesses_a_minute=settings.guesses_a_minute,
             behind=behind,
             room=room,
         )
@@ -217,6 +236,8 @@ class Shedding:
         """
         self._take(caller.organization_id)
         try:
+            if caller.link_id is not None:
+                self._by_link.count([str(caller.link_id)])
             self.uploads.count(caller.names)
             if keeps is not None:
                 self._check_backlog(caller.organization_id, keeps)
@@ -236,12 +257,14 @@ class Shedding:
             if self._under_way[organization_id] >= self._per_organization:
                 raise _later(TooManyAtOnce(limit=self._per_organization), SOON)
             self._under_way[organization_id] += 1
+        metrics.IN_HAND.inc()
 
     def _give_back(self, organization_id: UUID) -> None:
         with self._counting:
             self._under_way[organization_id] -= 1
             if not self._under_way[organization_id]:
                 del self._under_way[organization_id]
+        metrics.IN_HAND.dec()
 
 
 def _later(refusal: Refusal, seconds: float) -> Refusal:

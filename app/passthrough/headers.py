@@ -30,8 +30,42 @@ OVERRIDES: Final = frozenset(
     {"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"}
 )
 FORWARDED: Final = "x-forwarded-"
+#: What a server tells browsers and caches about its own origin; passed back, it would be said of ours.
+ITS_ORIGIN: Final = frozenset(
+    {
+        "accept-ch",
+        "age",
+        "alt-svc",
+        "cache-control",
+        "clear-site-data",
+        "content-security-policy",
+        "content-security-policy-report-only",
+        "document-policy",
+        "expect-ct",
+        "expires",
+        "feature-policy",
+        "nel",
+        "origin-agent-cluster",
+        "permissions-policy",
+        "pragma",
+        "public-key-pins",
+        "referrer-policy",
+        "refresh",
+        "report-to",
+        "reporting-endpoints",
+        "service-worker-allowed",
+        "speculation-rules",
+        "strict-transport-security",
+        "timing-allow-origin",
+        "x-content-type-options",
+        "x-frame-options",
+        "x-xss-protection",
+    }
+)
+#: Whole families of them.
+ITS_ORIGINS: Final = ("access-control-", "cross-origin-")
 #: Of an answer: what each server says of itself, and what is kept for a browser that is not there.
-NOT_BACK: Final = HOP | {"set-cookie", "set-cookie2", "date", "server"}
+NOT_BACK: Final = HOP | ITS_ORIGIN | {"set-cookie", "set-cookie2", "date", "server"}
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -63,7 +97,10 @@ def sent_back(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     return (
         (name, value)
         for name, value in known
-        if name.lower() not in left_out and _NAME.fullmatch(name) and _VALUE.fullmatch(value)
+        if name.lower() not in left_out
+        and not name.lower().startswith(ITS_ORIGINS)
+        and _NAME.fullmatch(name)
+        and _VALUE.fullmatch(value)
     )
 
 

@@ -23,6 +23,9 @@ from app.services import services
 
 log = structlog.get_logger("ventanilla.passthrough")
 
+#: What a provider answers is for programs: should a browser show it, it is of no origin, and nothing in it runs.
+POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+
 METHODS: Final = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 
 proxy = Blueprint("passthrough", __name__)
@@ -67,6 +70,13 @@ def given(answer: Answered) -> Response:
 def answered(face: Speaks, result: Result) -> Response:
     """Answer to a hand-in that the provider gave no answer to."""
     return given(face.spell(refusing.of_result(face, result)).whole())
+
+
+@proxy.after_request
+def bound(response: Response) -> Response:
+    """Say what a browser may do with it, whatever the provider has to say about that."""
+    response.headers["Content-Security-Policy"] = POLICY
+    return response
 
 
 def _blocks(answer: Answered) -> Iterator[bytes]:

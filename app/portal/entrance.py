@@ -123,7 +123,8 @@ class Entrance:
     @property
     def caller(self) -> Caller:
         """Whom the limits at the door are about."""
-        return Caller(organization_id=self.organization.id, address=address_of_caller())
+        link_id = self.link.id if self.link else None
+        return Caller(organization_id=self.organization.id, link_id=link_id, address=address_of_caller())
 
     def origin(self, *, notice_version: str | None, outcome_token: str | None = None) -> Origin:
         """Tell delivery where a hand-in comes from."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Final
-from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
@@ -17,9 +16,9 @@ from app.intake.addresses import address
 from app.intake.body import Body
 from app.intake.shedding import Caller
 from app.records import resumables
-from app.records.models import ResumableKind
+from app.records.models import Resumable, ResumableKind
 from app.resumable import beginning, completing, entrance, outcome, pieces, protocol
-from app.resumable.entrance import Found
+from app.resumable.entrance import Found, Opening
 from app.resumable.errors import BadHeader, Gone, JoinedAlready, WrongOffset
 from app.resumable.holding import Hold, holds
 from app.services import services
@@ -103,7 +102,7 @@ def _create() -> Response:
     if piece.left != 0:
         pieces.check_type()
     opening = entrance.to_begin(given, part=concat.kind is ResumableKind.PART)
-    caller = _caller(opening.organization_id, opening.api_token_id)
+    caller = _caller(opening)
     with services().shedding.admit(caller, keeps=length.total or 0):
         found = beginning.begin(opening, given, kind=concat.kind, length=length.total, said=said)
         headers = {"Location": _place(found), "Upload-Expires": protocol.date(found.row.expires_at)}
@@ -122,7 +121,7 @@ def _join(keys: tuple[str, ...], said: str, given: Mapping[str, str], piece: Bod
         raise JoinedAlready
     opening = entrance.to_begin(given, part=False)
     parts = [entrance.to_resumable(key) for key in keys]
-    caller = _caller(opening.organization_id, opening.api_token_id)
+    caller = _caller(opening)
     with services().shedding.admit(caller, keeps=sum(one.row.received for one in parts)):
         joined = request.headers["Upload-Concat"]
         found = beginning.join(opening, given, parts, said=said, joined=joined)
@@ -154,7 +153,7 @@ def _patch(key: str) -> Response:
     checksum = protocol.checksum(request.headers)
     if found.row.kind is ResumableKind.JOINED:
         raise JoinedAlready
-    caller = _caller(found.organization_id, found.row.api_token_id)
+    caller = _caller(found.row)
     keeps = None if piece.left == 0 else piece.left or 0
     with (
         services().shedding.admit(caller, keeps=keeps),
@@ -217,6 +216,10 @@ def _place(found: Found) -> str:
     return url_for(".file", key=found.purpose.key)
 
 
-def _caller(organization_id: UUID, token_id: UUID | None) -> Caller:
-    seen = address(request.environ, services().settings.forwarded_allow_ips)
-    return Caller(organization_id=organization_id, token_id=token_id, address=seen)
+def _caller(whose: Opening | Resumable) -> Caller:
+    return Caller(
+        organization_id=whose.organization_id,
+        token_id=whose.api_token_id,
+        link_id=whose.link_id,
+        address=address(request.environ, services().settings.forwarded_allow_ips),
+    )

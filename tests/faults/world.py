@@ -145,6 +145,8 @@ class World:
                 uploads_in_flight=1200,
                 uploads_in_flight_per_organization=1200,
                 uploads_a_minute=1_000_000,
+                link_uploads_a_minute=1_000_000,
+                guesses_a_minute=1_000_000,
                 calls_a_minute=1_000_000,
             )
             more = {"WEB_CONCURRENCY": str(each), "FAULTS_DIR": str(folder)}

@@ -22,7 +22,8 @@ MINE, THEIRS = uuid4(), uuid4()
 
 
 def shedding(**limits: Any) -> Shedding:
-    generous: dict[str, Any] = {"in_all": 100, "per_organization": 100, "a_minute": 1000, "calls_a_minute": 1000}
+    generous: dict[str, Any] = {"in_all": 100, "per_organization": 100}
+    generous |= dict.fromkeys(("a_minute", "a_minute_by_link", "calls_a_minute", "guesses_a_minute"), 1000)
     return Shedding(**generous | {"behind": frozenset, "room": lambda _: None} | limits)
 
 
@@ -280,3 +281,30 @@ def test_hand_ins_and_other_calls_are_counted_apart() -> None:
     assert door.uploads.left(mine().names) == (0, 60)
     assert (door.uploads.a_minute, door.calls.a_minute) == (1, 2)
     assert door.calls.left(mine().names) == (2, 0)
+
+
+@pytest.mark.attack("waiting", "many hand-ins through one personal link", "429 beyond the link's own measure")
+def test_a_link_has_a_measure_of_its_own() -> None:
+    door, link = shedding(a_minute_by_link=2), uuid4()
+    for _ in range(2):
+        with door.admit(mine(link_id=link)):
+            pass
+    with pytest.raises(TooMany) as caught, door.admit(mine(link_id=link)):
+        pytest.fail("it was let in")
+    assert caught.value.params == {"limit": 2}
+    assert caught.value.retry_after
+    for other in (mine(link_id=uuid4()), mine()):
+        with door.admit(other):
+            assert door.under_way == 1
+
+
+def test_a_look_at_a_measure_counts_for_nothing(watch: Watch) -> None:
+    pace = Pace(1, watch)
+    for _ in range(3):
+        pace.check(["a"])
+    pace.count(["a"])
+    with pytest.raises(TooMany):
+        pace.check(["a"])
+    pace.check(["b"])
+    watch.now += 60
+    pace.check(["a"])
