@@ -32,6 +32,7 @@ BUCKETS: Final = frozenset({"s3", "gs", "az"})
 
 Origins = Annotated[tuple[str, ...], NoDecode]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode]
+Days = Annotated[tuple[PositiveInt, ...], NoDecode]
 Roles = Annotated[tuple[Literal["owner", "operator", "auditor", "manager"], ...], NoDecode]
 #: How gunicorn spells every address there is, and these as networks.
 ANYBODY: Final = "*"
@@ -198,6 +199,11 @@ class Settings(BaseSettings):
         description="How long an organization that is deleted is only suspended, and can be restored; then its data "
         "key is destroyed.",
     )
+    certificate_days: Days = Field(
+        default=(60, 30, 7, 1),
+        description="How many days before its end it is told that a certificate ends, each time once, separated by "
+        "commas: by webhook, and by mail to the organization's contact, else its managers, else the house's operators.",
+    )
     webhook_failing_days: PositiveFloat = Field(
         default=5.0,
         description="An endpoint at which no webhook arrived for so long, though some were sent, is disabled.",
@@ -223,7 +229,9 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
 
-    @field_validator("trusted_hosts", "egress_allow", "forwarded_allow_ips", "second_factor", mode="before")
+    @field_validator(
+        "trusted_hosts", "egress_allow", "forwarded_allow_ips", "second_factor", "certificate_days", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if value == ANYBODY:

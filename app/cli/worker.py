@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from datetime import timedelta
+from typing import Any
 
 import click
 from flask.cli import with_appcontext
@@ -13,11 +14,13 @@ from app import queue
 from app.database import Database
 from app.delivery import Deliverer
 from app.delivery.checking import Checker
-from app.delivery.chores import CHECKER
+from app.delivery.chores import CERTIFICATE_DAYS, CHECKER
 from app.delivery.following import DELIVERER
 from app.delivery.jobs import REDELIVERER, SPOOL
+from app.delivery.letters import Ends
 from app.delivery.redelivery import Redeliverer
-from app.delivery.telling import TELLER, Teller
+from app.delivery.reminders import Reminders
+from app.delivery.telling import TELLER, Kind, Teller
 from app.records.processes import Heartbeat
 from app.records.sealing import VAULT
 from app.services import services
@@ -41,6 +44,7 @@ def worker() -> None:
     redeliverer = Redeliverer(
         database, parts.vault, parts.spool, parts.settings, clock=parts.clock, work=heartbeat.work
     )
+    kinds: list[Kind[Any]] = [Ends(parts.vault), Reminders(parts.vault, parts.settings.public_url)]
     messenger = Messenger.from_settings(database, parts.vault, parts.settings, parts.clock)
 
     def stop() -> None:
@@ -52,7 +56,8 @@ def worker() -> None:
         REDELIVERER: redeliverer,
         SPOOL: parts.spool,
         CHECKER: Checker(database, deliverer, parts.clock),
-        TELLER: Teller(database, parts.vault, parts.mailer, parts.clock) if parts.mailer else None,
+        CERTIFICATE_DAYS: parts.settings.certificate_days,
+        TELLER: Teller(database, parts.mailer, parts.clock, kinds) if parts.mailer else None,
         VAULT: parts.vault,
         MESSENGER: messenger,
         WEBHOOKS_KEPT: timedelta(days=parts.settings.webhook_kept_days),

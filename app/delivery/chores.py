@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from procrastinate import JobContext
 
 from app import queue
-from app.database import Database, utcnow
-from app.delivery import ending, retention
+from app.database import utcnow
+from app.delivery import ending, renewals, retention
 from app.delivery.jobs import SPOOL
-from app.records import certificates
-from app.tenants import doors
+from app.delivery.telling import TELLER
+from app.records.sealing import VAULT
 
 if TYPE_CHECKING:
     from app.delivery.checking import Checker
 
 log = structlog.get_logger("ventanilla.chores")
 
-#: What a worker passes the handler, under this name.
+#: What a worker passes the handlers, under these names.
 CHECKER: Final = "checker"
-#: Certificates that end so soon are told of.
-SOON: Final = timedelta(days=30)
+CERTIFICATE_DAYS: Final = "certificate_days"
 
 
 @queue.jobs.periodic(cron="*/5 * * * *")
@@ -53,30 +51,11 @@ def check_credentials(context: JobContext, timestamp: int) -> None:
     checker.check_due()
 
 
-@queue.jobs.periodic(cron="40 13 * * *")
-@queue.jobs.task(name="watch_certificates", queueing_lock="watch_certificates", pass_context=True)
+@queue.jobs.periodic(cron="40 * * * *")
+@queue.jobs.task(name="watch_certificates", queue=queue.ERRANDS, queueing_lock="watch_certificates", pass_context=True)
 def watch_certificates(context: JobContext, timestamp: int) -> None:
-    """Once a day: tell operators of the certificates that end soon, or have ended."""
+    """Every hour: tell of the certificates that have come to have few days left."""
     del timestamp
-    tell_of_certificates(queue.database(context), utcnow())
-
-
-def tell_of_certificates(database: Database, now: datetime) -> int:
-    """Log each certificate that ends soon, or has ended; how many those are."""
-    told = 0
-    for organization_id, slug, _ in doors.organizations(database):
-        with database.transaction(organization_id) as session:
-            ending = certificates.ending(session, now + SOON)
-            for one in ending:
-                certificates.tell(session, one, now)
-        for one in ending:
-            log.warning(
-                "certificate ends",
-                organization=slug,
-                connection=one.connection,
-                operation=one.operation,
-                number=one.number,
-                not_after=one.not_after.isoformat(),
-            )
-        told += len(ending)
-    return told
+    given = context.additional_context
+    by_mail = given.get(TELLER) is not None
+    renewals.watch(queue.database(context), given[VAULT], utcnow(), days=given[CERTIFICATE_DAYS], by_mail=by_mail)

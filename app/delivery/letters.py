@@ -10,18 +10,25 @@ from datetime import datetime
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 from babel.support import NullTranslations, Translations
+from sqlalchemy import TextClause, text
+from sqlalchemy.orm import Session
 
+from app.delivery.telling import NotNow
 from app.errors import N_
 from app.mail import Message
 from app.providers import registry
-from app.records.models import Upload
+from app.records import mails, uploads
+from app.records.models import OutcomeMail, Upload
 from app.records.states import State
+from app.tenants import organizations
 from app.tenants.models import Organization
+from app.tenants.vault import Vault
 
 TRANSLATIONS: Final = Path(__file__).parent.parent.parent / "translations"
 #: Code → how its speakers here write dates.
@@ -66,14 +73,35 @@ PAGE: Final = """<!doctype html>
 """
 
 
-class NotEnded(RuntimeError):  # noqa: N818 - says what is wrong
-    """The upload is under way again: somebody had it tried once more."""
+class Ends:
+    """Mails about the ends of uploads, where somebody asked for them; their address is forgotten with them."""
+
+    about: ClassVar[str] = "upload"
+    find: ClassVar[TextClause] = text("SELECT ventanilla_find_mails(:now)")
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def due(self, session: Session, now: datetime) -> OutcomeMail | None:
+        return mails.due(session, now)
+
+    def letter(self, session: Session, mail: OutcomeMail, now: datetime) -> Message:
+        del now
+        upload = uploads.get(session, mail.upload_id)
+        organization = organizations.get(session, mail.organization_id)
+        return letter(upload, organization, to=mails.address(session, self._vault, mail), locale=mail.locale)
+
+    def subject(self, session: Session, mail: OutcomeMail) -> Upload:
+        return uploads.get(session, mail.upload_id)
+
+    def forget(self, session: Session, mail_id: UUID) -> None:
+        mails.forget(session, mail_id)
 
 
 def letter(upload: Upload, organization: Organization, *, to: str, locale: str) -> Message:
-    """Tell of an upload as it is now; raises NotEnded."""
+    """Tell of an upload as it is now; raises NotNow where somebody had it tried once more, and it has not ended."""
     if upload.state not in ENDS:
-        raise NotEnded(upload.state)
+        raise NotNow(upload.state)
     operation = registry.operation(upload.operation)
     words, zone = words_of(locale), ZoneInfo(organization.timezone)
 

@@ -1,25 +1,19 @@
-"""Which certificates end soon, by what was delivered last."""
+"""Which certificates are in use, by what was delivered last, and which of them end soon."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from app.records import audit, uploads
-from app.records.models import AuditEntry, Upload
+from app.records.models import Upload
 from app.records.states import State
 from app.tenants.models import Connection
-
-#: What the log says of one, once each time that it has only so many days left.
-EXPIRING: Final = "certificate.expiring"
-DAYS_LEFT: Final = (1, 7, 30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +29,8 @@ class Ending:
     not_after: datetime
 
 
-def ending(session: Session, before: datetime) -> Sequence[Ending]:
-    """The certificates of the session's organization that end before then, those that ended already too, soonest first.
+def in_use(session: Session) -> Sequence[Ending]:
+    """The certificates that the session's organization uses, soonest to end first.
 
     In use is what was delivered last through a connection, of each kind. What was handed in to the provider by another
     way is not known here.
@@ -60,24 +54,9 @@ def ending(session: Session, before: datetime) -> Sequence[Ending]:
         )
         for connection, upload in session.execute(wanted)
     ]
-    return sorted((one for one in found if one.not_after < before), key=lambda one: one.not_after)
+    return sorted(found, key=lambda one: one.not_after)
 
 
-def tell(session: Session, one: Ending, now: datetime) -> bool:
-    """Say in the audit log how long it is still good for; False where that was said, or it is good for longer."""
-    left = one.not_after - now
-    days = next((days for days in DAYS_LEFT if left <= timedelta(days=days)), None)
-    about = AuditEntry.subject_id == one.upload_id, AuditEntry.action == EXPIRING
-    if days is None or session.scalar(select(exists().where(*about, AuditEntry.details["days"].as_integer() <= days))):
-        return False
-    upload = uploads.get(session, one.upload_id)
-    audit.write(
-        session,
-        organization_id=upload.organization_id,
-        actor=audit.SYSTEM,
-        action=EXPIRING,
-        subject=upload,
-        details={"number": one.number, "not_after": one.not_after, "days": days},
-        now=now,
-    )
-    return True
+def ending(session: Session, before: datetime) -> Sequence[Ending]:
+    """Those of them that end before then, and those that have ended."""
+    return [one for one in in_use(session) if one.not_after < before]

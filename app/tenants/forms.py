@@ -54,6 +54,12 @@ def after(session: Session, form_id: UUID | None, limit: int) -> Sequence[tuple[
     return [(row.Form, row.name) for row in session.execute(wanted.limit(limit))]
 
 
+def published(session: Session, connection_id: UUID, operation: str) -> Form | None:
+    """The first open form for an operation of a connection."""
+    wanted = select(Form).where(Form.connection_id == connection_id, Form.operation == operation, Form.open)
+    return session.scalars(wanted.order_by(Form.created_at, Form.id).limit(1)).one_or_none()
+
+
 def presets(form: Form) -> dict[str, str]:
     """Fields whose value the operator gave, by name."""
     return dict((form.settings or {}).get("presets", {}))

@@ -83,7 +83,7 @@ def create(
 ) -> tuple[Link, str]:
     """Make a link into `form`; returns it with its token, which is kept nowhere; raises BadValue.
 
-    `token` is the demo's alone.
+    `token`: one that can be made again, by the demo and by notices; without, chance alone made it.
     """
     token = token or secrets.token_urlsafe(TOKEN_BYTES)
     link = Link(

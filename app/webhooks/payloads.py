@@ -14,6 +14,8 @@ from app.records.models import AuditEntry, Upload
 from app.tenants import organizations
 from app.tenants.models import Connection, WebhookEndpoint
 
+#: What is sent with a certificate's event and kept nowhere: where the next one is handed in.
+LINK: Final = "link"
 #: Asked for by whoever wants to see one arrive.
 TEST: Final = "webhook.test"
 
@@ -31,6 +33,12 @@ def test(entry: AuditEntry, endpoint: WebhookEndpoint) -> str:
 def document(event: str, timestamp: str, data: Mapping[str, Any]) -> str:
     said = {"type": event, "timestamp": timestamp, "data": data}
     return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+
+def with_link(body: str, address: str | None) -> str:
+    """A body that was kept, as it is sent: with the link that it brings."""
+    told = json.loads(body)
+    return document(told["type"], told["timestamp"], told["data"] | {LINK: address})
 
 
 def _upload(session: Session, entry: AuditEntry) -> dict[str, Any]:
@@ -52,7 +60,7 @@ def _certificate(session: Session, entry: AuditEntry) -> dict[str, Any]:
     upload = session.get_one(Upload, entry.subject_id)
     told = {name: entry.details.get(name) for name in ("number", "not_after", "days")}
     of = _of(session, session.get_one(Connection, upload.connection_id))
-    return of | {"operation": upload.operation, "upload": str(upload.id)} | told
+    return of | {"operation": upload.operation, "upload": str(upload.id)} | told | {LINK: None}
 
 
 def _of(session: Session, connection: Connection) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from app.delivery.http import Http
 from app.delivery.sockets import tls_context
 from app.providers.outcomes import retry_after
 from app.providers.wire import Answer, Reply
-from app.records import audit
+from app.records import audit, notices
 from app.records.models import AuditEntry, WebhookDelivery
 from app.tenants.models import WebhookEndpoint
 from app.tenants.vault import Vault, VaultError
@@ -76,6 +76,7 @@ class Messenger:
         egress: Egress,
         clock: Callable[[], datetime],
         *,
+        public_url: str = "",
         failing_for: timedelta = timedelta(days=5),
         deadlines: Deadlines = DEADLINES,
         turn_seconds: float = TURN_SECONDS,
@@ -86,6 +87,7 @@ class Messenger:
         self._vault = vault
         self._egress = egress
         self._context = tls_context()
+        self._public_url = public_url
         self._failing_for = failing_for
         self._deadlines = deadlines
         self._turn_seconds = turn_seconds
@@ -100,7 +102,8 @@ class Messenger:
     @classmethod
     def from_settings(cls, database: Database, vault: Vault, settings: Settings, clock: Callable[[], datetime]) -> Self:
         failing_for = timedelta(days=settings.webhook_failing_days)
-        return cls(database, vault, Egress(settings.egress_allow), clock, failing_for=failing_for)
+        egress = Egress(settings.egress_allow)
+        return cls(database, vault, egress, clock, public_url=settings.public_url, failing_for=failing_for)
 
     def stop(self) -> None:
         """Begin nothing more; what is being sent may end."""
@@ -187,7 +190,7 @@ class Messenger:
         if delivery is None:
             return None
         try:
-            body = delivery.body or self._write(delivery)
+            body = self._filled(delivery, delivery.body or self._write(delivery))
         except AWAY:
             raise
         except Exception:  # a fault of ours, in what is told of one upload: the others are told of theirs
@@ -207,6 +210,16 @@ class Messenger:
         with self._database.transaction(delivery.organization_id) as session:
             session.get_one(WebhookDelivery, delivery.id).body = body
         return body
+
+    def _filled(self, delivery: WebhookDelivery, body: str) -> str:
+        """With what is made anew each time that it is sent, and kept nowhere: a link leads whoever has it in."""
+        if delivery.event != notices.EXPIRING:
+            return body
+        with self._database.transaction(delivery.about_id) as session:
+            entry = session.get_one(AuditEntry, delivery.event_id)
+            notice = notices.find(session, entry.subject_id, entry.details["days"])
+            address = notices.address(session, self._vault, notice, self._public_url) if notice else None
+        return payloads.with_link(body, address)
 
     def _ask(self, http: Http, taken: Taken, message_id: UUID, body: str) -> Answer:
         content = body.encode()

@@ -30,8 +30,13 @@ SECURITY = (
     f"GRANT SELECT, INSERT ON {NOTICES} TO ventanilla_worker",
     f"GRANT SELECT, INSERT, UPDATE, DELETE ON {MAILS} TO ventanilla_worker",
     "GRANT INSERT, UPDATE (revoked_at) ON links TO ventanilla_worker",
+    # Who borrows the house's credential may have nothing sealed yet, and so no key of its own.
+    "GRANT INSERT ON data_keys TO ventanilla_worker",
 )
-UNDONE = ("REVOKE INSERT, UPDATE (revoked_at) ON links FROM ventanilla_worker",)
+UNDONE = (
+    "REVOKE INSERT, UPDATE (revoked_at) ON links FROM ventanilla_worker",
+    "REVOKE INSERT ON data_keys FROM ventanilla_worker",
+)
 
 #: What was told before this is not told again.
 TOLD = """

@@ -17,6 +17,7 @@ from app.delivery import chores, jobs
 from app.intake.spool import Spool
 from app.intake.spool.local import Folder
 from app.records import uploads
+from app.records.sealing import VAULT
 from app.records.states import State
 from app.tenants.vault import Vault
 from tests.delivery.test_retention import Keeping
@@ -52,12 +53,14 @@ def test_certificates_that_end_soon_are_told_of(
     clean: None, database: Database, worker: Database, vault: Vault
 ) -> None:
     soon, later = (tenant(database, vault, f"t-{secrets.token_hex(6)}") for _ in range(2))
-    for one, after in ((soon, chores.SOON - timedelta(days=1)), (later, chores.SOON + timedelta(days=1))):
-        facts = {"number": "7", "not_after": utcnow() + after}
+    for one, days in ((soon, 29), (later, 31)):
+        facts = {"number": "7", "not_after": utcnow() + timedelta(days=days)}
         with database.transaction(one.id) as session:
             uploads.move(session, one.upload, State.DELIVERED, actor="tests", now=NOW, facts=facts)
-    (line,) = do(chores.watch_certificates, **{queue.DATABASE: worker})
+    given = {queue.DATABASE: worker, VAULT: vault, chores.CERTIFICATE_DAYS: (30, 7)}
+    (line,) = do(chores.watch_certificates, **given)
     assert (line["event"], line["organization"]) == ("certificate ends", soon.organization.slug)
+    assert do(chores.watch_certificates, **given) == []
 
 
 def test_credentials_whose_turn_it_is_are_tried() -> None:

@@ -12,7 +12,8 @@ from sqlalchemy import Engine, text
 
 from app.database import Database
 from app.delivery import telling
-from app.delivery.telling import IN_HAND, MOST_TRIES, Teller
+from app.delivery.letters import Ends
+from app.delivery.telling import IN_HAND, MOST_TRIES, Kind, Teller
 from app.mail import MailAway, MailRefused, Message
 from app.records import audit, mails, uploads
 from app.records.models import OutcomeMail, Upload
@@ -47,7 +48,7 @@ class Desk:
         self.tenant: Tenant = tenant(database, vault, f"t-{secrets.token_hex(6)}")
         self.post = Post()
         self.now = NOW
-        self.teller = Teller(worker, vault, self.post, lambda: self.now, chance=lambda: 0.0)
+        self.teller = Teller(worker, self.post, lambda: self.now, [Ends(vault)], chance=lambda: 0.0)
 
     def ask(self, address: str = ANA, locale: str = "es") -> bool:
         with self.database.transaction(self.tenant.id) as session:
@@ -226,10 +227,10 @@ def test_what_is_tried_once_more_in_that_moment_is_told_of_at_its_end(
     desk.end(State.FAILED)
     letter = desk.teller._letter
 
-    def overtaken(mail: OutcomeMail) -> Message:
+    def overtaken(kind: Kind[OutcomeMail], mail: OutcomeMail) -> Message:
         monkeypatch.undo()
         desk.end(State.WAITING)
-        return letter(mail)
+        return letter(kind, mail)
 
     monkeypatch.setattr(desk.teller, "_letter", overtaken)
     assert desk.tell() == []

@@ -8,10 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from app.database import Database
-from app.delivery.chores import tell_of_certificates
 from app.records import certificates, uploads
 from app.records.states import State
 from app.tenants.vault import Vault
@@ -82,15 +80,3 @@ def test_what_did_not_arrive_is_not_in_use(database: Database, mine: Tenant, del
 def test_another_organization_sees_none_of_it(database: Database, vault: Vault, mine: Tenant, deliver: Deliver) -> None:
     deliver(SOON)
     assert ending(database, tenant(database, vault, f"t-{secrets.token_hex(6)}")) == []
-
-
-def test_operators_are_told(clean: None, worker: Database, database: Database, vault: Vault) -> None:
-    one = tenant(database, vault, f"t-{secrets.token_hex(6)}")
-    with database.transaction(one.id) as session:
-        uploads.move(
-            session, one.upload, State.DELIVERED, actor="tests", now=NOW, facts={"not_after": SOON, "number": "7"}
-        )
-    with capture_logs() as lines:
-        assert tell_of_certificates(worker, NOW) == 1
-    (line,) = [line for line in lines if line["event"] == "certificate ends"]
-    assert (line["organization"], line["connection"], line["number"]) == (one.organization.slug, "facturapi", "7")

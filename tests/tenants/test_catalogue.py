@@ -89,7 +89,7 @@ WORKER = {
     "alembic_version": "SELECT",
     "organizations": "SELECT",
     "connections": "SELECT",
-    "data_keys": "SELECT",
+    "data_keys": "INSERT SELECT",
     "credentials": "SELECT",
     "forms": "SELECT",
     "links": "INSERT SELECT",

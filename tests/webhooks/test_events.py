@@ -10,21 +10,22 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, text
+from standardwebhooks import Webhook
 
 from app.database import HOUSE, Database
-from app.delivery import retrying
-from app.delivery.chores import tell_of_certificates
+from app.delivery import renewals, retrying
 from app.delivery.settling import pause
 from app.providers.base import Ending, Outcome
 from app.records import audit, events, showing, uploads
 from app.records.sealing import seal
 from app.records.states import State
+from app.tenants import doors
 from app.tenants.models import Connection, WebhookEndpoint
 from app.webhooks import endpoints
 from app.webhooks.endpoints import Because
 from tests.tenancy import NOW, house, tenant
 from tests.webhooks.conftest import Desk
-from tests.webhooks.receiver import Receiver
+from tests.webhooks.receiver import Receiver, status
 
 UPLOADS = "received delivered failed rejected waiting unknown cancelled processed processing_failed"
 REFUSED = Outcome(ending=Ending.CREDENTIAL, http_status=401, message="sk_live_secret is revoked")
@@ -133,13 +134,35 @@ def test_certificates_are_told_of_once_a_step(desk: Desk, receiver: Receiver) ->
     ends = NOW + timedelta(days=20)
     desk.move(State.DELIVERED, facts={"not_after": ends.isoformat(), "number": "0001"})
     for day in (0, 1, 12, 13, 14, 19, 20, 25):
-        tell_of_certificates(desk.worker, NOW + timedelta(days=day))
+        now = NOW + timedelta(days=day)
+        renewals.watch(desk.worker, desk.vault, now, days=(60, 30, 7, 1), by_mail=False)
     desk.seal()
-    desk.turn()
+    desk.turn(public_url="https://gateway.example")
     assert [came.said["data"]["days"] for came in receiver.came] == [30, 7, 1]
     data = receiver.came[0].said["data"]
     assert (data["number"], data["not_after"]) == ("0001", ends.isoformat())
     assert (data["operation"], data["upload"]) == ("facturapi/certificate", str(desk.tenant.upload.id))
+
+
+def test_a_certificate_s_webhook_brings_a_link_that_is_kept_nowhere(desk: Desk, receiver: Receiver) -> None:
+    endpoint = desk.add("certificate.expiring")
+    desk.move(State.DELIVERED, facts={"not_after": (NOW + timedelta(days=20)).isoformat(), "number": "0001"})
+    renewals.watch(desk.worker, desk.vault, NOW, days=(30,), by_mail=False)
+    desk.seal()
+    receiver.answers.append(status(500))
+    desk.turn(public_url="https://gateway.example")
+    desk.ahead += timedelta(hours=1)
+    desk.turn(public_url="https://gateway.example")
+    links = {came.said["data"]["link"] for came in receiver.came}
+    assert len(receiver.came) == 2
+    assert len(links) == 1, "sent again it is the same"
+    token = links.pop().removeprefix("https://gateway.example/l/")
+    found = doors.link(desk.database, token)
+    assert found is not None
+    assert found.organization_id == desk.owner
+    (delivery,) = desk.deliveries(endpoint)
+    assert token not in str(delivery.body)
+    Webhook(desk.secret.get_secret_value()).verify(receiver.came[0].body, receiver.came[0].headers)
 
 
 def test_the_house_is_told_of_all_and_organizations_of_their_own(desk: Desk, receiver: Receiver) -> None:
