@@ -1,7 +1,7 @@
 """The gateway's server. What may differ between installations comes from the environment:
 
 PORT, HOST, WEB_CONCURRENCY (processes), THREADS (requests at once in each), FORWARDED_ALLOW_IPS (proxies in front of
-it), LOG_LEVEL.
+it), LEAVING_SECONDS (how long it says at /readyz that it will end, before it does), LOG_LEVEL.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any
 
 import gunicorn.http.wsgi
 
+from app.seeing import crashing, sharing
+
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 
 # A slow client costs a thread and nothing else, so there are many of them.
@@ -23,7 +25,8 @@ worker_connections = 2 * threads  # as many again may rest between two requests;
 keepalive = 20
 
 timeout = 60  # of a worker's loop, which waits for no client; requests have deadlines of their own
-graceful_timeout = 70  # a hand-in that has begun is brought to its end (TOTAL_SECONDS is 60)
+leaving = float(os.environ.get("LEAVING_SECONDS") or 0)
+graceful_timeout = 70 + leaving  # a hand-in that has begun is brought to its end (TOTAL_SECONDS is 60)
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - the heartbeat file, off the disk
 
 # A link's token is 43 characters; nothing else of ours is long.
@@ -46,6 +49,10 @@ control_socket_disable = True
 gunicorn.http.wsgi.SERVER = "ventanilla"
 
 
+# Before anything is imported that counts: processes of one server count in the same files.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(sharing.shared())
+
+
 def on_starting(server: Any) -> None:
     """Read the gateway's settings before any process of it is started: one that failed would be started for ever.
 
@@ -53,12 +60,26 @@ def on_starting(server: Any) -> None:
     """
     from app import assembly
 
+    crashing.leave_nothing()
     if server.app.app_uri == "wsgi:app":
         assembly.preflight()
 
 
-def post_worker_init(worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    """What a process had in hand it has not any more; what it counted still counts."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    """Leave nothing behind."""
+    sharing.remove(sharing.shared())
+
+
+def post_worker_init(worker: Any) -> None:
     """What is there by now stays as long as the process: the collector looks through what comes, and not so often."""
+    worker.leaving_seconds = leaving
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)

@@ -13,6 +13,8 @@ from typing import Any
 import structlog
 from apiflask import APIFlask
 from flask import Flask, Response, g, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 
 from app import (
     api,
@@ -28,15 +30,21 @@ from app import (
     passthrough,
     portal,
     resumable,
+    scraping,
 )
 from app.config import Settings
 from app.database import Database, utcnow
 from app.delivery import Deliverer
+from app.errors import Refusal
+from app.intake.addresses import is_from_proxy
 from app.intake.shedding import QueueAge, Shedding
 from app.intake.spool import Spool
 from app.records.processes import Heartbeat
+from app.seeing import metrics, spans
+from app.seeing.requests import SPAN, Identified, method_of
 from app.services import Services
 from app.tenants.vault import Vault
+from app.words import WORDS
 
 log = structlog.get_logger("ventanilla")
 
@@ -45,6 +53,12 @@ ExcInfo = tuple[type, BaseException, TracebackType] | tuple[None, None, None]
 
 class Gateway(APIFlask):
     """A Flask that can write down its API, and whose own lines name a request by its rule: some addresses are keys."""
+
+    def handle_user_exception(self, e: Exception) -> HTTPException | ResponseReturnValue:
+        """Count what is refused, whoever spells the refusal out."""
+        if isinstance(e, Refusal):
+            metrics.REFUSALS.labels(_face(), e.slug if e.slug in WORDS else metrics.OTHER).inc()
+        return super().handle_user_exception(e)
 
     def log_exception(self, exc_info: ExcInfo) -> None:
         log.error("request failed", method=request.method, rule=_rule(), exc_info=exc_info)
@@ -59,6 +73,7 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
     """Make the application and everything it works with; nothing is connected to and no thread runs yet."""
     settings = settings or config.load()
     logs.configure(settings.log_level, console=settings.demo)
+    spans.configure(settings.traces_url, settings.traces_share)
     vault = _vault(settings)
     clock = clock or utcnow
     database = Database(settings.database_url, pool=settings.database_pool)
@@ -84,6 +99,7 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
     _beat_when_working(app, process)
     guessing.init_app(app)
     health.init_app(app)
+    scraping.init_app(app)
     portal.init_app(app, settings)
     api.init_app(app)
     dashboard.init_app(app)
@@ -91,7 +107,8 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
     resumable.init_app(app)
     cli.init_app(app)
     deadlines = intake.Deadlines.from_settings(settings)
-    app.wsgi_app = intake.KnownEnd(app.wsgi_app, deadlines)  # type: ignore[method-assign] # how Flask has it wrapped
+    identified = Identified(app.wsgi_app, lambda environ: is_from_proxy(environ, settings.forwarded_allow_ips))
+    app.wsgi_app = intake.KnownEnd(identified, deadlines)  # type: ignore[method-assign] # how Flask has it wrapped
     return app
 
 
@@ -129,7 +146,20 @@ def _log_requests(app: Flask) -> None:
         took = time.monotonic() - g.get("began", time.monotonic())
         line = log.debug if quiet else log.info
         line("request", method=request.method, rule=_rule(), status=response.status_code, ms=round(took * 1000))
+        _see(response, took)
         return response
+
+
+def _see(response: Response, took: float) -> None:
+    """Count the request and end its span's description, by words of ours alone."""
+    face, method = _face(), method_of(request.environ)
+    metrics.REQUESTS.labels(face, method, str(response.status_code)).inc()
+    metrics.REQUEST_SECONDS.labels(face).observe(took)
+    request.environ[SPAN].tell(face=face, rule=_rule(), status=response.status_code)
+
+
+def _face() -> str:
+    return request.blueprint or "none"
 
 
 def _rule() -> str:

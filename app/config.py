@@ -27,6 +27,14 @@ DEMO_PREFIX = "demo-"
 MAIL_SCHEMES: Final = frozenset({"smtp", "smtps", "file"})
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
+#: Settings of several values, separated by commas.
+LISTS: Final = (
+    *("trusted_hosts", "egress_allow", "forwarded_allow_ips", "metrics_allow", "second_factor"),
+    "certificate_days",
+)
+
+LAST_PORT: Final = 65_535
+
 #: Schemes of the buckets that the spool can be in.
 BUCKETS: Final = frozenset({"s3", "gs", "az"})
 
@@ -69,6 +77,12 @@ class Settings(BaseSettings):
         default=20, description="Connections a process keeps; none is held while bytes flow."
     )
     vault_keyset: Path = Field(description="File with the master keyset, readable by the gateway's user alone.")
+    vault_kms: str | None = Field(
+        default=None,
+        description="Address of the key that wraps the keyset in its file: `aws-kms://arn:aws:kms:…`, "
+        "`gcp-kms://projects/…`, `hcvault://host:8200/transit/keys/…`; needs requirements-kms.txt. Without it, the "
+        "keyset rests there as it is.",
+    )
     instance_dir: Path = Field(default=Path("instance"), description="Folder of this installation's own files.")
     public_url: str = Field(
         default="http://127.0.0.1:8000", description="Where people reach the gateway; origins are compared with it."
@@ -105,6 +119,25 @@ class Settings(BaseSettings):
     drain_seconds: PositiveFloat = Field(default=5.0, description="Longest time spent on them.")
     inspection_bytes: PositiveInt = Field(
         default=256 << 20, ge=32 << 20, description="Memory of a process for archives that are being looked into."
+    )
+
+    antivirus: Literal["off", "when-available", "required"] = Field(
+        default="off",
+        description="Whether files are shown to ClamAV's daemon as they pass: `required` hands none in without its "
+        "verdict, `when-available` goes on without it and writes that down. What it finds is `infected`, 422.",
+    )
+    antivirus_url: str = Field(
+        default="unix:///run/clamav/clamd.ctl",
+        description="Where the daemon listens: `unix:///path`, or `tcp://host:port`, which is not encrypted.",
+    )
+    antivirus_seconds: PositiveFloat = Field(
+        default=60.0, description="Longest that one file waits for the daemon in all, its verdict included."
+    )
+    antivirus_max_bytes: PositiveInt = Field(
+        default=100 << 20,
+        le=2 << 30,
+        description="Largest file that is shown to the daemon, no more than its own StreamMaxLength, MaxFileSize and "
+        "MaxScanSize; it looks at 2 GiB at most. A larger one is `not-scannable`, 413, where a verdict is required.",
     )
 
     spool_url: str = Field(
@@ -227,11 +260,40 @@ class Settings(BaseSettings):
         default=7 * 86_400.0, le=90 * 86_400.0, description="How long an invitation is good."
     )
 
+    metrics_allow: Networks = Field(
+        default=(IPv4Network("127.0.0.1"), IPv6Network("::1")),
+        description="From where `/metrics` may be read, as addresses or networks separated by commas; from anywhere "
+        "else, only with METRICS_TOKEN.",
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="What `/metrics` may be read with from anywhere, as `Authorization: Bearer …`; at least 16 "
+        "characters.",
+    )
+    worker_listen: str | None = Field(
+        default=None,
+        description="Where a worker answers `/healthz`, `/readyz` and `/metrics`, as `127.0.0.1:9100`. Without it, "
+        "nowhere.",
+    )
+    leaving_seconds: NonNegativeFloat = Field(
+        default=0.0,
+        le=300.0,
+        description="How long a gateway that was told to end (SIGTERM) says so at `/readyz` with 503 and still takes "
+        "what comes: as long as what sends it requests needs to notice. The server reads it too.",
+    )
+    traces_url: str | None = Field(
+        default=None,
+        description="Collector that OpenTelemetry's traces are sent to, as `http://127.0.0.1:4318/v1/traces`; needs "
+        "requirements-otel.txt. Without it, there are none.",
+    )
+    traces_share: float = Field(
+        default=1.0, ge=0, le=1, description="Share of all requests that are traced, where a proxy does not decide."
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
 
-    @field_validator(
-        "trusted_hosts", "egress_allow", "forwarded_allow_ips", "second_factor", "certificate_days", mode="before"
-    )
+    @field_validator(*LISTS, mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if value == ANYBODY:
@@ -255,6 +317,30 @@ class Settings(BaseSettings):
     @classmethod
     def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_origin(part) for part in value)
+
+    @field_validator("antivirus_url")
+    @classmethod
+    def _is_daemon(cls, value: str) -> str:
+        parts = urlsplit(value)
+        unix = parts.scheme == "unix" and not parts.netloc and len(parts.path) > 1
+        if not unix and not (parts.scheme == "tcp" and parts.hostname and parts.port and not parts.path):
+            raise ValueError("must be unix:///path or tcp://host:port")
+        return value
+
+    @field_validator("traces_url")
+    @classmethod
+    def _is_collector(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value
+
+    @field_validator("worker_listen")
+    @classmethod
+    def _is_listened_at(cls, value: str | None) -> str | None:
+        host, _, port = (value or "127.0.0.1:0").rpartition(":")
+        if not host or not port.isdecimal() or int(port) > LAST_PORT:
+            raise ValueError("must be an address and a port, such as 127.0.0.1:9100")
+        return value
 
     @field_validator("spool_url")
     @classmethod

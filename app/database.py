@@ -8,7 +8,7 @@ its address) goes through the doors: SQL functions of the owner that answer with
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 
 #: What is in no organization: house connections, house tokens, their audit.
 HOUSE: Final = None
+
+#: Under which a session knows what is done once it is committed.
+COMMITTED: Final = "once committed"
 
 MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
 
@@ -125,6 +128,11 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
+def once_committed(session: Session, act: Callable[[], object]) -> None:
+    """Do something when the session's transaction is committed, and never where it is not; it must not fail."""
+    session.info.setdefault(COMMITTED, []).append(act)
+
+
 class Database:
     """A pool of connections as one role."""
 
@@ -141,6 +149,8 @@ class Database:
         with self._sessions.begin() as session:
             enter(session, organization)
             yield session
+        for act in session.info.get(COMMITTED, ()):
+            act()
 
     @contextmanager
     def doors(self) -> Iterator[Session]:

@@ -27,6 +27,7 @@ from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from app.database import TIMEOUTS, Database, driver_url
+from app.seeing.jobs import MIDDLEWARE
 
 log = structlog.get_logger("ventanilla.queue")
 
@@ -194,6 +195,7 @@ async def _work(url: SecretStr, concurrency: int, given: dict[str, Any], told: a
                 stalled_worker_timeout=DEAD_SECONDS,
                 shutdown_graceful_timeout=STOP_SECONDS,
                 install_signal_handlers=False,
+                task_middleware=MIDDLEWARE,
             )
             for queue, at_once in (*AT_ONCE.items(), (DELIVERIES, concurrency))
         ]

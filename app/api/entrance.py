@@ -18,6 +18,7 @@ from app.intake.shedding import Caller
 from app.providers.operation import Operation
 from app.records.idempotency import Claim
 from app.records.models import Attempt, Upload
+from app.seeing import ids
 from app.services import services
 from app.tenants import doors, tokens
 from app.tenants.doors import Admitted
@@ -110,7 +111,7 @@ def let_in(scope: str | None, **wanted: Any) -> Admitted:
     """Let the request's token in; raises as the door does (`doors.let_in`)."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     parts = services()
-    return doors.let_in(
+    admitted = doors.let_in(
         parts.database,
         token.strip() if scheme.lower() == SCHEME else "",
         scope,
@@ -118,6 +119,8 @@ def let_in(scope: str | None, **wanted: Any) -> Admitted:
         now=parts.clock(),
         **wanted,
     )
+    ids.bind(organization=admitted.organization_id or admitted.owner, token=admitted.id)
+    return admitted
 
 
 def _check_own(admitted: Admitted) -> None:

@@ -24,6 +24,7 @@ from app.dashboard.rights import RIGHTS, Right
 from app.intake import check_origin
 from app.portal import language
 from app.portal.assets import ROOT
+from app.seeing import ids
 from app.services import services
 from app.tenants import doors, names
 
@@ -160,6 +161,7 @@ def admitted(declared: Page, person: Person, slug: str | None) -> Asker:
         raise NothingHere
     if declared.right is not None and declared.right not in RIGHTS[person.role]:
         abort(403)
+    ids.bind(organization=organization_id, person=person.id)
     return Asker(
         id=person.id,
         actor=person.actor,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from app.delivery.deadlines import Clock, Deadlines, Exchange
 from app.delivery.encoder import encode
 from app.delivery.http import Http
 from app.delivery.passing import Coming, Passing
+from app.delivery.seen import seen
 from app.delivery.spooling import LetGo
 from app.errors import Refusal
 from app.providers.base import Outcome
@@ -56,6 +57,7 @@ class Engine:
         after: Mark = _nothing,
         admit: Admit = _nothing,
         stores: Collection[str] = (),
+        provider: str = "",
         clock: Clock,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -68,6 +70,7 @@ class Engine:
         self._after = after
         self._admit = admit
         self._stores = stores
+        self._provider = provider
         self._clock = clock
         self._wait = wait
         self._until = clock() + deadlines.total
@@ -119,7 +122,7 @@ class Engine:
             self._begin(outgoing, exchange)
         body, content_type = encode(outgoing.body, self._once(outgoing))
         try:
-            answer = self._http.ask(
+            answer = self._ask(
                 exchange,
                 outgoing.method,
                 self._base_url + outgoing.path if outgoing.url is None else outgoing.url,
@@ -132,6 +135,7 @@ class Engine:
                 body=body,
                 sink=outgoing.sink,
                 stores=None if outgoing.url is None else self._stores,
+                hands_in=outgoing.hands_in,
             )
         except LetGo:
             answer = NoAnswer(cause="reset", released=False)
@@ -140,6 +144,10 @@ class Engine:
         if exchange.streams:
             self._spare()
         return answer
+
+    def _ask(self, exchange: Exchange, method: str, url: str, *, hands_in: bool, **asked: Any) -> Answer:
+        with seen(self._provider, method, hands_in=hands_in, clock=self._clock) as told:
+            return told(self._http.ask(exchange, method, url, **asked))
 
     def _spare(self) -> None:
         """Leave time for what follows on a file that was on its way: looking at it, or taking back what was begun."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -44,6 +44,7 @@ from app.records import attempts, audit, copies, uploads
 from app.records.models import Attempt, Copy, Upload
 from app.records.processes import Work
 from app.records.states import State
+from app.seeing import ids, spans
 from app.tenants import organizations
 from app.tenants.models import Connection, Organization
 from app.tenants.vault import Vault
@@ -81,6 +82,11 @@ class Claim:
     @property
     def operation(self) -> Operation:
         return registry.operation(self.upload.operation)
+
+    def seen(self) -> Mapping[str, str]:
+        """Whose request it goes on with, as the copy knows: its id, and where its trace goes on."""
+        told: Mapping[str, str] = self.shelf.unseal(self.copy.sealed).get("seen", {}) if self.copy else {}
+        return told
 
     def recorded(self) -> HandIn:
         """The hand-in as its record tells."""
@@ -127,8 +133,13 @@ class Redeliverer(Asker):
         claim = self._claim(organization_id)
         if claim is None:
             return False
-        log.info("taken up", upload=str(claim.upload.id), attempt=claim.attempt.number, in_doubt=claim.in_doubt)
-        with self._work.holding(claim.upload.id):
+        seen, upload = claim.seen(), claim.upload
+        with (
+            ids.bound(organization=organization_id, upload=upload.id, request=seen.get(ids.REQUEST)),
+            spans.span("deliver", parent=seen.get(spans.PARENT), operation=upload.operation),
+            self._work.holding(upload.id),
+        ):
+            log.info("taken up", attempt=claim.attempt.number, in_doubt=claim.in_doubt)
             claim = replace(claim, way=self._ways.fresh(claim.way))
             ready = self._find_out(claim) if claim.in_doubt else claim
             if ready is not None:
@@ -236,7 +247,7 @@ class Redeliverer(Asker):
         state, kept = self._insist(lambda: self._settled(claim, outcome, effect))
         if not kept:
             self._spool.discard(claim.upload.id)
-        log.info("left", upload=str(claim.upload.id), state=state, problem=outcome.problem, code=outcome.code)
+        log.info("left", state=state, problem=outcome.problem, code=outcome.code)
 
     def _settled(self, claim: Claim, outcome: Outcome, effect: Consequence) -> tuple[State, bool]:
         """Write it down; the upload's state, and whether its copy is still needed."""

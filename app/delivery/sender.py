@@ -37,6 +37,7 @@ from app.providers.operation import Mode, Operation
 from app.providers.wire import FilePart, Outgoing
 from app.records.processes import Work
 from app.records.states import State
+from app.seeing import ids, spans
 from app.tenants import links
 from app.tenants.models import Connection, Link
 from app.tenants.vault import Vault
@@ -99,7 +100,8 @@ class Sender(Asker):
             kept=self._kept,
             id=upload_id,
         )
-        with self._work.holding(journal.id):
+        ids.bind(organization=origin.organization.id, upload=journal.id)
+        with self._work.holding(journal.id), spans.span("hand in", operation=operation.slug, mode=mode.value):
             yield journal
 
     def _enter(self, session: Session, origin: Origin) -> Connection:

@@ -20,6 +20,7 @@ from app.delivery.passing import Passing, Watch
 from app.intake import Arriving
 from app.intake.spool import Spool, SpoolAway
 from app.records.copies import Whole
+from app.seeing import spans
 
 #: They wait for a disk or a bucket, so there are more of them than can work at once.
 _SCRIBES: Final = ThreadPoolExecutor(32, thread_name_prefix="scribe")
@@ -35,8 +36,10 @@ class Shelf:
     upload_id: UUID
 
     def seal(self, content_type: str, fields: Mapping[str, str]) -> bytes:
-        """What another attempt needs beside the bytes, encrypted as they are."""
-        told = json.dumps({"content_type": content_type, "fields": dict(fields)}).encode()
+        """What another attempt needs beside the bytes, encrypted as they are, and whose request it goes on with."""
+        seen = dict(spans.carried())
+        whole = {"content_type": content_type, "fields": dict(fields), **({"seen": seen} if seen else {})}
+        told = json.dumps(whole).encode()
         sealed: bytes = self.cipher.encrypt(told, self._context)
         return sealed
 

@@ -23,6 +23,7 @@ from app.delivery.egress import Egress
 from app.delivery.engine import Engine
 from app.delivery.limits import Limits
 from app.delivery.masking import masked
+from app.delivery.seen import seen
 from app.delivery.sessions import Sessions
 from app.delivery.way import NoWay, Way
 from app.providers.base import Renews, Unavailable
@@ -90,6 +91,7 @@ class Ways:
                 deadlines or self.deadlines,
                 admit=admit,
                 stores=way.provider.stores,
+                provider=way.provider.slug,
                 clock=time.monotonic,
                 **options,
             )
@@ -101,13 +103,15 @@ class Ways:
         """
         http = self._sessions.of(way.connection.id)
         if call.store is not None:
-            return http.hand_on(exchange, call, call.store, {}, stores=way.provider.stores)
+            with seen(way.provider.slug, call.method) as told:
+                return told(http.hand_on(exchange, call, call.store, {}, stores=way.provider.stores))
         with self._limits.of(way) as admit:
             if ours := admit(Outgoing(method=call.method, path=call.target)):
                 return ours
             base_url = way.provider.base_url(way.account, self._sandbox_url)
             authorization = {name: value for name, value in way.headers.items() if name == "Authorization"}
-            handed = http.hand_on(exchange, call, base_url, authorization)
+            with seen(way.provider.slug, call.method) as told:
+                handed = told(http.hand_on(exchange, call, base_url, authorization))
         return handed if isinstance(handed, NoAnswer) else masked(handed, way.secrets())
 
     def look(self, way: Way, steps: Generator[Outgoing, Answer, T], deadlines: Deadlines | None = None) -> T:

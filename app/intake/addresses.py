@@ -41,6 +41,13 @@ def client(
     return found
 
 
+def is_from_proxy(environ: WSGIEnvironment, proxies: Collection[IPv4Network | IPv6Network]) -> bool:
+    """Whether the connection is one of our own proxies': what they add to a request is true."""
+    peer = environ.get("REMOTE_ADDR", "")
+    found = _parsed(peer.strip()) if peer else None
+    return not peer or (found is not None and any(found in network for network in proxies))
+
+
 def _parsed(hop: str) -> IPv4Address | IPv6Address | None:
     try:
         found = ip_address(hop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from contextlib import suppress
 from http import HTTPStatus
 from socket import socket
@@ -15,6 +16,8 @@ from gunicorn.workers.gthread import ThreadWorker
 from app.intake.errors import TooSlow
 from app.intake.known_end import linger
 from app.intake.pace import Deadlines, Pace, PacedSocket
+from app.seeing import ids
+from app.seeing.leaving import LEAVING
 
 #: For a request's head, and for the client's own close after an answer that was the last.
 HEAD = Deadlines(idle=10.0, minimum_rate=500, grace=10.0, drain_bytes=1 << 16, drain_seconds=2.0)
@@ -31,15 +34,35 @@ _OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Three things on top of `gthread`, each of which one client could otherwise use against all others.
+    """Four things on top of `gthread`, three of which one client could otherwise use against all others.
 
     The head of a request has a deadline: gunicorn waits for it for ever, in a thread of its pool. A connection's last
     wait, for the client to close, is done in that thread: gunicorn does it in the loop that accepts. And nothing that a
-    client wrote is logged: a request line can hold a link's token, a header a key.
+    client wrote is logged: a request line can hold a link's token, a header a key. And who is told to end says so first
+    for `leaving_seconds` (`/readyz`), while it still takes what comes: gunicorn would be deaf before anybody noticed.
     """
+
+    leaving_seconds = 0.0
+    _leaves_at = 0.0
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Be told to end. Whoever is told twice is told once: by the server, and by what tells all processes."""
+        if LEAVING.is_set():
+            return
+        LEAVING.set()
+        self._leaves_at = time.monotonic() + self.leaving_seconds
+        if not self.leaving_seconds:
+            super().handle_exit(sig, frame)
+
+    def notify(self) -> None:
+        """Tell the server that this process is alive, which its loop does each second; and end once it is time."""
+        super().notify()
+        if self.alive and LEAVING.is_set() and time.monotonic() >= self._leaves_at:
+            self.alive = False
 
     def handle(self, conn: Any) -> Any:
         """Serve one request, in a thread of the pool; what is false closes the connection."""
+        ids.end()  # until it has one of its own, no line is the former request's
         if not self.cfg.is_ssl:
             conn.parser = conn.parser or get_parser(self.cfg, conn.sock, conn.client)
             conn.parser.unreader.sock = _HeadSocket(conn.sock, Pace(HEAD))

@@ -14,6 +14,7 @@ from app.intake.shedding import Caller
 from app.passthrough.address import Address
 from app.passthrough.base import Face
 from app.passthrough.errors import NoConnection, WhichConnection
+from app.seeing import ids
 from app.services import services
 from app.tenants import doors, tokens
 from app.tenants.errors import Suspended
@@ -63,6 +64,7 @@ def find(environ: WSGIEnvironment, face: Face, wanted: Address) -> Entrance:
     organization_id = admitted.organization_id if wanted.organization else admitted.owner
     if organization_id is None or admitted.owner not in {None, organization_id}:
         raise NoConnection(provider=face.slug)
+    ids.bind(organization=organization_id, token=admitted.id)
     slug, name = _name(organization_id, face.slug, wanted.connection)
     known = doors.admit(parts.database, token, slug=slug, connection=name)
     destination = parts.deliverer.destination(known, name) if known else None

@@ -23,6 +23,7 @@ from app.providers.operation import Field, Mode, Operation
 from app.records import mails, receipts, uploads
 from app.records.models import Upload
 from app.records.states import State
+from app.seeing import ids
 from app.services import services
 from app.tenants import doors, forms, links, organizations
 from app.tenants.errors import LinkUsedUp
@@ -272,4 +273,5 @@ def _enter(organization: Organization, form: Form, connection: Connection, link:
 def arrive(organization: Organization, locale: str | None = None) -> None:
     """Let the page, and any refusal from here on, speak for the organization and in its language."""
     g.organization = organization
+    ids.bind(organization=organization.id)
     language.prefer(locale, organization.locale, timezone=organization.timezone)

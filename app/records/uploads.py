@@ -14,15 +14,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from app.database import copied
+from app.database import copied, once_committed
 from app.errors import Refusal
 from app.records import audit, states, writing
 from app.records.jsonable import jsonable
 from app.records.models import Attempt, AuditEntry, Upload
 from app.records.states import State
 from app.records.writing import On
+from app.seeing import metrics
 from app.tenants.conflicts import constraint
 from app.tenants.tokens import NOT_ANY_MORE
+from app.words import WORDS
 
 TOKEN_BYTES: Final = 24
 #: What is told when a provider is done with what was delivered, by the `provider_status` that it came to.
@@ -107,6 +109,7 @@ def begin(
         raise
     if why is not None:
         raise NOT_ANY_MORE[why]
+    _count(on, upload, {"state": state, "problem": problem, "updated_at": now})
     return upload
 
 
@@ -142,6 +145,7 @@ def change(session: Session, locked: Upload, to: State, *, actor: str, now: date
     for name, value in known.items():
         setattr(locked, name, value)
     session.add(_entry(locked, before, known, actor, now))
+    _count(session, locked, known)
     return locked
 
 
@@ -165,6 +169,7 @@ def finish(
     entry = _entry(upload, upload.state, known, actor, now)
     if not writing.finish(on, upload, attempt, known=known, ending=ending, entry=entry):
         raise Overtaken(str(upload.id))
+    _count(on, upload, known)
     return known
 
 
@@ -241,3 +246,22 @@ def _entry(upload: Upload, before: State | None, known: Mapping[str, Any], actor
         details={name: value for name, value in details.items() if value is not None},
         now=now,
     )
+
+
+def _count(on: On, upload: Upload, known: Mapping[str, Any]) -> None:
+    """Count that an upload came to a state, once it is true."""
+    operation, problem, state = upload.operation, known["problem"], known["state"]
+
+    def count() -> None:
+        metrics.UPLOADS.labels(operation, upload.mode, state.value).inc()
+        if problem is not None:
+            metrics.UPLOAD_PROBLEMS.labels(operation, problem if problem in WORDS else metrics.OTHER).inc()
+        if state is State.DELIVERED:
+            metrics.UPLOAD_BYTES.labels(operation).inc(sum(part.get("size") or 0 for part in upload.parts))
+            took = (known["updated_at"] - upload.created_at).total_seconds()
+            metrics.DELIVERY_SECONDS.labels(operation).observe(max(took, 0.0))
+
+    if isinstance(on, Session):
+        once_committed(on, count)
+    else:
+        count()
