@@ -41,7 +41,7 @@ help: ## Show this
 ##@ Test
 
 .PHONY: test
-test: setup chromium curl php proxies ## Set up and run every test, with coverage
+test: setup chromium curl php proxies clamav ## Set up and run every test, with coverage
 	@$(BIN)/python -m compileall -q app  # once, where the environment keeps each of many processes from it
 	$(BIN)/pytest -n auto --cov --cov-report=term --attacks docs/security-tests.md || { test $$? = 1 && $(AGAIN); }
 	@echo "What decides about bytes and keys:"
@@ -57,7 +57,7 @@ check: setup ## Linters, types, import rules and the fast tests: seconds
 	$(BIN)/pytest -q -n auto -m "not live"
 
 .PHONY: coverage
-coverage: setup chromium curl php proxies ## The same as test, and a page for each file in htmlcov/
+coverage: setup chromium curl php proxies clamav ## The same as test, and a page for each file in htmlcov/
 	$(BIN)/pytest -q -n auto --cov --cov-report=html --cov-report=term
 
 .PHONY: mutants
@@ -70,7 +70,7 @@ faults: setup ## Kill, cut off and fill up all that can be, in 25 minutes at mos
 	FAULTS=long FAULTS_REPORT=docs/reliability.md timeout 1500 $(BIN)/pytest -q -n 0 -p no:randomly tests/faults
 
 .PHONY: attacks
-attacks: setup chromium curl ## Try every attack on the gateway, in two minutes; writes docs/security-tests.md
+attacks: setup chromium curl clamav ## Try every attack on the gateway, in two minutes; writes docs/security-tests.md
 	$(BIN)/pytest -q -n auto -m attack --attacks docs/security-tests.md
 
 .PHONY: bench
@@ -176,6 +176,11 @@ chromium:
 .PHONY: curl
 curl:
 	@command -v curl >/dev/null && exit 0; $(call get,curl,The tests try what the pages say with curl)
+
+.PHONY: clamav
+clamav:
+	@PATH=$$PATH:/usr/sbin command -v clamd >/dev/null && exit 0; \
+	$(call get,clamav-daemon,The tests show files to ClamAV)
 
 # One example of one page: where it cannot be had that example is not run, and nothing else is missing.
 .PHONY: php

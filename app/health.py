@@ -6,7 +6,7 @@ from flask import Blueprint, Flask, jsonify
 from flask.typing import ResponseReturnValue
 
 from app import database
-from app.config import ConfigurationError
+from app.checks import Scanner
 from app.services import services
 from app.tenants.vault import Vault
 
@@ -32,6 +32,9 @@ def ready() -> ResponseReturnValue:
         "database": reachable,
         "migrations": reachable and database.is_migrated(services().database),
         "vault": _vault_opens(),
+    scanner = Scanner.from_settings(services().settings)
+    if scanner and scanner.required:
+        found["antivirus"] = scanner.answers()
     }
     good = all(found.values())
     return jsonify(status="ok" if good else "not ready", **found), 200 if good else 503

@@ -114,6 +114,16 @@ DOCUMENT: Final = {
     "program": N_("Programs and scripts are not taken, whatever they are called."),
     "web-page": N_("Web pages and SVG images are not taken, whatever they are called. Save it as another type."),
     "virus": N_("The virus test pattern (EICAR) was found in the file. It was not passed on."),
+    "infected": N_(
+        "The antivirus found something harmful in the file (%(name)s). It was not passed on. Check your device, and "
+        "choose a clean copy."
+    ),
+    "not-scannable": N_(
+        "The file is too large, or has too much in it, to be checked for viruses. Send what is in it in several files."
+    ),
+    "scanner-away": N_(
+        "Files cannot be checked for viruses at the moment. Nothing was passed on; try again in a few minutes."
+    ),
     "damaged-file": N_("The file is damaged or incomplete. Open it, save it again as %(kind)s and choose that."),
     "protected-pdf": N_("The PDF has a password. Save it without one and choose that."),
     "protected-file": N_("The file, or one in it, has a password. Save it without one and choose that."),

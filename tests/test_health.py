@@ -30,6 +30,14 @@ def test_without_its_database_it_is_alive_and_not_ready(settings: Settings, tmp_
     assert "hunter2" not in ready.text
 
 
+def test_an_antivirus_that_has_to_be_asked_has_to_be_there(settings: Settings) -> None:
+    asked = {"antivirus_url": "unix:///nowhere/at/all"}
+    without = create_app(settings.model_copy(update={"antivirus": "required", **asked})).test_client().get("/readyz")
+    assert (without.status_code, without.json and without.json["antivirus"]) == (503, False)
+    may_be = create_app(settings.model_copy(update={"antivirus": "when-available", **asked})).test_client()
+    assert may_be.get("/readyz").status_code == 200
+
+
 def test_a_keyset_that_vanished_is_noticed(app: Flask, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     path = settings.vault_keyset
     hidden = path.rename(path.with_name("hidden"))

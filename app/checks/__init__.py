@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from app.checks import certificate, image, policy
+from app.checks.antivirus import Scanner, scanning
 from app.checks.base import Check, CheckResult, Given
 from app.checks.budget import INSPECTIONS
 from app.checks.content import HEAD_BYTES
-from app.checks.errors import Busy, Rejected
+from app.checks.errors import Busy, Rejected, ScannerAway, Unfit
 from app.checks.policy import Policy
 from app.checks.sat import Kind
 from app.checks.watching import Watch, watch
@@ -23,7 +24,20 @@ from app.providers.operation import Operation
 if TYPE_CHECKING:
     from app.intake import Collected
 
-__all__ = ["CHECKS", "HEAD_BYTES", "INSPECTIONS", "Busy", "CheckResult", "Policy", "Rejected", "Watch", "run", "watch"]
+__all__ = [
+    "CHECKS",
+    "HEAD_BYTES",
+    "INSPECTIONS",
+    "Busy",
+    "CheckResult",
+    "Policy",
+    "Rejected",
+    "Scanner",
+    "ScannerAway",
+    "Watch",
+    "run",
+    "watch",
+]
 
 
 def run(
@@ -33,11 +47,35 @@ def run(
     secrets: Mapping[str, SecretStr],
     expected_rfc: str | None,
     now: datetime,
+    scanner: Scanner | None = None,
 ) -> CheckResult:
-    """Put a hand-in that is whole through its operation's check; raises Rejected with the first thing that is wrong."""
+    """Put a hand-in that is whole through its operation's check; raises Rejected with the first thing that is wrong.
+
+    Raises ScannerAway where the antivirus has to be asked and cannot be. What is secret is shown to nobody.
+    """
     given = Given(operation=operation, collected=collected, secrets=secrets, expected_rfc=expected_rfc, now=now)
     policy.check_what_came(given)
-    return CHECKS[operation.check](given)
+    passed = CHECKS[operation.check](given)
+    if scanner is None:
+        return passed
+    shown = [part.name for part in operation.parts if not part.secret and part.name in collected.files]
+    said = {name: _scanned(scanner, name, collected.files[name].content) for name in shown}
+    return CheckResult(facts={**passed.facts, "antivirus": said}, secrets=passed.secrets)
+
+
+def _scanned(scanner: Scanner, name: str, content: bytes) -> str:
+    """What the antivirus says of a file."""
+    scan = scanning(scanner)
+    try:
+        scan.begin(len(content))
+        scan.feed(content)
+        said: str = scan.finish()["antivirus"]
+    except Unfit as verdict:
+        raise Rejected(verdict.slug, field=name, **verdict.params) from None
+    except ScannerAway as away:
+        away.field = name
+        raise
+    return said
 
 
 def _check_certificate(given: Given, *, kind: Kind) -> CheckResult:

@@ -29,6 +29,13 @@ class Busy(Refusal):
     status: ClassVar[int] = 503
 
 
+class ScannerAway(Refusal):
+    """The antivirus could not be asked, and nothing is handed in without its verdict."""
+
+    slug: ClassVar[str] = "scanner-away"
+    status: ClassVar[int] = 503
+
+
 class Unfit(Exception):  # noqa: N818 - a verdict, not an error of ours
     """The content of a file is not what it should be; whoever knows the file's part makes a Rejected of it."""
 

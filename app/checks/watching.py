@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.checks import content, contents, names, policy, types
+from app.checks.antivirus import Scanner, Scanning, scanning
 from app.checks.budget import INSPECTIONS, Budget
 from app.checks.contents import Content
-from app.checks.errors import Busy, Rejected, Unfit
+from app.checks.errors import Busy, Rejected, ScannerAway, Unfit
 from app.checks.image import Picture
 from app.checks.patterns import Viruses
 from app.checks.policy import Policy
@@ -29,10 +30,11 @@ class _Begun:
 
 
 class Watch:
-    """One file on its way. `begin` first, then every block by `feed`, then `finish`; what is wrong raises Rejected.
+    """One file on its way. `begin`, then each block by `feed` and `scan`, then `finish`; what is wrong raises Rejected.
 
     `filename`, `content_type` and `facts` are known once it has begun. Archives are held in memory to be looked into;
-    where there is no room for one more, `begin` raises Busy.
+    where there is no room for one more, `begin` raises Busy. Where the antivirus has to be asked and cannot be, all but
+    `feed` raise ScannerAway.
     """
 
     filename: str
@@ -50,6 +52,7 @@ class Watch:
         fields: Mapping[str, str],
         allowed: Policy,
         budget: Budget,
+        scan: Scanning,
     ) -> None:
         self._operation = operation
         self._part = part
@@ -59,6 +62,7 @@ class Watch:
         self._fields = fields
         self._allowed = allowed
         self._budget = budget
+        self._scan = scan
         self._viruses = Viruses()
         self._contents: tuple[Content, ...] = ()
 
@@ -80,23 +84,30 @@ class Watch:
         with self._verdicts():
             self.filename = names.clean(self._named)
             begun = _BEGINNINGS[self._operation.check](self, head)
+            self._scan.begin(self._size)
         self.content_type, self._contents = begun.content_type, begun.contents
         self.facts = {self._part.name: begun.facts}
 
     def feed(self, block: bytes | memoryview) -> None:
-        """See the next bytes pass."""
+        """See the next bytes pass; never waits."""
         whole = block if isinstance(block, bytes) else bytes(block)
         with self._verdicts():
             self._viruses.feed(whole)
             for looking in self._contents:
                 looking.feed(whole)
 
+    def scan(self, block: bytes | memoryview) -> None:
+        """Show the next bytes to the antivirus, which may have to be waited for."""
+        with self._verdicts():
+            self._scan.feed(block)
+
     def finish(self) -> Mapping[str, Any]:
-        """Judge the file as a whole; gives its facts."""
+        """Judge the file as a whole, which may wait, too; gives its facts."""
         facts = dict(self.facts[self._part.name])
         with self._verdicts():
             for looking in self._contents:
                 facts |= looking.finish()
+            facts |= self._scan.finish()
         self._contents = ()
         self.facts = {self._part.name: facts}
         return self.facts
@@ -113,9 +124,9 @@ class Watch:
             self._contents = ()
             status = _STATUS.get(verdict.slug, 422)
             raise Rejected(verdict.slug, field=self._part.name, status=status, **verdict.params) from None
-        except Busy as busy:
+        except (Busy, ScannerAway) as unable:
             self._contents = ()
-            busy.field = self._part.name
+            unable.field = self._part.name
             raise
 
     def _begin_document(self, head: bytes) -> _Begun:
@@ -154,8 +165,11 @@ class Watch:
         return _Begun(content_type=type_.media_type, facts={"format": type_.name}, contents=(picture,))
 
 
-#: Problems of the type as such, which HTTP has a status for.
-_STATUS: Final = dict.fromkeys(("type-not-taken", "other-declared", "other-content", "not-its-content"), 415)
+#: Problems of the type as such, or of the size, which HTTP has a status for.
+_STATUS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("type-not-taken", "other-declared", "other-content", "not-its-content"), 415),
+    "not-scannable": 413,
+}
 
 #: By the name that an operation gives as its `check`.
 _BEGINNINGS: Final[Mapping[str, Callable[[Watch, bytes], _Begun]]] = {
@@ -175,6 +189,7 @@ def watch(
     policy: Policy,
     now: datetime,  # noqa: ARG001 - for checks of what expires
     budget: Budget = INSPECTIONS,
+    scanner: Scanner | None = None,
 ) -> Watch:
     """Of a file that arrives as this part, `size` bytes long; raises Rejected where the operation has no such part."""
     part = next((part for part in operation.parts if part.name == part_name), None)
@@ -189,4 +204,5 @@ def watch(
         fields=fields,
         allowed=policy,
         budget=budget,
+        scan=scanning(scanner),
     )

@@ -15,6 +15,9 @@ import click
 from sqlalchemy import text
 
 from app import config
+from app.checks import Scanner
+from app.checks.antivirus import Beyond, NoVerdict, signed_at
+from app.checks.patterns import EICAR
 from app.config import ConfigurationError, Settings
 from app.database import HOUSE, Database, is_migrated, is_reachable
 from app.delivery.egress import PORTS, Egress, EgressRefused
@@ -25,6 +28,7 @@ from app.tenants import connections, doors
 from app.tenants.vault import Vault, VaultError
 
 MOST_SKEW: Final = timedelta(seconds=2)
+OLDEST_SIGNATURES: Final = timedelta(days=7)
 
 #: Tables that hold rows of organizations and are not bound by row security, or only for others than their owner.
 UNBOUND: Final = text("""
@@ -79,6 +83,7 @@ def examine() -> Iterator[Finding]:
     vault = _vault(settings)
     yield vault if isinstance(vault, Finding) else Finding(about="vault", detail=f"{settings.vault_keyset} is a keyset")
     yield _spool(settings)
+    yield _antivirus(settings)
     database = Database(settings.database_url, pool=1)
     try:
         yield from _with_database(database, settings, None if isinstance(vault, Finding) else vault)
@@ -153,6 +158,30 @@ def _spool(settings: Settings) -> Finding:
         return Finding(about="spool", state="FAIL", detail=f"{where}: {exc}", cure="use another place")
     room = "" if volume is None else f", {volume.free / 1e9:.1f} GB free"
     return Finding(about="spool", detail=f"{where} takes files, encrypted{room}")
+
+
+def _antivirus(settings: Settings) -> Finding:
+    """Whether the daemon is there, knows anything, and what is new, and takes files as large as it is shown."""
+    about, scanner = "antivirus", Scanner.from_settings(settings)
+    if scanner is None:
+        return Finding(about=about, state="n/a", detail="ANTIVIRUS is off: files are not scanned")
+    try:
+        version = scanner.version()
+        if not scanner.look(EICAR):
+            cure = "freshclam, and see that it is run by itself"
+            return Finding(about=about, state="FAIL", detail=f"{version} does not know the test virus", cure=cure)
+        scanner.look(*(bytes(1 << 20) for _ in range(scanner.most_bytes >> 20)), bytes(scanner.most_bytes % (1 << 20)))
+    except Beyond as beyond:
+        cure = "raise StreamMaxLength, MaxFileSize and MaxScanSize in clamd.conf, or lower ANTIVIRUS_MAX_BYTES"
+        return Finding(about=about, state="FAIL", detail=beyond.detail, cure=cure)
+    except NoVerdict as none:
+        cure = "start clamd, and let ANTIVIRUS_URL name a socket of its that the gateway's user may open"
+        return Finding(about=about, state="FAIL", detail=f"{scanner.url}: {none.detail}", cure=cure)
+    known = signed_at(version)
+    if known and datetime.now(UTC) - known > OLDEST_SIGNATURES:
+        detail = f"{version}: its signatures are old"
+        return Finding(about=about, state="FAIL", detail=detail, cure="freshclam, and see that it is run by itself")
+    return Finding(about=about, detail=f"{version}, {settings.antivirus}")
 
 
 def _role(database: Database, wanted: str, variable: str, about: str) -> Finding:

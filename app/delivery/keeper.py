@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session
 
-from app.checks import HEAD_BYTES, Policy, Rejected
+from app.checks import HEAD_BYTES, Policy
 from app.delivery import breaker
 from app.delivery.contents import Contents
 from app.delivery.destinations import Destination
@@ -69,7 +69,7 @@ class Keeper(Sender):
         """Judge a file that lies whole in the spool already, and let it wait there to be delivered at once.
 
         All that is written is written in one transaction: until then it can be tried again. Raises Rejected, which has
-        the id of its record and after which there is no copy, LinkClosed, SpoolAway and CopyLost.
+        the id of its record and after which there is no copy, LinkClosed, SpoolAway, CopyLost, Busy and ScannerAway.
         """
         with self._journal(origin, operation, Mode.DURABLE, spooled.upload_id) as journal:
             handed_in = HandedIn(
@@ -158,8 +158,8 @@ class Keeper(Sender):
             try:
                 for _ in source.blocks():
                     pass
-            except Rejected as rejected:
-                withdraw(journal, rejected)
+            except Refusal as refusal:
+                withdraw(journal, refusal)
                 raise
             journal.contents = Contents.of([part_of(reread, watch, source)], source.facts)
             sealed = shelf.seal(watch.content_type, spooled.fields)

@@ -35,8 +35,8 @@ GIVEN_UP: Final = Consequence(state=State.FAILED)
 
 #: It is whole in the spool, and was not tried yet.
 HELD: Final = Consequence(state=State.WAITING, uses_link=True, ours=True)
-#: The spool could not take it.
-NO_ROOM: Final = Consequence(state=State.FAILED, ours=True)
+#: There is no room for it in the spool or in memory, or nobody to judge it: nothing is wrong with it.
+UNTAKEN: Final = Consequence(state=State.FAILED, ours=True)
 
 #: Without a spool: one attempt, and the caller waits for it.
 AT_ONCE: Final[Mapping[Ending, Consequence]] = {

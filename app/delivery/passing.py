@@ -27,6 +27,10 @@ class Watch(Protocol):
         """See the next bytes; called in another thread than the others, for one block at a time."""
         ...
 
+    def scan(self, block: bytes, /) -> None:
+        """See them, too; may wait, and so is called in the thread of whoever asks for them."""
+        ...
+
     def finish(self) -> Mapping[str, Any]:
         """All of it was fed; what was learnt from it."""
         ...
@@ -95,6 +99,7 @@ class Passing:
                         take(block)
                 else:
                     taken = [threads.submit(take, block) for take, threads in takers]
+                self._watch.scan(block)
                 yield block
         finally:
             wait(taken)  # nobody feeds what was given up

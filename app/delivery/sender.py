@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from app import checks
-from app.checks import HEAD_BYTES, Policy, Rejected, Watch
+from app.checks import HEAD_BYTES, Policy, Rejected, Scanner, Watch
 from app.config import Settings
 from app.database import Database
 from app.delivery.asking import Asker, cleaner_of
@@ -27,7 +27,7 @@ from app.delivery.origin import Origin, Result
 from app.delivery.outcome import REFUSED, Consequence
 from app.delivery.passing import Passing
 from app.delivery.spooling import Reread, Spooling
-from app.delivery.surviving import broken, survive
+from app.delivery.surviving import broken, survive, withdraw
 from app.delivery.way import NoWay, Way
 from app.delivery.ways import Ways
 from app.errors import Refusal
@@ -79,6 +79,7 @@ class Sender(Asker):
         super().__init__(database, Ways(database, vault, settings, clock, limits or Limits(database)), clock)
         self._vault = vault
         self._work = work
+        self._scanner = Scanner.from_settings(settings)
         self._kept = timedelta(days=settings.failed_days)
         relayed = changed(self._ways.deadlines, total=settings.relay_total_seconds)
         kept = changed(relayed, grace=settings.provider_grace_seconds, rate=settings.provider_minimum_rate)
@@ -114,7 +115,10 @@ class Sender(Asker):
         return self.now().astimezone(ZoneInfo(origin.organization.timezone))
 
     def _begin(self, handed_in: HandedIn, file: Arriving | Reread) -> Watch:
-        """Judge the beginning of a file, with all that is known before its first byte leaves; raises Rejected."""
+        """Judge the beginning of a file, with all that is known before its first byte leaves.
+
+        Raises Rejected, and Busy or ScannerAway where it cannot be judged now.
+        """
         handed_in.journal.contents = Contents.of([file])
         watch = checks.watch(
             handed_in.operation,
@@ -125,11 +129,12 @@ class Sender(Asker):
             fields=handed_in.fields,
             policy=handed_in.policy,
             now=self.now(),
+            scanner=self._scanner,
         )
         try:
             watch.begin(file.head(HEAD_BYTES))
-        except Rejected as rejected:
-            handed_in.journal.refuse(rejected, REFUSED)
+        except Refusal as refusal:
+            withdraw(handed_in.journal, refusal)
             raise
         return watch
 
@@ -145,6 +150,7 @@ class Sender(Asker):
                 secrets=collected.secrets,
                 expected_rfc=origin.organization.rfc,
                 now=self.now(),
+                scanner=self._scanner,
             )
         except Rejected as rejected:
             journal.refuse(rejected, REFUSED)

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import structlog
 
-from app.checks import Rejected
+from app.checks import Busy, Rejected, ScannerAway
 from app.delivery.errors import HeldUp, TookTooLong, WasCancelled
-from app.delivery.outcome import CANCELLED, GIVEN_UP, NO_ROOM, REFUSED, Consequence
+from app.delivery.outcome import CANCELLED, GIVEN_UP, REFUSED, UNTAKEN, Consequence
 from app.errors import Refusal
 from app.intake.errors import ClientGone, TooSlow, Truncated
 from app.intake.spool import SpoolAway, SpoolFull
@@ -27,7 +27,7 @@ log = structlog.get_logger("ventanilla.delivery")
 WITHDRAWN: Final[tuple[tuple[tuple[type[Refusal], ...], Consequence], ...]] = (
     ((HeldUp,), GIVEN_UP),
     ((ClientGone, Truncated, TooSlow, TookTooLong, TokenRevoked, Suspended, WasCancelled), CANCELLED),
-    ((SpoolFull, SpoolAway), NO_ROOM),
+    ((SpoolFull, SpoolAway, Busy, ScannerAway), UNTAKEN),
 )
 
 

@@ -18,7 +18,7 @@ CERTIFICATE: Final = Operation(
     modes=(Mode.DIRECT,),
     parts=(
         Part(name="cer", label=N_("Certificate (.cer)"), max_bytes=16 * KIB, ending=".cer"),
-        Part(name="key", label=N_("Private key (.key)"), max_bytes=16 * KIB, ending=".key"),
+        Part(name="key", label=N_("Private key (.key)"), max_bytes=16 * KIB, ending=".key", secret=True),
     ),
     fields=(
         Field(

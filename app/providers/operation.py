@@ -32,6 +32,8 @@ class Part:
     ending: str = ""
     #: Types that are taken, as `app.checks.types` names them; a form may narrow them. Empty: its check knows.
     types: tuple[str, ...] = ()
+    #: Whether nobody but the provider may see it: not even the antivirus, which keeps what it is shown in a file.
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from app.checks import Scanner
 from app.cli import doctor
 from app.config import Settings
 from app.intake.spool import spool
 from app.local.postgres import Embedded
 from app.tenants.vault import create_keyset
 from tests.cli.conftest import Run
+from tests.scanning import clamd
 from tests.servers import environment_of
 
 Examine = Callable[..., tuple[int, dict[str, str]]]
@@ -45,10 +47,10 @@ def test_all_is_well(examine: Examine, run: Run, acme: str) -> None:
     code, lines = examine()
     assert code == 0, lines
     assert [*lines] == [
-        *("settings", "vault", "spool", "database", "role", "clock", "migrations", "row security", "vault keys"),
-        *("facturapi", "worker role"),
+        *("settings", "vault", "spool", "antivirus", "database", "role", "clock", "migrations", "row security"),
+        *("vault keys", "facturapi", "worker role"),
     ]
-    assert {name for name, line in lines.items() if not line.startswith("ok")} == set()
+    assert {name for name, line in lines.items() if not line.startswith("ok")} == {"antivirus"}  # is off
     assert re.search(r"spool takes files, encrypted, [\d.]+ GB free$", lines["spool"])
     assert "ventanilla_app" in lines["role"]
 
@@ -71,6 +73,40 @@ def test_a_spool_that_does_not_give_back_what_it_was_given(examine: Examine, mon
     code, lines = examine()
     assert code == 1
     assert "is not encrypted" in lines["spool"]
+
+
+@pytest.mark.live
+def test_an_antivirus_that_knows_what_it_should_and_one_that_does_not(examine: Examine, tmp_path: Path) -> None:
+    required = {"ANTIVIRUS": "required", "ANTIVIRUS_MAX_BYTES": str(2 << 20)}
+    with clamd(tmp_path / "run", StreamMaxLength="2M") as daemon:
+        code, lines = examine(**required, ANTIVIRUS_URL=daemon.url)
+        assert code == 0, lines
+        assert re.search(r"^ok +antivirus +ClamAV [\d.]+, required$", lines["antivirus"])
+        code, lines = examine(**required | {"ANTIVIRUS_MAX_BYTES": str(3 << 20)}, ANTIVIRUS_URL=daemon.url)
+        assert code == 1
+        assert lines["antivirus"].endswith(
+            "→ raise StreamMaxLength, MaxFileSize and MaxScanSize in clamd.conf, or lower ANTIVIRUS_MAX_BYTES"
+        )
+    code, lines = examine(**required, ANTIVIRUS_URL=daemon.url)
+    assert code == 1
+    assert "start clamd" in lines["antivirus"]
+
+
+@pytest.mark.parametrize(
+    ("version", "found", "cure"),
+    [
+        ("ClamAV 1.4.6", "", "does not know the test virus → freshclam"),
+        ("ClamAV 1.4.6/27810/Sat Nov  1 09:12:44 2025", "Eicar", "its signatures are old → freshclam"),
+    ],
+)
+def test_an_antivirus_that_knows_too_little(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch, version: str, found: str, cure: str
+) -> None:
+    monkeypatch.setattr(Scanner, "version", lambda _: version)
+    monkeypatch.setattr(Scanner, "look", lambda *_: found)
+    code, lines = examine(ANTIVIRUS="when-available")
+    assert code == 1
+    assert cure in lines["antivirus"]
 
 
 def test_before_there_is_a_connection_no_provider_is_looked_for(examine: Examine) -> None:

@@ -102,6 +102,7 @@ class Watch:
     refuse_at: int | None = None
     refuse_at_end: bool = False
     seen: bytearray = field(default_factory=bytearray)
+    shown: bytearray = field(default_factory=bytearray)
     finished: bool = False
     threads: set[int] = field(default_factory=set)
 
@@ -110,6 +111,9 @@ class Watch:
         self.seen += block
         if self.refuse_at is not None and len(self.seen) >= self.refuse_at:
             raise Refusal(at=len(self.seen))
+
+    def scan(self, block: bytes) -> None:
+        self.shown += block
 
     def finish(self) -> Mapping[str, Any]:
         assert not self.finished

@@ -1,0 +1,296 @@
+"""What is made of what ClamAV's daemon says of a file, and of all the ways in which it says nothing."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import select
+import socket
+import struct
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from app.checks import Rejected, Scanner, ScannerAway, Watch, run
+from app.checks.antivirus import NoVerdict, Stream
+from app.config import Settings
+from app.intake import Collected
+from app.local.processes import wait_until
+from app.providers.facturapi import CERTIFICATE
+from app.sandbox import sat
+from app.words import WORDS
+from tests.checks.documents import PDF, begun
+from tests.checks.hand_ins import NOW, file
+from tests.scanning import FOUND, HARMFUL, Daemon, clamd, played
+
+TEXT: Final = b"nothing but text, " * 100
+Play = Callable[[socket.socket], object]
+
+
+def scanner(url: str, **changes: Any) -> Scanner:
+    given: dict[str, Any] = {"connect_seconds": 5.0, "seconds": 30.0, "most_bytes": 1 << 20, "required": True}
+    return Scanner(**{"url": url, **given, **changes})
+
+
+def passed(asked: Scanner, *blocks: bytes, size: int | None = None) -> Watch:
+    """A text that the watch is shown as a file on its way shows itself."""
+    content = b"".join(blocks)
+    watching = begun("notes.txt", content, size=len(content) if size is None else size, scanner=asked)
+    for block in blocks:
+        watching.feed(block)
+        watching.scan(block)
+    watching.finish()
+    return watching
+
+
+def said(watching: Watch) -> str:
+    return str(watching.facts["file"]["antivirus"])
+
+
+# --- the real one -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with clamd(tmp_path_factory.mktemp("clamav") / "run", StreamMaxLength="2M", MaxFileSize="1M") as running:
+        yield running
+
+
+@pytest.mark.live
+def test_a_clean_file_passes_and_its_facts_say_so(daemon: Daemon) -> None:
+    assert said(passed(scanner(daemon.url), TEXT, TEXT)) == "clean"
+    assert scanner(daemon.url).answers()
+    assert scanner(daemon.url).version().startswith("ClamAV 1.")
+
+
+@pytest.mark.live
+@pytest.mark.attack(
+    "files", "A file that only an antivirus knows, cut anywhere", "refused before its last block leaves"
+)
+@pytest.mark.parametrize("cut", [1, len(TEXT) - 1, len(TEXT) + 3, len(TEXT) + len(HARMFUL)])
+@pytest.mark.parametrize("required", [True, False])
+def test_what_it_finds_is_refused(daemon: Daemon, cut: int, required: bool) -> None:
+    content = TEXT + HARMFUL + b"\n"
+    with pytest.raises(Rejected) as refusal:
+        passed(scanner(daemon.url, required=required), content[:cut], content[cut:])
+    assert (refusal.value.slug, refusal.value.status, refusal.value.field) == ("infected", 422, "file")
+    assert FOUND in WORDS["infected"] % refusal.value.params
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("size", [(1 << 20) + 1, (2 << 20) + 1], ids=["than it looks through", "than it takes"])
+def test_a_file_that_is_more_than_it_was_set_up_for_is_not_clean(daemon: Daemon, size: int) -> None:
+    """It would say OK of the first, if it were not told to say so; and hangs up on the second."""
+    blocks = [b"a" * 65_536] * (size // 65_536) + [b"a"]
+    generous = scanner(daemon.url, most_bytes=1 << 30)
+    with pytest.raises(Rejected) as refusal:
+        passed(generous, *blocks)
+    assert (refusal.value.slug, refusal.value.status) == ("not-scannable", 413)
+    assert said(passed(scanner(daemon.url, most_bytes=1 << 30, required=False), *blocks)) == "not-scannable"
+
+
+@pytest.mark.live
+def test_what_it_is_shown_lies_in_its_folder_in_the_clear_until_it_has_judged_it(daemon: Daemon) -> None:
+    """Which is why that folder has to be memory, and why keys are not shown to it."""
+    stream = Stream(scanner(daemon.url))
+    stream.feed(TEXT)
+    stream.feed(b"its end")
+    assert wait_until(lambda: daemon.held().endswith(b"its end"), 10)
+    assert stream.verdict() == ""
+    assert wait_until(lambda: not daemon.held(), 10)
+
+
+@pytest.mark.live
+def test_a_certificate_is_shown_to_it_and_its_key_is_not(daemon: Daemon) -> None:
+    asked = scanner(daemon.url)
+    collected = certificate("ACME SA DE CV")
+    facts = run(CERTIFICATE, collected, secrets=collected.secrets, expected_rfc=None, now=NOW, scanner=asked).facts
+    assert facts["antivirus"] == {"cer": "clean"}
+    assert facts["kind"] == "csd"
+    infected = certificate(HARMFUL.decode())
+    with pytest.raises(Rejected) as refusal:
+        run(CERTIFICATE, infected, secrets=infected.secrets, expected_rfc=None, now=NOW, scanner=asked)
+    assert (refusal.value.slug, refusal.value.field) == ("infected", "cer")
+
+
+@pytest.mark.live
+def test_a_daemon_that_dies_in_the_middle_said_nothing(tmp_path: Path) -> None:
+    with clamd(tmp_path / "run") as dying:
+        watching = begun("notes.txt", TEXT, size=2 * len(TEXT), scanner=scanner(dying.url))
+        watching.scan(TEXT)
+        dying.child.kill()
+        dying.child.wait()
+        with pytest.raises(ScannerAway):
+            watching.scan(TEXT)
+        assert not scanner(dying.url).answers()
+
+
+# --- one that is played -----------------------------------------------------------------------------------------------
+
+
+def heard(connection: socket.socket) -> bytes:
+    """All that comes until the empty block; none if it never does."""
+    stream = connection.makefile("rb")
+    assert stream.read(10) == b"zINSTREAM\0"
+    content = b""
+    while size := struct.unpack("!L", stream.read(4))[0]:
+        content += stream.read(size)
+    return content
+
+
+def answering(answer: bytes) -> Play:
+    def play(connection: socket.socket) -> None:
+        heard(connection)
+        connection.sendall(answer)
+
+    return play
+
+
+def deaf(connection: socket.socket) -> None:
+    """Reads next to nothing until the other side hangs up."""
+    connection.recv(1)
+    poll = select.poll()
+    poll.register(connection, 0)  # nothing but that
+    poll.poll(10_000)
+
+
+def silent(connection: socket.socket) -> None:
+    """Hears everything, and says nothing."""
+    while connection.recv(1 << 16):
+        pass
+
+
+HUNG_UP: Final = "pipe|reset|ended in the middle"
+AWAY: Final[dict[str, tuple[Play, str]]] = {
+    "hangs up at once": (lambda _: None, HUNG_UP),
+    "hangs up in the middle": (lambda connection: connection.recv(12), HUNG_UP),
+    "hangs up before its verdict": (heard, HUNG_UP),
+    "says nothing": (silent, "too slow"),
+    "takes nothing": (deaf, "too slow"),
+    "says half a line": (answering(b"stream: O"), "ended in the middle"),
+    "says too much": (answering(b"stream: " + b"O" * 5000), "it says"),
+    "says something else": (answering(b"UNKNOWN COMMAND\0"), "UNKNOWN"),
+    "says that it failed": (answering(b"stream: Can't allocate memory ERROR\0"), "allocate"),
+    "says OK of something else": (answering(b"/etc/passwd: OK\0"), "passwd"),
+    "says more than OK": (answering(b"stream: OK\nstream: OK\0"), "it says"),
+    "finds what has no name": (answering(b"stream:  FOUND\0"), "FOUND"),
+    "answers in other letters": (answering(b"\xff\xfe\0"), "it says"),
+}
+
+
+@pytest.mark.attack("files", "An antivirus that fails in every way there is", "never taken for a verdict")
+@pytest.mark.parametrize(("play", "why"), AWAY.values(), ids=AWAY)
+def test_whatever_is_no_verdict_is_none(tmp_path: Path, play: Play, why: str) -> None:
+    blocks = [b"a" * 65_536] * 64  # more than any socket takes that nobody reads from
+    with played(tmp_path, play) as url:
+        strict = scanner(url, seconds=0.3, most_bytes=1 << 30)
+        with pytest.raises(ScannerAway) as refusal:
+            passed(strict, *blocks)
+        assert (refusal.value.slug, refusal.value.status, refusal.value.field) == ("scanner-away", 503, "file")
+        lenient = scanner(url, seconds=0.3, most_bytes=1 << 30, required=False)
+        assert said(passed(lenient, *blocks)) == "scanner-away"
+        with pytest.raises(NoVerdict, match=why):
+            strict.look(*blocks)
+
+
+@pytest.mark.parametrize("url", ["unix:///nowhere/at/all", "tcp://127.0.0.1:1", "tcp://no.such.name.invalid:3310"])
+def test_where_there_is_no_daemon_nothing_is_begun(url: str) -> None:
+    with pytest.raises(ScannerAway) as refusal:
+        begun("a.pdf", PDF, scanner=scanner(url))
+    assert refusal.value.field == "file"
+    assert said(passed(scanner(url, required=False), TEXT)) == "scanner-away"
+    assert not scanner(url).answers()
+
+
+def test_all_waits_for_one_file_add_up(tmp_path: Path) -> None:
+    """A daemon that is a little late each time is late."""
+    ticking = itertools.count(step=4)
+    with played(tmp_path, silent) as url:
+        stream = Stream(scanner(url, seconds=30.0, clock=lambda: float(next(ticking))))
+        with pytest.raises(NoVerdict, match="too slow"):
+            for _ in range(10):
+                stream.feed(b"a")
+
+
+def test_it_is_shown_each_byte_once_and_in_order(tmp_path: Path) -> None:
+    contents: list[bytes] = []
+
+    def play(connection: socket.socket) -> None:
+        contents.append(heard(connection))
+        connection.sendall(b"stream: OK\0")
+
+    with played(tmp_path, play) as url:
+        assert scanner(url).look(b"one ", b"", memoryview(b"two "), b"three") == ""
+    assert contents == [b"one two three"]
+
+
+def test_a_file_that_is_too_large_is_not_shown_to_it() -> None:
+    asked = scanner("unix:///nowhere/at/all", most_bytes=len(TEXT) - 1)
+    with pytest.raises(Rejected) as refusal:
+        begun("notes.txt", TEXT, scanner=asked)
+    assert (refusal.value.slug, refusal.value.status, refusal.value.field) == ("not-scannable", 413, "file")
+    lenient = scanner("unix:///nowhere/at/all", most_bytes=len(TEXT) - 1, required=False)
+    assert said(passed(lenient, TEXT)) == "not-scannable"
+
+
+def test_a_file_that_is_given_up_gives_its_connection_back(tmp_path: Path) -> None:
+    gone: list[bool] = []
+    with played(tmp_path, lambda connection: gone.append(bool(connection.makefile("rb").read()))) as url:
+        watching = begun("notes.txt", TEXT, size=2 * len(TEXT), scanner=scanner(url))
+        watching.scan(TEXT)
+        del watching
+        gc.collect()
+        assert wait_until(lambda: gone == [True], 10)
+
+
+def test_memory_does_not_grow_with_what_it_is_shown(tmp_path: Path) -> None:
+    block = bytes(1 << 20)
+    with played(tmp_path, silent) as url:
+        stream = Stream(scanner(url, most_bytes=1 << 30))
+        tracemalloc.start()
+        for _ in range(64):
+            stream.feed(block)
+        assert tracemalloc.get_traced_memory()[1] < len(block) // 4
+        tracemalloc.stop()
+        del stream  # hangs up
+
+
+def settings(**changes: Any) -> Settings:
+    needed = {"secret_key": "k" * 32, "database_url": "postgresql://db/ventanilla", "vault_keyset": "keyset.json"}
+    return Settings.model_validate(needed | changes)
+
+
+def test_what_the_settings_say() -> None:
+    assert Scanner.from_settings(settings(antivirus="off")) is None
+    told = {"antivirus_url": "tcp://clamav:3310", "antivirus_seconds": 7.0, "antivirus_max_bytes": 99}
+    asked = Scanner.from_settings(settings(antivirus="required", **told))
+    assert asked is not None
+    assert (asked.url, asked.seconds, asked.most_bytes, asked.required) == ("tcp://clamav:3310", 7.0, 99, True)
+    lenient = Scanner.from_settings(settings(antivirus="when-available"))
+    assert lenient is not None
+    assert not lenient.required
+
+
+@pytest.mark.parametrize(
+    "url", ["", "/run/clamd.ctl", "unix://run/clamd.ctl", "unix://", "tcp://host", "tcp://:3310", "tcp://host:1/x"]
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="must be unix:///path or tcp://host:port"):
+        settings(antivirus_url=url)
+
+
+def test_without_one_nothing_is_said_of_it() -> None:
+    watching = begun("notes.txt", TEXT)
+    watching.feed(TEXT)
+    watching.scan(TEXT)
+    assert "antivirus" not in watching.finish()["file"]
+
+
+def certificate(name: str) -> Collected:
+    issued = sat.issue(name=name)
+    files = {one.name: one for one in (file("cer", issued.cer), file("key", issued.key))}
+    return Collected(fields={}, secrets={"password": SecretStr(issued.password)}, files=files)
