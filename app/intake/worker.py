@@ -42,6 +42,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     for `leaving_seconds` (`/readyz`), while it still takes what comes: gunicorn would be deaf before anybody noticed.
     """
 
+    alive: bool
     leaving_seconds = 0.0
     _leaves_at = 0.0
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from procrastinate import JobContext
+from procrastinate.middleware import TaskMiddleware
 from procrastinate.worker import Worker
 
 from app.seeing import ids, metrics, spans
@@ -37,4 +38,4 @@ async def _in_loop(call: Callable[[], Awaitable[Any]], context: JobContext, _wor
 
 
 #: For the library: the one is around what has a thread, the other around what does not.
-MIDDLEWARE: Final = [_in_thread, _in_loop]
+MIDDLEWARE: Final[list[TaskMiddleware]] = [_in_thread, _in_loop]

@@ -91,7 +91,7 @@ def start(exporter: SpanExporter, share: float, processor: Any) -> None:
 
 @contextmanager
 def span(
-    name: str, kind: Kind = "internal", *, parent: str | None = None, **attributes: str | int | bool
+    name: str, kind: Kind = "internal", /, *, parent: str | None = None, **attributes: str | int | bool
 ) -> Iterator[Telling]:
     """Tell that something is being done, for as long as it takes, and what it was about; `parent` as W3C spells it."""
     if Tracing.tracer is None:

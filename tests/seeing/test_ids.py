@@ -20,7 +20,7 @@ def lines(app: Flask) -> Iterator[io.StringIO]:
     assert isinstance(handler, logging.StreamHandler)
     former = handler.setStream(written := io.StringIO())
     yield written
-    handler.setStream(former)  # type: ignore[arg-type]
+    handler.setStream(former)
     ids.end()
 
 
