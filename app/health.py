@@ -32,10 +32,10 @@ def ready() -> ResponseReturnValue:
         "database": reachable,
         "migrations": reachable and database.is_migrated(services().database),
         "vault": _vault_opens(),
+    }
     scanner = Scanner.from_settings(services().settings)
     if scanner and scanner.required:
         found["antivirus"] = scanner.answers()
-    }
     good = all(found.values())
     return jsonify(status="ok" if good else "not ready", **found), 200 if good else 503
 
