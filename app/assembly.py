@@ -78,7 +78,7 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
     clock = clock or utcnow
     database = Database(settings.database_url, pool=settings.database_pool)
     checks.INSPECTIONS.limit = settings.inspection_bytes
-    process = Heartbeat(database, "web")
+    process = Heartbeat(database, "web", vault)
     spool = Spool.from_settings(settings)
     behind = QueueAge(database, timedelta(seconds=settings.queue_age_seconds), clock)
     nothing: Any = None
@@ -114,7 +114,7 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
 
 def _vault(settings: Settings) -> Vault:
     """Open the vault's keyset; raises ConfigurationError where there is none, or the demo's in production."""
-    vault = Vault.load(settings.vault_keyset)
+    vault = Vault.load(settings.vault_keyset, settings.vault_kms)
     if vault.demo and not settings.demo:
         raise config.ConfigurationError(["VAULT_KEYSET is the demo's; make your own: flask vault create"])
     return vault

@@ -25,7 +25,8 @@ from app.local.place import ROOT
 from app.local.postgres import Embedded
 from app.tenants import connections, organizations, tokens
 from app.tenants.models import Environment
-from app.tenants.vault import Vault, create_keyset
+from app.tenants.keyset import create_keyset
+from app.tenants.vault import Vault
 
 HERE: Final = Path(__file__).parent
 #: A process for each core, as many requests at once as the gateway takes.

@@ -103,7 +103,8 @@ def clean(owner_engine: Engine) -> None:
 @pytest.fixture(scope="session")
 def vault(place: Path) -> Vault:
     """A vault with a master keyset of its own."""
-    from app.tenants.vault import Vault, create_keyset
+    from app.tenants.keyset import create_keyset
+    from app.tenants.vault import Vault
 
     path = place / "keyset.json"
     create_keyset(path, demo=True)

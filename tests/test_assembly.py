@@ -20,7 +20,7 @@ from app.database import Database
 from app.local import processes
 from app.local.place import ROOT
 from app.records.models import Process
-from app.tenants.vault import create_keyset
+from app.tenants.keyset import create_keyset
 from tests.servers import environment_of
 
 

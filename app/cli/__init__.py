@@ -20,12 +20,13 @@ from app.cli import (
     tokens,
     uploads,
     users,
+    vault,
     webhooks,
     worker,
 )
 
 #: What works where nothing is set up yet.
-GROUND = (doctor.doctor, ground.db, ground.vault, ground.sandbox)
+GROUND = (doctor.doctor, ground.db, vault.vault, ground.sandbox)
 # Importing these is what adds their commands.
 assert {files.files.name, certificates.expiring.name} <= connections.connection.commands.keys()  # noqa: S101
 #: Groups of which some commands do, too.

@@ -119,7 +119,7 @@ def _with_database(database: Database, settings: Settings, vault: Vault | None) 
 
 def _vault(settings: Settings) -> Vault | Finding:
     try:
-        vault = Vault.load(settings.vault_keyset)
+        vault = Vault.load(settings.vault_keyset, settings.vault_kms)
     except ConfigurationError as exc:
         return Finding(about="vault", state="FAIL", detail=exc.lines[0], cure="flask vault create, or bring it back")
     if vault.demo and not settings.demo:

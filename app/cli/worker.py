@@ -39,7 +39,7 @@ def worker() -> None:
     parts = services()
     at_once = parts.settings.worker_concurrency
     database = Database(url, pool=max(4, at_once // 2))
-    heartbeat = Heartbeat(database, "worker")
+    heartbeat = Heartbeat(database, "worker", parts.vault)
     deliverer = Deliverer(database, parts.vault, parts.spool, parts.settings, parts.clock, heartbeat.work)
     redeliverer = Redeliverer(
         database, parts.vault, parts.spool, parts.settings, clock=parts.clock, work=heartbeat.work

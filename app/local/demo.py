@@ -32,7 +32,8 @@ from app.sandbox import sat
 from app.tenants import connections, doors, forms, links, organizations, passwords, people, tokens
 from app.tenants.models import ApiToken, Connection, Environment, Form
 from app.tenants.roles import Role
-from app.tenants.vault import Vault, create_keyset
+from app.tenants.keyset import create_keyset
+from app.tenants.vault import Vault
 
 #: What an organization's token lets its services do: all there is.
 SCOPES: Final = tokens.SCOPES

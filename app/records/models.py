@@ -423,6 +423,10 @@ class Process(Base):
     __tablename__ = "processes"
 
     kind: Mapped[str] = mapped_column(String(10))
+    #: The machine that it runs on, as that calls itself.
+    node: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    #: Numbers of the master keys that it knows, the one that encrypts first; empty where it does not say.
+    vault_keys: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), default=list, server_default="{}")
     started_at: Mapped[datetime] = mapped_column(default=utcnow)
     beat_at: Mapped[datetime] = mapped_column(default=utcnow)
 

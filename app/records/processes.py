@@ -5,8 +5,9 @@ The database's clock is the one that all nodes share, and is used where none is 
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -20,12 +21,15 @@ from uuid_utils.compat import uuid7
 
 from app.database import Database
 from app.records.models import Process
+from app.tenants.vault import Vault
 
 Kind = Literal["web", "worker"]
 
 BEAT_SECONDS: Final = 2.0
 #: Longest wait for a beat that is under way when the process ends.
 STOP_SECONDS: Final = 5.0
+#: So much of a machine's name is written down.
+NODE: Final = 100
 DEAD_AFTER: Final = timedelta(seconds=10)
 
 IN_HAND: Final = text("SELECT ventanilla_in_hand(:process)")
@@ -55,12 +59,15 @@ class Work:
         return set(in_hand) - self._held
 
 
-def beat(db: Database, process_id: UUID, kind: Kind, now: datetime | None = None) -> None:
-    """Tell that the process is alive."""
+def beat(
+    db: Database, process_id: UUID, kind: Kind, now: datetime | None = None, *, vault_keys: Sequence[int] = ()
+) -> None:
+    """Tell that the process is alive, and which master keys it knows."""
     at = now or func.clock_timestamp()
-    row = insert(Process).values(id=process_id, kind=kind, started_at=at, beat_at=at)
+    told = {"beat_at": at, "vault_keys": list(vault_keys)}
+    row = insert(Process).values(id=process_id, kind=kind, node=socket.gethostname()[:NODE], started_at=at, **told)
     with db.doors() as session:
-        session.execute(row.on_conflict_do_update(index_elements=[Process.id], set_={"beat_at": row.excluded.beat_at}))
+        session.execute(row.on_conflict_do_update(index_elements=[Process.id], set_=told))
 
 
 def leave(db: Database, process_id: UUID) -> None:
@@ -87,9 +94,10 @@ class Heartbeat:
 
     Beats in a thread of its own from `start` to `stop`. Start it in the process it speaks for, after any fork."""
 
-    def __init__(self, db: Database, kind: Kind, *, every: float = BEAT_SECONDS) -> None:
+    def __init__(self, db: Database, kind: Kind, vault: Vault | None = None, *, every: float = BEAT_SECONDS) -> None:
         self.work: Final = Work()
         self._db = db
+        self._vault = vault
         self._kind = kind
         self._every = every
         self._stopping = threading.Event()
@@ -118,8 +126,11 @@ class Heartbeat:
             log.warning("heartbeat could not leave", cause=type(exc).__name__)
 
     def beat(self) -> None:
-        """Beat once."""
-        beat(self._db, self.work.process_id, self._kind)
+        """Beat once. What it says that it knows, it has just looked for."""
+        if self._vault is not None:
+            self._vault.refresh()
+        known = self._vault.known if self._vault else ()
+        beat(self._db, self.work.process_id, self._kind, vault_keys=known)
 
     def look(self) -> None:
         """Let go of what lies there for the second time: at the first, somebody may just have taken it up."""

@@ -7,26 +7,25 @@ can be told apart and none be guessed, and the last four characters of one that 
 
 from __future__ import annotations
 
-import json
-import os
-import stat
-import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Self
 from uuid import UUID
 
+import structlog
 import tink
 from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import Session
-from tink import aead, prf, secret_key_access
+from tink import aead, prf
 
 from app.config import ConfigurationError
+from app.tenants.keyset import Keyset, KeysetFile, number_of, number_of_wrapped
 from app.tenants.models import Credential, DataKey
 
 #: A shorter secret would be told too much of by its last four characters.
@@ -37,8 +36,9 @@ LONG_PRINT_BYTES: Final = 32
 #: Data keys that a process keeps open.
 MOST_OPEN: Final = 1_000
 
-aead.register()
 prf.register()
+
+log = structlog.get_logger("ventanilla.vault")
 
 
 class VaultError(RuntimeError):
@@ -46,26 +46,55 @@ class VaultError(RuntimeError):
 
 
 class Vault:
-    """Seals and opens secrets; holds the master keyset and nothing else."""
+    """Seals and opens secrets; holds the master keyset and nothing else.
 
-    def __init__(self, master: aead.Aead, *, demo: bool) -> None:
-        self._master = master
+    The keyset may be rotated while this runs: it is read anew when its file has changed, at each heartbeat, before
+    anything is put under it, and when something does not open.
+    """
+
+    def __init__(self, file: KeysetFile) -> None:
+        self._file = file
+        self._stamp = self._refused = file.stamp()
+        self._refreshing = Lock()
+        self._take(file.read())
         self._opened: OrderedDict[bytes, aead.Aead] = OrderedDict()
         self._opening = Lock()
-        #: The keyset is one that `make run` made: nothing of production may stand on it.
-        self.demo = demo
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read the master keyset; raises ConfigurationError that names VAULT_KEYSET."""
-        try:
-            document = json.loads(_read_private(path))
-            handle = tink.json_proto_keyset_format.parse(json.dumps(document["keyset"]), secret_key_access.TOKEN)
-            return cls(handle.primitive(aead.Aead), demo=bool(document["demo"]))
-        except OSError as exc:
-            raise _wrong(f"{path} cannot be read: {exc.strerror}") from None
-        except (ValueError, KeyError, TypeError, tink.TinkError):
-            raise _wrong(f"{path} does not hold a keyset; make one with `flask vault create`") from None
+    def load(cls, path: Path, wrapped_by: str | None = None) -> Self:
+        """Read the master keyset; raises ConfigurationError that names VAULT_KEYSET or VAULT_KMS."""
+        return cls(KeysetFile(path=path, wrapped_by=wrapped_by or None))
+
+    @property
+    def demo(self) -> bool:
+        """Whether the keyset is one that `make run` made: nothing of production may stand on it."""
+        return self._keyset.demo
+
+    @property
+    def known(self) -> tuple[int, ...]:
+        """Numbers of the master keys that are known here, the one that encrypts first."""
+        return self._keyset.known
+
+    def refresh(self) -> bool:
+        """Take up what the keyset's file says by now; whether it could be read. If not, what it said stays in force."""
+        with self._refreshing:
+            stamp = self._file.stamp()
+            if stamp == self._stamp and stamp is not None:
+                return True
+            try:
+                found = self._file.read()
+            except ConfigurationError as exc:
+                if stamp != self._refused:  # once, not at every heartbeat
+                    log.error("keyset not taken up", cause=exc.lines[0])  # noqa: TRY400 - all there is to say
+                self._refused = stamp
+                return False
+            self._stamp = self._refused = stamp
+            self._take(found)
+            log.info("keyset taken up", keys=found.known)
+            return True
+
+    def _take(self, keyset: Keyset) -> None:
+        self._master, self._keyset = keyset.cipher(), keyset
 
     def seal(
         self, session: Session, *, organization_id: UUID | None, connection_id: UUID, field: str, secret: SecretStr
@@ -73,12 +102,14 @@ class Vault:
         """Encrypt a secret and keep it as the connection's `field`."""
         key = self._data_key(session, organization_id) or self._make_data_key(session, organization_id)
         plain = secret.get_secret_value()
-        fingerprint = self._prints(key).primary().compute(plain.encode(), PRINT_BYTES)
+        fingerprint = self._prints(session, key).primary().compute(plain.encode(), PRINT_BYTES)
         credential = Credential(
             organization_id=organization_id,
             connection_id=connection_id,
             field=field,
-            ciphertext=self._cipher(key).encrypt(plain.encode(), _place(organization_id, connection_id, field)),
+            ciphertext=self._cipher(session, key).encrypt(
+                plain.encode(), _place(organization_id, connection_id, field)
+            ),
             fingerprint=fingerprint.hex(),
             last_four=_last_four(plain),
         )
@@ -91,20 +122,20 @@ class Vault:
         key = self._key_of(session, credential)
         plain = secret.get_secret_value()
         where = _place(credential.organization_id, credential.connection_id, credential.field)
-        credential.ciphertext = self._cipher(key).encrypt(plain.encode(), where)
-        credential.fingerprint = self._prints(key).primary().compute(plain.encode(), PRINT_BYTES).hex()
+        credential.ciphertext = self._cipher(session, key).encrypt(plain.encode(), where)
+        credential.fingerprint = self._prints(session, key).primary().compute(plain.encode(), PRINT_BYTES).hex()
         credential.last_four = _last_four(plain)
 
     def open(self, session: Session, credential: Credential) -> SecretStr:
         """Decrypt a secret; raises VaultError."""
-        return self._open(self._key_of(session, credential), credential)
+        return self._open(session, self._key_of(session, credential), credential)
 
     def open_all(self, session: Session, sealed: Sequence[Credential]) -> dict[str, SecretStr]:
         """Decrypt a connection's secrets, which have one owner, by their fields; raises VaultError."""
         if not sealed:
             return {}
         key = self._key_of(session, sealed[0])
-        return {one.field: self._open(key, one) for one in sealed}
+        return {one.field: self._open(session, key, one) for one in sealed}
 
     def _key_of(self, session: Session, credential: Credential) -> DataKey:
         key = self._data_key(session, credential.organization_id)
@@ -112,10 +143,10 @@ class Vault:
             raise VaultError(f"There is no data key of {_owner(credential.organization_id)}.")
         return key
 
-    def _open(self, key: DataKey, credential: Credential) -> SecretStr:
+    def _open(self, session: Session, key: DataKey, credential: Credential) -> SecretStr:
         where = credential.organization_id, credential.connection_id, credential.field
         try:
-            return SecretStr(self._cipher(key).decrypt(credential.ciphertext, _place(*where)).decode())
+            return SecretStr(self._cipher(session, key).decrypt(credential.ciphertext, _place(*where)).decode())
         except tink.TinkError:
             raise VaultError(
                 f"The {credential.field} of connection {credential.connection_id} does not open."
@@ -123,34 +154,38 @@ class Vault:
 
     def cipher(self, session: Session, organization_id: UUID | None) -> aead.Aead:
         """What seals an owner's own things, each bound to its place; works without the session afterwards."""
-        return self._cipher(self._data_key(session, organization_id) or self._make_data_key(session, organization_id))
+        key = self._data_key(session, organization_id) or self._make_data_key(session, organization_id)
+        return self._cipher(session, key)
 
     def prints(self, session: Session, organization_id: UUID) -> Callable[[bytes], bytes]:
         """What tells an organization's own things apart and lets none be guessed; works without the session too."""
         key = self._data_key(session, organization_id) or self._make_data_key(session, organization_id)
-        return partial(self._prints(key).primary().compute, output_length=LONG_PRINT_BYTES)
+        return partial(self._prints(session, key).primary().compute, output_length=LONG_PRINT_BYTES)
 
     def wrap_signing_key(self, key_id: UUID, private: bytes) -> bytes:
         """Encrypt the private part of a signing key, for that key's row and no other."""
+        self.refresh()
         wrapped: bytes = self._master.encrypt(private, _signing_place(key_id))
         return wrapped
 
     def unwrap_signing_key(self, key_id: UUID, wrapped: bytes) -> bytes:
         """Decrypt it; raises VaultError."""
-        try:
-            private: bytes = self._master.decrypt(wrapped, _signing_place(key_id))
-        except tink.TinkError:
-            raise VaultError(
-                f"VAULT_KEYSET does not open signing key {key_id}: "
-                "it is not the keyset that this database was used with, or the row was changed."
-            ) from None
-        return private
+        for _ in self._before_and_after_refreshing():
+            try:
+                private: bytes = self._master.decrypt(wrapped, _signing_place(key_id))
+            except tink.TinkError:
+                continue
+            return private
+        raise VaultError(
+            f"VAULT_KEYSET does not open signing key {key_id}: "
+            "it is not the keyset that this database was used with, or the row was changed."
+        )
 
     def check(self, session: Session, organization_id: UUID | None) -> None:
         """Raise VaultError if there is a data key and the master keyset does not open it."""
         key = self._data_key(session, organization_id)
         if key is not None:
-            self._cipher(key)
+            self._cipher(session, key)
 
     def _data_key(self, session: Session, organization_id: UUID | None) -> DataKey | None:
         owner = DataKey.organization_id.is_not_distinct_from(organization_id)
@@ -172,22 +207,52 @@ class Vault:
         assert made is not None  # noqa: S101 - just inserted, or in the way of it
         return made
 
+    def rewrap(self, session: Session, key: DataKey) -> bool:
+        """Put a data key under the master key that encrypts now; whether it was under another. Raises VaultError."""
+        if {number_of_wrapped(key.wrapped), number_of_wrapped(key.wrapped_prints)} == {self.known[0]}:
+            return False
+        cipher, prints = (self._unwrap(session, key, use) for use in ("cipher", "prints"))
+        key.wrapped = self._put_under(cipher, key.organization_id, "cipher")
+        key.wrapped_prints = self._put_under(prints, key.organization_id, "prints")
+        return True
+
+    def rewrap_signing_key(self, key_id: UUID, wrapped: bytes) -> bytes:
+        """The same of a signing key; the same bytes where nothing is to be done."""
+        if number_of(wrapped) == self.known[0]:
+            return wrapped
+        return self.wrap_signing_key(key_id, self.unwrap_signing_key(key_id, wrapped))
+
     def _wrap(self, template: Any, organization_id: UUID | None, use: str) -> bytes:
+        self.refresh()
+        return self._put_under(tink.new_keyset_handle(template), organization_id, use)
+
+    def _put_under(self, handle: tink.KeysetHandle, organization_id: UUID | None, use: str) -> bytes:
         wrapped: bytes = tink.proto_keyset_format.serialize_encrypted(
-            tink.new_keyset_handle(template), self._master, _key_place(organization_id, use)
+            handle, self._master, _key_place(organization_id, use)
         )
         return wrapped
 
-    def _unwrap(self, wrapped: bytes, organization_id: UUID | None, use: str) -> tink.KeysetHandle:
-        try:
-            return tink.proto_keyset_format.parse_encrypted(wrapped, self._master, _key_place(organization_id, use))
-        except tink.TinkError:
-            raise VaultError(
-                f"VAULT_KEYSET does not open the data key of {_owner(organization_id)}: "
-                "it is not the keyset that this database was used with, or the row was changed."
-            ) from None
+    def _unwrap(self, session: Session, key: DataKey, use: str) -> tink.KeysetHandle:
+        column = {"cipher": "wrapped", "prints": "wrapped_prints"}[use]
+        for again in self._before_and_after_refreshing():
+            try:
+                if again:  # it may have been put under another key since it was read
+                    session.refresh(key)
+                place = _key_place(key.organization_id, use)
+                return tink.proto_keyset_format.parse_encrypted(getattr(key, column), self._master, place)
+            except (tink.TinkError, InvalidRequestError):
+                continue
+        raise VaultError(
+            f"VAULT_KEYSET does not open the data key of {_owner(key.organization_id)}: "
+            "it is not the keyset that this database was used with, or the row was changed."
+        )
 
-    def _cipher(self, key: DataKey) -> aead.Aead:
+    def _before_and_after_refreshing(self) -> Iterator[bool]:
+        yield False
+        self.refresh()
+        yield True
+
+    def _cipher(self, session: Session, key: DataKey) -> aead.Aead:
         """What a data key encrypts with; those used last are kept open, each for the row that it was opened from."""
         row = _key_place(key.organization_id, "cipher") + key.wrapped
         with self._opening:
@@ -195,47 +260,19 @@ class Vault:
             if cipher is not None:
                 self._opened[row] = cipher
                 return cipher
-        cipher = self._unwrap(key.wrapped, key.organization_id, "cipher").primitive(aead.Aead)
+        cipher = self._unwrap(session, key, "cipher").primitive(aead.Aead)
         with self._opening:
             self._opened[row] = cipher
             if len(self._opened) > MOST_OPEN:
                 self._opened.popitem(last=False)
         return cipher
 
-    def _prints(self, key: DataKey) -> prf.PrfSet:
-        return self._unwrap(key.wrapped_prints, key.organization_id, "prints").primitive(prf.PrfSet)
-
-
-def create_keyset(path: Path, *, demo: bool = False) -> None:
-    """Make a master keyset, mode 0600; raises FileExistsError rather than replace one, for all would be lost."""
-    handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
-    keyset = json.loads(tink.json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN))
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with mode 0600
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            json.dump({"demo": demo, "keyset": keyset}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(name, path)  # whole or not at all, and never over another
-    finally:
-        Path(name).unlink()
-
-
-def _read_private(path: Path) -> bytes:
-    """Read a file that its owner alone may read."""
-    with path.open("rb") as file:
-        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        if mode & 0o077:
-            raise _wrong(f"{path} can be read by others (mode {mode:04o}); run: chmod 600 {path}")
-        return file.read()
+    def _prints(self, session: Session, key: DataKey) -> prf.PrfSet:
+        return self._unwrap(session, key, "prints").primitive(prf.PrfSet)
 
 
 def _last_four(plain: str) -> str:
     return plain[-4:] if len(plain) >= LEAST_LENGTH_SHOWN else ""
-
-
-def _wrong(text: str) -> ConfigurationError:
-    return ConfigurationError([f"VAULT_KEYSET: {text}."])
 
 
 def _owner(organization_id: UUID | None) -> str:

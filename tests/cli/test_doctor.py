@@ -14,7 +14,7 @@ from app.cli import doctor
 from app.config import Settings
 from app.intake.spool import spool
 from app.local.postgres import Embedded
-from app.tenants.vault import create_keyset
+from app.tenants.keyset import create_keyset
 from tests.cli.conftest import Run
 from tests.scanning import clamd
 from tests.servers import environment_of

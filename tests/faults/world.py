@@ -24,7 +24,8 @@ from app.intake.spool import Spool
 from app.local import processes
 from app.local.place import ROOT
 from app.local.postgres import Embedded
-from app.tenants.vault import Vault, create_keyset
+from app.tenants.keyset import create_keyset
+from app.tenants.vault import Vault
 from tests.faults.points import Role
 from tests.relay.house import House
 from tests.relay.samples import document_at_factify

@@ -273,11 +273,11 @@ def test_a_heart_survives_a_database_that_is_away(
 ) -> None:
     beat_well, missed, back = processes.beat, threading.Event(), threading.Event()
 
-    def away(*arguments: object) -> None:
+    def away(*arguments: object, **more: object) -> None:
         if not back.is_set():
             missed.set()
             raise OperationalError("", {}, Exception())
-        beat_well(*arguments)  # type: ignore[arg-type]
+        beat_well(*arguments, **more)  # type: ignore[arg-type]
 
     heartbeat.start()
     monkeypatch.setattr(processes, "beat", away)

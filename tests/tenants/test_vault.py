@@ -11,15 +11,15 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-import tink
 from pydantic import SecretStr
 from sqlalchemy import Engine, select, update
 
 from app.config import ConfigurationError
 from app.database import HOUSE, Database
 from app.tenants import connections, organizations
+from app.tenants.keyset import create_keyset
 from app.tenants.models import Connection, Credential, DataKey, Environment
-from app.tenants.vault import Vault, VaultError, _key_place, _place, create_keyset
+from app.tenants.vault import Vault, VaultError, _key_place, _place
 from tests.tenancy import KEY, Tenant, borrow, house, tenant
 
 
@@ -117,11 +117,10 @@ def test_the_organization_is_bound_even_under_a_shared_data_key(
 ) -> None:
     """Should two organizations ever come to have one key, by a fault of ours, their rows still keep apart."""
     twin = tenant(database, vault, f"twin-{secrets.token_hex(4)}")
+    with database.transaction(mine.id) as session:
+        key = session.scalars(select(DataKey).where(DataKey.organization_id == mine.id)).one()
+        shared = vault._put_under(vault._unwrap(session, key, "cipher"), twin.id, "cipher")
     with owner_engine.begin() as connection:
-        key = connection.execute(select(DataKey).where(DataKey.organization_id == mine.id)).one()
-        shared = tink.proto_keyset_format.serialize_encrypted(
-            vault._unwrap(key.wrapped, mine.id, "cipher"), vault._master, _key_place(twin.id, "cipher")
-        )
         connection.execute(update(DataKey).where(DataKey.organization_id == twin.id).values(wrapped=shared))
     with database.transaction(twin.id) as session:
         vault.check(session, twin.id)
