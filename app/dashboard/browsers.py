@@ -12,13 +12,15 @@ from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
-from flask import Response, current_app, request
+from flask import Response, request
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from app.intake import addresses
+from app.portal import cookies
 from app.portal.language import YEAR_SECONDS
 from app.services import services
 
+COOKIE: Final = "known"
 #: Accounts that one browser is known for, the last first.
 MOST_KNOWN: Final = 5
 NONCE_BYTES: Final = 12
@@ -68,22 +70,15 @@ def make_known(response: Response, user_id: UUID) -> None:
     known = _known()
     mine = known.pop(str(user_id), None) or f"{user_id}|{secrets.token_urlsafe(NONCE_BYTES)}"
     kept = {str(user_id): mine, **dict(list(known.items())[: MOST_KNOWN - 1])}
-    secure: bool = current_app.config["SESSION_COOKIE_SECURE"]
-    response.set_cookie(
-        _cookie(), _signer().dumps(kept), max_age=YEAR_SECONDS, httponly=True, secure=secure, samesite="Lax", path="/"
-    )
+    cookies.keep(response, COOKIE, _signer().dumps(kept), seconds=YEAR_SECONDS)
 
 
 def _known() -> dict[str, str]:
     try:
-        known: dict[str, str] = _signer().loads(request.cookies.get(_cookie(), ""))
+        known: dict[str, str] = _signer().loads(cookies.read(COOKIE))
     except BadSignature:
         return {}
     return known
-
-
-def _cookie() -> str:
-    return "__Host-known" if current_app.config["SESSION_COOKIE_SECURE"] else "known"
 
 
 def _signer() -> URLSafeSerializer:

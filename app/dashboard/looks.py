@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Final
 
-from flask import current_app, redirect, request
+from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
 from app.api.asking import Asker
@@ -18,6 +18,7 @@ from app.dashboard import pages
 from app.dashboard.pages import page
 from app.database import HOUSE
 from app.errors import N_
+from app.portal import cookies
 from app.portal.language import YEAR_SECONDS
 from app.services import services
 from app.tenants import people
@@ -34,12 +35,12 @@ ON, OFF = "on", "off"
 
 def keys() -> str:
     """Whether single keys do something in this browser."""
-    return OFF if request.cookies.get(KEYS) == OFF else ON
+    return OFF if cookies.read(KEYS) == OFF else ON
 
 
 def theme() -> str:
     """The theme that was chosen in this browser."""
-    chosen = request.cookies.get(COOKIE, AUTO)
+    chosen = cookies.read(COOKIE)
     return chosen if chosen in THEMES else AUTO
 
 
@@ -71,6 +72,5 @@ def _kept(name: str, choices: Container[str]) -> ResponseReturnValue:
     response = redirect(pages.came_from() or pages.PREFIX, 303)
     chosen = request.form.get(name)
     if chosen is not None and chosen in choices:
-        secure: bool = current_app.config["SESSION_COOKIE_SECURE"]
-        response.set_cookie(name, chosen, max_age=YEAR_SECONDS, httponly=True, secure=secure, samesite="Lax")
+        cookies.keep(response, name, chosen, seconds=YEAR_SECONDS)
     return response

@@ -7,16 +7,19 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from flask import Response, current_app, g, request
+from flask import Response, g
 from sqlalchemy.orm import Session
 
 from app.database import HOUSE
+from app.portal import cookies
 from app.services import services
 from app.tenants import factors, people, user_sessions
 from app.tenants.roles import Role
 from app.tenants.user_models import User, UserSession
 from app.tenants.user_sessions import Lives
 
+#: Holds a session's token.
+COOKIE: Final = "admin"
 #: How long it is believed that it is still they who signed in, or proved it, before a sensitive act.
 FRESH: Final = timedelta(minutes=15)
 
@@ -46,14 +49,9 @@ class Person:
 def signed_in() -> Person | None:
     """Whoever this request's browser is signed in as; looked up once a request."""
     if "signed_in" not in g:
-        g.signed_in = _found(request.cookies.get(cookie(), ""))
+        g.signed_in = _found(cookies.read(COOKIE))
     person: Person | None = g.signed_in
     return person
-
-
-def cookie() -> str:
-    """Name of the cookie that holds a session's token; over TLS, one that no other host or path could have set."""
-    return "__Host-admin" if current_app.config["SESSION_COOKIE_SECURE"] else "admin"
 
 
 def lives() -> Lives:
@@ -66,14 +64,12 @@ def lives() -> Lives:
 
 def remember(response: Response, token: str) -> None:
     """Give the browser its session's token, for as long as it is open."""
-    secure: bool = current_app.config["SESSION_COOKIE_SECURE"]
-    response.set_cookie(cookie(), token, httponly=True, secure=secure, samesite="Lax", path="/")
+    cookies.keep(response, COOKIE, token)
 
 
 def forget(response: Response) -> None:
     """Take it back."""
-    secure: bool = current_app.config["SESSION_COOKIE_SECURE"]
-    response.delete_cookie(cookie(), httponly=True, secure=secure, samesite="Lax", path="/")
+    cookies.drop(response, COOKIE)
 
 
 def person(session: UserSession, user: User) -> Person:

@@ -22,18 +22,43 @@ POLICY = {
     "trusted-types": "'none'",
 }
 
+#: What no page of ours asks a device for.
+UNWANTED = (
+    "accelerometer",
+    "bluetooth",
+    "camera",
+    "display-capture",
+    "geolocation",
+    "gyroscope",
+    "hid",
+    "idle-detection",
+    "local-fonts",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "payment",
+    "screen-wake-lock",
+    "serial",
+    "usb",
+    "xr-spatial-tracking",
+)
+
 HEADERS = {
     "Content-Security-Policy": "; ".join(f"{directive} {source}" for directive, source in POLICY.items()),
     "X-Content-Type-Options": "nosniff",
     # Some addresses are keys, so no page's path leaves it. `no-referrer` would say as much, but under it browsers send
     # `Origin: null` with our own forms, which is refused.
     "Referrer-Policy": "strict-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in UNWANTED),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Origin-Agent-Cluster": "?1",
     "X-Robots-Tag": "noindex, nofollow",
     "Cache-Control": "no-store",
 }
+
+#: Two years.
+STRICT_TRANSPORT = "max-age=63072000"
 
 #: How long a page may lie open before it has to be loaded again; a customer looks for files in the meantime.
 PAGE_LIFE = timedelta(hours=12)
@@ -55,6 +80,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     def add(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        if secure:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=63072000")
+        if secure:  # of this host alone: of those below it somebody else may have to decide
+            response.headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
         return response

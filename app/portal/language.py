@@ -14,6 +14,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import Babel, get_locale, gettext
 
 from app.config import Settings
+from app.portal import cookies
 from app.portal.assets import ROOT
 from app.words import sentence
 
@@ -39,7 +40,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def choose() -> str | None:
     """Language of this request: the person's, the visitor's choice, the link's, the organization's, the browser's."""
-    wanted = (g.get("own_language"), request.args.get("lang"), request.cookies.get(COOKIE), *g.get("languages", ()))
+    wanted = (g.get("own_language"), request.args.get("lang"), cookies.read(COOKIE), *g.get("languages", ()))
     for code in wanted:
         if code in LANGUAGES:
             return str(code)
@@ -73,8 +74,7 @@ def switch() -> ResponseReturnValue | None:
     if wanted not in LANGUAGES or request.endpoint is None or request.method not in {"GET", "HEAD"}:
         return None
     response = redirect(url_for(request.endpoint, **(request.view_args or {})), 302)
-    secure: bool = current_app.config["SESSION_COOKIE_SECURE"]
-    response.set_cookie(COOKIE, wanted, max_age=YEAR_SECONDS, httponly=True, secure=secure, samesite="Lax")
+    cookies.keep(response, COOKIE, wanted, seconds=YEAR_SECONDS)
     return response
 
 
