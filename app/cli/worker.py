@@ -11,6 +11,7 @@ import click
 from flask.cli import with_appcontext
 
 from app import queue
+from app.cli.listening import listening
 from app.database import Database
 from app.delivery import Deliverer
 from app.delivery.checking import Checker
@@ -23,6 +24,8 @@ from app.delivery.reminders import Reminders
 from app.delivery.telling import TELLER, Kind, Teller
 from app.records.processes import Heartbeat
 from app.records.sealing import VAULT
+from app.seeing import crashing
+from app.seeing.leaving import LEAVING
 from app.services import services
 from app.webhooks.jobs import MESSENGER, WEBHOOKS_KEPT
 from app.webhooks.sending import Messenger
@@ -48,6 +51,7 @@ def worker() -> None:
     messenger = Messenger.from_settings(database, parts.vault, parts.settings, parts.clock)
 
     def stop() -> None:
+        LEAVING.set()
         redeliverer.stop()
         messenger.stop()
 
@@ -62,9 +66,11 @@ def worker() -> None:
         MESSENGER: messenger,
         WEBHOOKS_KEPT: timedelta(days=parts.settings.webhook_kept_days),
     }
+    crashing.leave_nothing()
     heartbeat.start()
     try:
-        queue.run_worker(url, database, concurrency=at_once, stopping=stop, **given)
+        with listening(parts):
+            queue.run_worker(url, database, concurrency=at_once, stopping=stop, **given)
     finally:
         redeliverer.close()
         deliverer.close()

@@ -226,6 +226,11 @@ class Shedding:
         """Uploads that this process has in hand."""
         return self._under_way.total()
 
+    @property
+    def behind(self) -> bool:
+        """Whether an organization's queue is behind, as far as that is known."""
+        return bool(self._behind())
+
     @contextmanager
     def admit(self, caller: Caller, *, keeps: int | None = None) -> Iterator[None]:
         """Let an upload in for as long as this lasts, however it ends.
