@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -175,9 +176,7 @@ def test_it_is_text_wherever_it_is_shown(two: Two, planted: Mapping[str, Any]) -
         if page.method == "GET" and not page.anybody:
             house = endpoint.startswith("house_")
             names = {name: planted.get(f"house_{name}" if house else name, planted.get(name)) for name in planted}
-            paths[endpoint] = re.sub(
-                r"<(?:\w+:)?(\w+)>", lambda found, names=names: str(names.get(found[1])), page.path
-            )  # type: ignore[misc]
+            paths[endpoint] = re.sub(r"<(?:\w+:)?(\w+)>", partial(_named, names), page.path)
     for endpoint, path in paths.items():
         answer = planted["client"].get(path, follow_redirects=True)
         if answer.mimetype != "text/html":
