@@ -26,7 +26,7 @@ keepalive = 20
 
 timeout = 60  # of a worker's loop, which waits for no client; requests have deadlines of their own
 leaving = float(os.environ.get("LEAVING_SECONDS") or 0)
-graceful_timeout = 70 + leaving  # a hand-in that has begun is brought to its end (TOTAL_SECONDS is 60)
+graceful_timeout = 70 + int(leaving)  # a hand-in that has begun is brought to its end (TOTAL_SECONDS is 60)
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - the heartbeat file, off the disk
 
 # A link's token is 43 characters; nothing else of ours is long.
