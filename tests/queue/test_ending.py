@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -28,12 +29,16 @@ from app.records.models import (
 from app.records.sealing import seal
 from app.records.signing import Keys
 from app.records.states import State
-from app.tenants import connections, doors, links, organizations, tokens
+from app.tenants import connections, doors, links, organizations, people, tokens, user_sessions, ways_in
 from app.tenants.errors import CredentialMissing, Deleting, NameTaken
 from app.tenants.models import Connection, Credential, DataKey, Environment, Link, WebhookEndpoint, WebhookSecret
+from app.tenants.roles import Role
+from app.tenants.user_models import Invitation, PasswordReset, User, UserSession
+from app.tenants.user_sessions import Lives
 from tests.queue.waiting import Queue
 
 GRACE = timedelta(days=30)
+PASSWORD = SecretStr("a word that is long enough")
 #: Of these nothing of a deleted organization stays.
 GONE = (
     Copy,
@@ -250,6 +255,36 @@ def test_others_keep_theirs(waiting: Queue, owner_engine: Engine) -> None:
     shred(waiting)
     with waiting.database.transaction(other.id) as session:
         assert connections.credential(session, waiting.vault, made)["key"].get_secret_value() == "x" * 20
+
+
+def test_who_managed_it_goes_with_it_and_nobody_else(waiting: Queue) -> None:
+    other = organizations.add(waiting.database, slug=f"t-{secrets.token_hex(6)}", name="Other")
+    now = waiting.clock()
+    lives = Lives(idle=timedelta(days=900), whole=timedelta(days=900))
+    theirs: dict[UUID, tuple[UUID, UUID]] = {}
+    with waiting.database.transaction(HOUSE) as session:
+        for manages in (waiting.organization.id, other.id):
+            said: dict[str, Any] = {"role": Role.MANAGER, "manages": manages, "locale": "es", "now": now}
+            user = people.add(session, email=f"{manages}@x.example", name="Ana", password=PASSWORD, **said)
+            user_sessions.begin(session, user, device="", address="", now=now, lives=lives)
+            ways_in.reset(session, user, now)
+            invited, _ = ways_in.invite(session, email="x@x.example", invited_by="test", life=lives.idle, **said)
+            theirs[manages] = user.id, invited.id
+    delete(waiting, timedelta(0))
+    shred(waiting)
+
+    def left(manages: UUID) -> list[bool]:
+        user_id, invited_id = theirs[manages]
+        with waiting.database.transaction(HOUSE) as session:
+            user = session.get_one(User, user_id)
+            begun = [
+                session.scalar(select(func.count()).select_from(table).where(table.user_id == user_id))
+                for table in (UserSession, PasswordReset)
+            ]
+            return [user.disabled_at is None, *map(bool, begun), session.get(Invitation, invited_id) is not None]
+
+    assert left(waiting.organization.id) == [False] * 4
+    assert left(other.id) == [True] * 4
 
 
 def test_a_worker_comes_to_a_data_key_in_no_other_way(waiting: Queue) -> None:

@@ -161,7 +161,7 @@ def test_people_are_the_houses(owner: Connection) -> None:
 
 def test_doors_have_one_search_path_and_no_public(owner: Connection) -> None:
     doors = owner.execute(DOORS).all()
-    assert len(doors) == 33
+    assert len(doors) == 34
     for name, settings, grants in doors:
         assert settings == ["search_path=pg_catalog, pg_temp"], name
         assert grants, f"{name} has never had its grants set: the public may execute it"
