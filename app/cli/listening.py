@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import structlog
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app import health, scraping
 from app.services import Services
+
+log = structlog.get_logger("ventanilla.worker")
 
 #: Whoever is slower than that to ask, or to take the answer, is not waited for.
 SECONDS: Final = 5.0
@@ -41,6 +44,7 @@ def listening(services: Services) -> Iterator[None]:
     server = make_server(host.strip("[]"), int(port), app, threaded=True, request_handler=_Quiet)
     answering = threading.Thread(target=server.serve_forever, name="listening", daemon=True)
     answering.start()
+    log.info("the worker can be asked", at=f"{host}:{server.server_port}")
     try:
         yield
     finally:
