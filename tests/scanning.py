@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -41,11 +42,17 @@ class Daemon:
 
 
 @contextmanager
+def short() -> Iterator[Path]:
+    """A folder of its own; pytest's are too deep for sockets."""
+    with tempfile.TemporaryDirectory(prefix="ventanilla-") as folder:
+        yield Path(folder)
+
+
+@contextmanager
 def clamd(folder: Path, **changes: str) -> Iterator[Daemon]:
-    """Run it as `ops/clamav/clamd.conf` has it, but for places, users and `changes`."""
+    """Run it in a folder as `ops/clamav/clamd.conf` has it, but for places, users and `changes`."""
     program = shutil.which("clamd", path=f"{os.environ['PATH']}:/usr/sbin")
     assert program, "clamd is missing: make clamav"
-    folder.mkdir(parents=True)
     (folder / "test.ndb").write_text(f"Ventanilla.Test:0:*:{HARMFUL.hex()}\nEicar:0:0:{EICAR.hex()}\n")
     told = CONFIG.read_text().replace("/run/clamav", str(folder)).splitlines()
     told = [line for line in told if line.partition(" ")[0] not in {"User", "LocalSocketGroup", *changes}]
@@ -63,12 +70,13 @@ def clamd(folder: Path, **changes: str) -> Iterator[Daemon]:
     finally:
         child.kill()
         child.wait()
+        (folder / "clamd.ctl").unlink()
 
 
 @contextmanager
-def played(folder: Path, play: Callable[[socket.socket], object]) -> Iterator[str]:
+def played(play: Callable[[socket.socket], object]) -> Iterator[str]:
     """A daemon that does with each connection what `play` does, and then hangs up; its address."""
-    with socket.socket(socket.AF_UNIX) as listener:
+    with short() as folder, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "daemon"))
         listener.listen(16)
         ended = threading.Event()

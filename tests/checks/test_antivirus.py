@@ -9,7 +9,6 @@ import socket
 import struct
 import tracemalloc
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -25,7 +24,7 @@ from app.sandbox import sat
 from app.words import WORDS
 from tests.checks.documents import PDF, begun
 from tests.checks.hand_ins import NOW, file
-from tests.scanning import FOUND, HARMFUL, Daemon, clamd, played
+from tests.scanning import FOUND, HARMFUL, Daemon, clamd, played, short
 
 TEXT: Final = b"nothing but text, " * 100
 Play = Callable[[socket.socket], object]
@@ -55,8 +54,8 @@ def said(watching: Watch) -> str:
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    with clamd(tmp_path_factory.mktemp("clamav") / "run", StreamMaxLength="2M", MaxFileSize="1M") as running:
+def daemon() -> Iterator[Daemon]:
+    with short() as folder, clamd(folder, StreamMaxLength="2M", MaxFileSize="1M") as running:
         yield running
 
 
@@ -118,8 +117,8 @@ def test_a_certificate_is_shown_to_it_and_its_key_is_not(daemon: Daemon) -> None
 
 
 @pytest.mark.live
-def test_a_daemon_that_dies_in_the_middle_said_nothing(tmp_path: Path) -> None:
-    with clamd(tmp_path / "run") as dying:
+def test_a_daemon_that_dies_in_the_middle_said_nothing() -> None:
+    with short() as folder, clamd(folder) as dying:
         watching = begun("notes.txt", TEXT, size=2 * len(TEXT), scanner=scanner(dying.url))
         watching.scan(TEXT)
         dying.child.kill()
@@ -184,9 +183,9 @@ AWAY: Final[dict[str, tuple[Play, str]]] = {
 
 @pytest.mark.attack("files", "An antivirus that fails in every way there is", "never taken for a verdict")
 @pytest.mark.parametrize(("play", "why"), AWAY.values(), ids=AWAY)
-def test_whatever_is_no_verdict_is_none(tmp_path: Path, play: Play, why: str) -> None:
+def test_whatever_is_no_verdict_is_none(play: Play, why: str) -> None:
     blocks = [b"a" * 65_536] * 64  # more than any socket takes that nobody reads from
-    with played(tmp_path, play) as url:
+    with played(play) as url:
         strict = scanner(url, seconds=0.3, most_bytes=1 << 30)
         with pytest.raises(ScannerAway) as refusal:
             passed(strict, *blocks)
@@ -206,24 +205,24 @@ def test_where_there_is_no_daemon_nothing_is_begun(url: str) -> None:
     assert not scanner(url).answers()
 
 
-def test_all_waits_for_one_file_add_up(tmp_path: Path) -> None:
+def test_all_waits_for_one_file_add_up() -> None:
     """A daemon that is a little late each time is late."""
     ticking = itertools.count(step=4)
-    with played(tmp_path, silent) as url:
+    with played(silent) as url:
         stream = Stream(scanner(url, seconds=30.0, clock=lambda: float(next(ticking))))
         with pytest.raises(NoVerdict, match="too slow"):
             for _ in range(10):
                 stream.feed(b"a")
 
 
-def test_it_is_shown_each_byte_once_and_in_order(tmp_path: Path) -> None:
+def test_it_is_shown_each_byte_once_and_in_order() -> None:
     contents: list[bytes] = []
 
     def play(connection: socket.socket) -> None:
         contents.append(heard(connection))
         connection.sendall(b"stream: OK\0")
 
-    with played(tmp_path, play) as url:
+    with played(play) as url:
         assert scanner(url).look(b"one ", b"", memoryview(b"two "), b"three") == ""
     assert contents == [b"one two three"]
 
@@ -237,9 +236,9 @@ def test_a_file_that_is_too_large_is_not_shown_to_it() -> None:
     assert said(passed(lenient, TEXT)) == "not-scannable"
 
 
-def test_a_file_that_is_given_up_gives_its_connection_back(tmp_path: Path) -> None:
+def test_a_file_that_is_given_up_gives_its_connection_back() -> None:
     gone: list[bool] = []
-    with played(tmp_path, lambda connection: gone.append(bool(connection.makefile("rb").read()))) as url:
+    with played(lambda connection: gone.append(bool(connection.makefile("rb").read()))) as url:
         watching = begun("notes.txt", TEXT, size=2 * len(TEXT), scanner=scanner(url))
         watching.scan(TEXT)
         del watching
@@ -247,9 +246,9 @@ def test_a_file_that_is_given_up_gives_its_connection_back(tmp_path: Path) -> No
         assert wait_until(lambda: gone == [True], 10)
 
 
-def test_memory_does_not_grow_with_what_it_is_shown(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_what_it_is_shown() -> None:
     block = bytes(1 << 20)
-    with played(tmp_path, silent) as url:
+    with played(silent) as url:
         stream = Stream(scanner(url, most_bytes=1 << 30))
         tracemalloc.start()
         for _ in range(64):
