@@ -77,6 +77,10 @@ attacks: setup chromium curl clamav ## Try every attack on the gateway, in two m
 bench: setup tools ## Measure beside nginx and the tutorials' way; writes docs/benchmarks.md and its chart
 	$(BIN)/python -m bench --write docs/benchmarks.md
 
+.PHONY: container
+container: setup debootstrap ## Follow the container recipe step by step in a clean Debian, without a container engine, and start what came of it
+	$(BIN)/python -m tests.ops.container
+
 .PHONY: screenshots
 screenshots: setup chromium ## Save a picture of every page of the dashboard in build/screenshots, and the guide's in docs/images
 	$(BIN)/pytest -q -n 0 -p no:randomly tests/dashboard/screenshots.py
@@ -144,7 +148,7 @@ tests/vendors/%/.venv/.installed: tests/vendors/%/requirements.txt | .venv/.dev
 	@touch $@
 
 # On its own `.venv/.run` is enough for Node; where `.venv/.dev` is asked for too it must not be installed twice at once.
-NODE := $(if $(filter test check coverage mutants faults attacks bench screenshots setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
+NODE := $(if $(filter test check coverage mutants faults attacks bench container docs screenshots setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
 
 %/.package-lock.json: | $(NODE)
 	$(BIN)/npm ci --prefer-offline --no-progress --silent --prefix $(dir $*)
@@ -197,3 +201,7 @@ tools:
 proxies:
 	@command -v nginx >/dev/null && command -v caddy >/dev/null && command -v pgbouncer >/dev/null && exit 0; \
 	( $(call get,nginx-light caddy pgbouncer,The files in ops/ are not run without them) ) || true
+
+.PHONY: debootstrap
+debootstrap:
+	@command -v debootstrap >/dev/null && exit 0; $(call get,debootstrap,A clean Debian is made by debootstrap)

@@ -143,7 +143,7 @@ def standing(name: str, place: Path, settings: Settings) -> Iterator[Front]:
     folder = place / f"{name}.proxy"
     folder.mkdir()
     with ExitStack() as stack:
-        port, plain_port = stack.enter_context(_reserved()), stack.enter_context(_reserved())
+        port, plain_port = stack.enter_context(reserved()), stack.enter_context(reserved())
         url = f"https://127.0.0.1:{port}"
         gateways = tuple(stack.enter_context(_gateway(f"{name}-{number}", place, settings, url)) for number in (1, 2))
         certificate, key = _certificate(folder)
@@ -171,7 +171,7 @@ def _gateway(name: str, place: Path, settings: Settings, url: str) -> Iterator[S
     """One that holds its port alone, so that nobody answers there when it has gone."""
     folder = place / f"{name}.server"
     folder.mkdir()
-    with _reserved() as port, (folder / "gateway.log").open("wb") as log:
+    with reserved() as port, (folder / "gateway.log").open("wb") as log:
         command = [*processes.procfile(ROOT / "Procfile")["web"], "--workers", "1"]
         environment = environment_of(settings) | {"PUBLIC_URL": url, "PORT": str(port)}
         child = processes.start(name, command, folder, {**os.environ, **environment}, output=log)
@@ -196,7 +196,7 @@ def _answers(front: Front) -> bool:
 
 
 @contextmanager
-def _reserved() -> Iterator[int]:
+def reserved() -> Iterator[int]:
     """A port that is nobody else's until whoever is told of it listens there."""
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -74,7 +74,7 @@ def asked(connection: http.client.HTTPConnection, method: str, path: str, body: 
 def whoami(front: Front, token: str, *, source: str = "127.0.0.1", **claims: str) -> int:
     """What a token bound to an address is answered."""
     connection = front.connection(source=source)
-    return asked(connection, "GET", "/api/v1/me", Authorization=f"Bearer {token}", **claims).status
+    return asked(connection, "GET", "/api/v1/me", b"", Authorization=f"Bearer {token}", **claims).status
 
 
 def test_the_provider_has_the_first_byte_before_the_second_half_is_given(front: Front, house: House) -> None:
