@@ -141,6 +141,7 @@ def dump(world: World) -> str:
         return "\n".join(str(row) for name in tables for row in connection.execute(text(f"TABLE {name}")))
 
 
+@pytest.mark.attack("secrets", "every secret, looked for in logs, pages, dumps, ledgers and processes", "found nowhere")
 def test_no_secret_is_found_anywhere(counter: Counter, place: Path, postgres: Embedded, clocked: Server) -> None:
     csd = issue(password=PASSWORD)
     canary = Canary(secrets_of(counter, csd))
@@ -152,6 +153,7 @@ def test_no_secret_is_found_anywhere(counter: Counter, place: Path, postgres: Em
     assert clocked.child.process.poll() is None
 
 
+@pytest.mark.attack("secrets", "a leak that is planted", "found")
 def test_a_planted_leak_is_found(counter: Counter, place: Path, postgres: Embedded) -> None:
     """In the database and in a log: what the search above stands on."""
     csd = issue(password='Plantado "ñ" & 9042')

@@ -197,6 +197,7 @@ def known(house: House, by_token: Mapping[str, str], handed: list[Handed]) -> di
     return found
 
 
+@pytest.mark.attack("secrets", "every secret, looked for in logs, pages, dumps, ledgers and processes", "found nowhere")
 def test_no_secret_of_any_provider_is_found_anywhere(
     world: World, house: House, vault: Vault, place: Path, postgres: Embedded, settings: Settings
 ) -> None:

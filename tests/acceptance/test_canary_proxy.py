@@ -93,6 +93,7 @@ class Journeys:
             self.go(one, one.good, Authorization=authorization)
 
 
+@pytest.mark.attack("secrets", "every secret, looked for in logs, pages, dumps, ledgers and processes", "found nowhere")
 def test_no_secret_is_found_anywhere(world: World, vault: Vault, place: Path, postgres: Embedded) -> None:
     desk = Desk.build(world.gateway, world.sandbox, world.database, vault)
     handed = [one for one in everything(desk.house) if one.way in WAYS]

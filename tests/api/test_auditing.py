@@ -58,6 +58,7 @@ def test_only_what_is_asked_for_is_written_out(desk: Desk) -> None:
     assert desk.ask("GET", at(desk, "export?format=xls")).status_code == 422
 
 
+@pytest.mark.attack("files", "a formula in what becomes a table", "it is text")
 def test_nothing_in_a_table_is_a_formula(desk: Desk) -> None:
     with desk.database.transaction(desk.mine.organization.id) as session:
         subject = session.get_one(Organization, desk.mine.organization.id)

@@ -38,6 +38,7 @@ def bound(desk: Desk) -> str:
     return made(desk, ["192.0.2.0/24", "2001:db8::/32"])[1]
 
 
+@pytest.mark.attack("ways in", "a stolen token, shown from a network that it is not for", "refused")
 @pytest.mark.parametrize(
     ("method", "path"),
     [

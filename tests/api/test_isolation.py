@@ -52,6 +52,9 @@ def test_no_connection_is_called_what_addresses_mean(desk: Desk) -> None:
     assert desk.ask("POST", f"/api/v1/organizations/{desk.mine.slug}/forms/x").status_code == 404
 
 
+@pytest.mark.attack(
+    "tenants", "every address of the API for another organization's things", "404, as if there were none"
+)
 @pytest.mark.parametrize("endpoint", sorted(name for name in CASES if names_in(name)))
 def test_what_is_anothers_is_nothing(desk: Desk, furnish: Furnish, endpoint: str) -> None:
     mine, theirs = (furnish(one, CASES[endpoint].state, names_in(endpoint)) for one in (desk.mine, desk.theirs))

@@ -66,6 +66,7 @@ def test_a_clean_file_passes_and_its_facts_say_so(daemon: Daemon) -> None:
     assert scanner(daemon.url).version().startswith("ClamAV 1.")
 
 
+@pytest.mark.attack("files", "a file that the antivirus knows", "refused; the provider has nothing whole")
 @pytest.mark.live
 @pytest.mark.attack(
     "files", "A file that only an antivirus knows, cut anywhere", "refused before its last block leaves"

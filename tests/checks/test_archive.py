@@ -175,6 +175,7 @@ def test_an_archive_passes(name: str) -> None:
     assert verdict("a.zip", OK[name]) == ""
 
 
+@pytest.mark.attack("files", "an archive that is a bomb, nested, encrypted, or names files outside of it", "refused")
 @pytest.mark.parametrize("name", BAD)
 def test_an_archive_is_refused(name: str) -> None:
     data, slug = BAD[name]

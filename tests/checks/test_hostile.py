@@ -71,6 +71,7 @@ def damaged(data: bytes) -> st.SearchStrategy[bytes]:
     return st.lists(overwritten | other_length, min_size=1, max_size=4).map(damage)
 
 
+@pytest.mark.attack("files", "any bytes for a certificate or a key", "a verdict, and no fault of ours")
 @properties
 @given(cer=st.binary(), key=st.binary())
 def test_any_bytes_get_a_verdict(cer: bytes, key: bytes) -> None:
@@ -145,6 +146,7 @@ CERTIFICATES: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
+@pytest.mark.attack("costly", "a forged certificate that is costly to read", "its verdict within its time")
 @pytest.mark.parametrize("bomb", CERTIFICATES)
 def test_a_forged_certificate_gets_its_verdict_soon(bomb: str) -> None:
     make, expected = CERTIFICATES[bomb]
@@ -172,6 +174,7 @@ KEYS: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
+@pytest.mark.attack("costly", "a forged key that is costly to open", "its verdict within its time")
 @pytest.mark.parametrize("bomb", KEYS)
 def test_a_forged_key_gets_its_verdict_soon(bomb: str) -> None:
     make, expected = KEYS[bomb]

@@ -30,6 +30,7 @@ def agree(name: str, ending: str, declared: str) -> str:
     return "" if named.name == name else "other type"
 
 
+@pytest.mark.attack("files", "a file that is not what its name or its type says", "refused")
 @pytest.mark.parametrize("name", TYPES)
 def test_name_declared_type_and_content_agree_or_it_is_refused(name: str) -> None:
     """Every good file under every ending, declared as everything."""

@@ -40,6 +40,7 @@ def test_name_language_and_zone(app: Flask, add_user: Add, database: Database) -
     assert (wrong.status_code, 'value="Mars"' in wrong.text) == (422, True)
 
 
+@pytest.mark.attack("ways in", "a session that was stolen before its password was changed", "ended")
 def test_a_password_that_is_changed_ends_every_other_session(app: Flask, add_user: Add, database: Database) -> None:
     user = add_user()
     mine, other = come(app, user), come(app, user)

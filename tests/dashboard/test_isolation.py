@@ -57,6 +57,9 @@ def said(answer: TestResponse) -> str:
     return answer.text[answer.text.index("<main") :]
 
 
+@pytest.mark.attack(
+    "tenants", "every page of the dashboard for another organization's things", "404, as if there were none"
+)
 @pytest.mark.parametrize("endpoint", NAMING)
 def test_what_is_anothers_is_not_there(endpoint: str, mine: Tenant, theirs: Tenant, enter: Enter) -> None:
     page, whose = PAGES[endpoint], named(mine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -58,6 +59,7 @@ def test_a_browser_that_is_known_keeps_its_way_in(app: Flask, add_user: Add) -> 
     assert come_from(known, "192.0.2.1", user.email, PASSWORD).status_code == 303
 
 
+@pytest.mark.attack("ways in", "a password, guessed from a browser that is known", "429")
 def test_a_browser_that_is_known_guesses_no_more_than_others(app: Flask, add_user: Add) -> None:
     user, known = add_user(), visitor(app)
     sign_in(known, user.email)

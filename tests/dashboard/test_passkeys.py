@@ -56,6 +56,7 @@ def test_it_lets_in_without_a_password(app: Flask, key: Key, user: User, databas
     assert actions(database, user)[-1] == "user.signed_in"
 
 
+@pytest.mark.attack("ways in", "the answer of a passkey, used again", "refused")
 def test_it_answers_once(app: Flask, key: Key) -> None:
     client = visitor(app)
     options = question(client)
@@ -81,6 +82,7 @@ def test_late(app: Flask, key: Key) -> None:
         assert come(client, answer).status_code == 403
 
 
+@pytest.mark.attack("ways in", "the answer of a passkey that another site asked for", "refused")
 def test_from_another_site(app: Flask, key: Key) -> None:
     client = visitor(app)
     assert come(client, key.use(question(client), origin="https://evil.example")).status_code == 403

@@ -26,6 +26,7 @@ def half(app: Flask, user: User, **more: str) -> FlaskClient:
     return client
 
 
+@pytest.mark.attack("ways in", "a code of a second factor, used again", "refused")
 def test_a_code_is_asked_for_and_good_once(app: Flask, add_user: Add, database: Database) -> None:
     user = add_user()
     with clocked(app) as clock:
@@ -77,6 +78,7 @@ def test_a_recovery_code_is_good_once(app: Flask, add_user: Add, database: Datab
         assert b"otpauth" not in (kept.totp or b"")
 
 
+@pytest.mark.attack("ways in", "codes of a second factor, guessed", "429")
 def test_guessing_codes_ends(app: Flask, add_user: Add) -> None:
     user = add_user()
     with clocked(app) as clock:

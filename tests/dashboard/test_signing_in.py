@@ -214,6 +214,9 @@ def test_it_leads_on(app: Flask, add_user: Add) -> None:
     assert answer.headers["Location"] == "/admin/people?x=1"
 
 
+@pytest.mark.attack(
+    "browsers", "a form of the dashboard from another site, or with another's token", "403; nothing is changed"
+)
 @pytest.mark.parametrize("path", ["/admin/login", "/admin/logout", "/admin/recover", "/admin/account"])
 @pytest.mark.parametrize("how", ["another site", "no token", "another's token"])
 def test_other_sites_and_others_tokens_send_nothing(

@@ -117,6 +117,7 @@ def test_cookies_are_not_kept(ask: Ask) -> None:
             assert isinstance(ask(other.url, http=session), Reply)
 
 
+@pytest.mark.attack("ways out", "a provider that redirects to elsewhere", "it is not followed")
 def test_a_redirect_is_an_answer_and_not_followed(ask: Ask) -> None:
     def script(line: Line) -> None:
         line.request()
@@ -131,6 +132,7 @@ def test_a_redirect_is_an_answer_and_not_followed(ask: Ask) -> None:
 # No answer
 
 
+@pytest.mark.attack("ways out", "a provider's address that leads inside", "nothing is connected to")
 def test_an_address_that_egress_refuses_is_not_asked(ask: Ask) -> None:
     assert Http(Egress()).ask(
         Exchange(deadlines=Deadlines(), until=time.monotonic() + 1), "GET", "http://127.0.0.1/", headers={}
@@ -194,6 +196,7 @@ def test_nobody_accepts(ask: Ask) -> None:
             assert time.monotonic() - began < 5
 
 
+@pytest.mark.attack("ways out", "a provider that never agrees on TLS", "given up in time")
 def test_tls_that_is_never_agreed_on_ends(ask: Ask) -> None:
     with playing(Line.gone) as other:
         url = other.url.replace("http:", "https:")

@@ -35,6 +35,7 @@ def body(answer: Answered) -> bytes:
     return b"".join(answer.blocks())
 
 
+@pytest.mark.attack("answers", "a provider that says our credential back", "it is covered")
 @pytest.mark.parametrize("size", [1, 2, 7, 23, 24, 25, 1000])
 @pytest.mark.parametrize("spelt", [KEY, BASIC])
 def test_it_is_covered_however_the_answer_is_cut(spelt: str, size: int) -> None:
@@ -60,11 +61,13 @@ def test_nothing_waits_that_can_be_no_credential() -> None:
     assert [next(blocks), next(blocks), next(blocks)] == [b"first", b"last ", b"sk_left"]
 
 
+@pytest.mark.attack("answers", "a provider that says our credential back", "it is covered")
 def test_headers_are_looked_through_too() -> None:
     answer = masked(Pieces([], WWW_Authenticate=f'Bearer error="{KEY}"'), [KEY])
     assert answer.headers == [("WWW-Authenticate", f'Bearer error="{"*" * len(KEY)}"')]
 
 
+@pytest.mark.attack("answers", "a provider that says our credential back", "it is covered")
 def test_a_refusal_that_is_packed_is_looked_into() -> None:
     text = f'{{"message": "no {KEY}"}}'.encode()
     packed = gzip.compress(text)

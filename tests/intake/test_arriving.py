@@ -210,6 +210,7 @@ def test_a_file_that_is_too_large_is_refused_before_its_first_byte(size: int) ->
     assert source.given == content.index(b"xxx")
 
 
+@pytest.mark.attack("framing", "a file whose end is wrong", "it is never complete")
 @pytest.mark.parametrize("content", [b"x", LARGE], ids=["small", "large"])
 @pytest.mark.parametrize(
     ("end", "slug"),

@@ -145,6 +145,7 @@ def test_a_length_too_long_from_a_client_that_has_finished_is_refused(counter: G
         assert (answer.status, answer.json["slug"], answer.closes) == (400, "truncated", True)
 
 
+@pytest.mark.attack("framing", "a length that takes in the next request", "400")
 def test_a_length_that_takes_in_the_next_request_is_refused(counter: Gateway) -> None:
     with counter.connect() as client:
         client.send(post("/collect", GOOD, length=len(GOOD) + len(GET)) + GET)
@@ -153,6 +154,9 @@ def test_a_length_that_takes_in_the_next_request_is_refused(counter: Gateway) ->
         assert_next_behaves(client, answer)
 
 
+@pytest.mark.attack(
+    "framing", "a length that is too short, with a request behind it", "400 and closed; the rest is no request"
+)
 @pytest.mark.parametrize("short", [3, 4, 20, len(GOOD) - 1])
 def test_a_length_too_short_is_refused_and_the_rest_is_no_request(counter: Gateway, short: int) -> None:
     with counter.connect() as client:
@@ -165,6 +169,11 @@ def test_a_length_too_short_is_refused_and_the_rest_is_no_request(counter: Gatew
 # The next request on the same connection.
 
 
+@pytest.mark.attack(
+    "framing",
+    "requests behind bodies that were read, half read, ignored or too large",
+    "each is answered as itself, or the connection is closed",
+)
 @pytest.mark.parametrize(
     ("path", "content", "status"),
     [
@@ -270,6 +279,7 @@ def test_a_refusal_reaches_requests(counter: Gateway) -> None:
         assert good.json()["secrets"] == {"password": 1}
 
 
+@pytest.mark.attack("waiting", "a client that never stops sending after its refusal", "closed")
 def test_a_client_that_never_stops_sending_is_closed(counter: Gateway) -> None:
     with counter.connect() as client:
         client.send(post("/ignore", b"", length=1 << 40))
@@ -306,6 +316,9 @@ STALLED = {
 }
 
 
+@pytest.mark.attack(
+    "waiting", "bodies that stop, before, within and after chunks", "408 and closed; others are answered"
+)
 def test_a_client_that_stalls_gets_408_and_costs_one_thread_only(narrow: Gateway) -> None:
     with ExitStack() as stack:
         stalled = [stack.enter_context(narrow.connect()) for _ in STALLED]
@@ -318,6 +331,7 @@ def test_a_client_that_stalls_gets_408_and_costs_one_thread_only(narrow: Gateway
             assert client.is_closed()
 
 
+@pytest.mark.attack("waiting", "a body that comes a byte at a time", "408")
 @pytest.mark.parametrize("framing", ["length", "chunks"])
 def test_a_client_that_dribbles_gets_408(counter: Gateway, framing: str) -> None:
     with counter.connect() as client:
@@ -340,6 +354,11 @@ def test_a_client_that_dribbles_gets_408(counter: Gateway, framing: str) -> None
         assert time.monotonic() - began < 2.0
 
 
+@pytest.mark.attack(
+    "waiting",
+    "more heads of requests that never end than there are threads (slowloris)",
+    "each is closed after its time; others are answered",
+)
 def test_a_head_that_does_not_come_costs_a_thread_for_a_while_only(narrow: Gateway) -> None:
     with ExitStack() as stack:
         stalled = [stack.enter_context(narrow.connect()) for _ in range(7)]
@@ -349,6 +368,9 @@ def test_a_head_that_does_not_come_costs_a_thread_for_a_while_only(narrow: Gatew
         assert all(client.is_closed() for client in stalled)
 
 
+@pytest.mark.attack(
+    "waiting", "answers that nobody takes (slow read), as many as there are threads", "let go; others are answered"
+)
 def test_a_client_that_does_not_take_its_answer_is_let_go(narrow: Gateway) -> None:
     with ExitStack() as stack:
         for _ in range(7):
@@ -358,6 +380,7 @@ def test_a_client_that_does_not_take_its_answer_is_let_go(narrow: Gateway) -> No
         assert prompt(narrow) < 10.0
 
 
+@pytest.mark.attack("waiting", "connections that their clients never close", "nobody waits for them")
 def test_a_client_that_does_not_close_after_the_last_answer_keeps_nobody_waiting(narrow: Gateway) -> None:
     last = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     with ExitStack() as stack:
@@ -377,6 +400,9 @@ def test_the_server_does_not_name_its_software(counter: Gateway) -> None:
     assert "gunicorn" not in str(answer)
 
 
+@pytest.mark.attack(
+    "secrets", "a broken request with a key in its line, its headers or its query", "not logged, nor said back"
+)
 @pytest.mark.parametrize(
     ("sent", "status"),
     [

@@ -139,6 +139,9 @@ REFUSED = {
 }
 
 
+@pytest.mark.attack(
+    "framing", "a form that two readers could understand differently", "refused with the name of the rule"
+)
 @pytest.mark.parametrize(("whole", "expected"), REFUSED.values(), ids=REFUSED)
 def test_what_two_readers_could_understand_differently_is_refused(whole: bytes, expected: str) -> None:
     assert slug(whole) == expected
@@ -193,6 +196,7 @@ def refusal(whole: bytes, limits: Limits) -> Refusal:
     return caught.value
 
 
+@pytest.mark.attack("costly", "a form of very many parts", "refused at its limit")
 def test_parts_are_limited() -> None:
     two = part(b"x", named("a")) + part(b"x", named("b"))
     assert slug(body(two), Limits(parts=2)) is None
@@ -200,6 +204,7 @@ def test_parts_are_limited() -> None:
     assert (refused.slug, refused.status, refused.params) == ("too-many-parts", 413, {"limit": 2})
 
 
+@pytest.mark.attack("costly", "a part whose header does not end", "refused at its limit")
 def test_the_header_of_a_part_is_limited_as_a_whole() -> None:
     lines = NAME, b"Content-Type: text/plain"
     length = sum(len(line) + 2 for line in lines)

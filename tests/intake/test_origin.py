@@ -22,6 +22,9 @@ def test_ours_is_taken(headers: dict[str, str]) -> None:
     check_origin(Headers(headers), OURS)
 
 
+@pytest.mark.attack(
+    "browsers", "a form that another site sends (CSRF)", "403 by its headers, before a byte of its body"
+)
 @pytest.mark.parametrize(
     "headers",
     [

@@ -31,6 +31,7 @@ def mine(**more: Any) -> Caller:
     return Caller(organization_id=MINE, **more)
 
 
+@pytest.mark.attack("waiting", "more uploads at once than a process takes", "503 with Retry-After")
 def test_one_more_than_a_process_takes_waits_until_another_has_ended() -> None:
     door = shedding(in_all=2)
     with ExitStack() as held:
@@ -44,6 +45,7 @@ def test_one_more_than_a_process_takes_waits_until_another_has_ended() -> None:
         assert door.under_way == 1
 
 
+@pytest.mark.attack("waiting", "more uploads at once than an organization may", "429; others go on")
 def test_an_organization_is_in_nobody_elses_way() -> None:
     door = shedding(per_organization=1)
     with door.admit(mine()):

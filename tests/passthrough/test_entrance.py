@@ -121,6 +121,7 @@ def test_a_token_of_the_house_says_for_whom(desk: Desk) -> None:
     assert desk.ask("GET", mine(desk).replace("/v2", f"@{slug}.facturapi/v2")).status == 200
 
 
+@pytest.mark.attack("tenants", "another organization's name in a vendor's call", "404")
 def test_nobody_names_another_organization(desk: Desk) -> None:
     theirs = Desk.build(desk.house.gateway, desk.house.sandbox, desk.house.database, desk.vault)
     at = f"@{theirs.house.organization.slug}.facturapi/v2"
@@ -231,6 +232,11 @@ def test_what_leads_to_no_provider_is_nothing(desk: Desk, path: str) -> None:
     assert desk.house.sandbox.ledger() == []
 
 
+@pytest.mark.attack(
+    "tenants",
+    "a call that a provider would take for another than was judged",
+    "refused, or what makes it another is taken away",
+)
 @pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"])
 def test_nothing_makes_it_another_call_than_was_judged(desk: Desk, header: str) -> None:
     value = "DELETE" if "Method" in header else "/facturapi/v2/organizations"

@@ -150,6 +150,7 @@ def test_a_provider_that_says_nothing_is_an_error_of_its_kind(desk: Desk, client
     assert error["body"]["errors"][0]["message"]
 
 
+@pytest.mark.attack("tenants", "what is another's at a provider whose key opens both", "404")
 @pytest.mark.parametrize("name", ["space_id", "environment_id"])
 def test_another_place_is_not_there(desk: Desk, client: Client, directly: Client, name: str) -> None:
     """Not even one of the same account, which the key would open."""

@@ -382,6 +382,7 @@ def test_its_errors_of_its_own_pass_as_they_are(desk: Desk, client: Client) -> N
     assert client.ask("GET", "/documents").status == 429
 
 
+@pytest.mark.attack("tenants", "what is another's at a provider whose key opens both", "404")
 def test_another_site_is_not_there(desk: Desk, client: Client) -> None:
     for site in ("legal", "DEFAULT", ""):
         assert client.ask("GET", "/documents", siteId=site).status == 404

@@ -119,6 +119,9 @@ def test_a_body_without_its_closing_boundary_never_arrives(desk: Desk, content: 
     assert State.DELIVERED not in {one.state for one in desk.uploads()}
 
 
+@pytest.mark.attack(
+    "framing", "a file that carries a second part, or another form, to the provider", "refused; nothing arrives whole"
+)
 @pytest.mark.parametrize(
     ("given", "told"),
     [

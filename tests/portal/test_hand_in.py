@@ -156,6 +156,7 @@ def test_without_the_pages_token_nothing_is_handed_in(deliverer: Deliverer, send
     assert not deliverer.given
 
 
+@pytest.mark.attack("browsers", "a form with another session's token", "403")
 def test_another_sessions_token_is_refused(counter: Counter, app: Flask, deliverer: Deliverer, send: Send) -> None:
     page = app.test_client().get(f"/f/{counter.form.public_id}").text
     found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
@@ -248,6 +249,7 @@ def test_a_passphrase_opens_its_link_for_this_visitor_alone(
     assert deliverer.given
 
 
+@pytest.mark.attack("ways in", "a link's passphrase, guessed", "429 until it cooled off")
 def test_a_passphrase_cannot_be_guessed_for_ever(counter: Counter, send: Send) -> None:
     _, token = counter.link(passphrase="abre te sesamo")
     to = f"/l/{token}/passphrase"

@@ -42,6 +42,7 @@ def test_the_switch_is_kept_and_leaves_the_address(client: FlaskClient) -> None:
     assert '<html lang="en">' in client.get("/nothing", headers={"Accept-Language": "es"}).text
 
 
+@pytest.mark.attack("browsers", "an address that would become a redirect to another site", "it leads to our own page")
 @pytest.mark.parametrize("address", ["//elsewhere.example/?lang=en", "/nothing?lang=en", "/accent/1f6f5c.css?lang=xx"])
 def test_the_switch_sends_nobody_elsewhere(client: FlaskClient, address: str) -> None:
     response = client.get(address)

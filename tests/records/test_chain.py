@@ -73,6 +73,7 @@ def test_one_that_was_taken_out(number: int) -> None:
     assert faults([link for link in CHAIN if link.number != number]) == [("missing", number, None)]
 
 
+@pytest.mark.attack("secrets", "an entry of the audit log, taken out", "the chain says so")
 @given(number=st.integers(1, LENGTH - 1))
 def test_one_that_was_taken_out_with_the_gap_closed(number: int) -> None:
     links = [at(link, link.number - (link.number > number)) for link in CHAIN if link.number != number]

@@ -464,6 +464,7 @@ def test_another_organization(bench: Bench) -> None:
     assert [(fault.wrong, fault.number) for fault in theirs.faults] == [(Wrong.INSERTED, 3)]
 
 
+@pytest.mark.attack("secrets", "a key of the audit log, exchanged", "the chain says so")
 def test_a_key_in_the_place_of_another(bench: Bench) -> None:
     """Whoever can change the table of keys still has none that fits the name."""
     key_id = bench.value(AuditEntry, 2, "key_id")

@@ -170,6 +170,7 @@ def test_a_client_that_falls_silent(at_hasty: House, way: str) -> None:
     assert never_whole(house, sample)
 
 
+@pytest.mark.attack("waiting", "a file that comes too slowly, and never stops", "408; its provider has nothing whole")
 @Kind
 def test_a_client_that_is_never_silent_but_too_slow(at_hasty: House, way: str) -> None:
     house, sample = at_hasty, WAYS[way]

@@ -23,6 +23,7 @@ def revoke(house: House) -> None:
         assert tokens.revoke(session, found.id, utcnow())
 
 
+@pytest.mark.attack("ways in", "a token that is revoked while its file is on the way", "the file does not arrive")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("query", [RELAYED, ""], ids=["relay", "durable"])
 def test_what_is_on_its_way_does_not_arrive(house: House, way: str, query: str) -> None:

@@ -136,6 +136,7 @@ def test_another_page_does_not_go_on(page: Page) -> None:
     assert page.ask("HEAD", path).headers["Upload-Offset"] == "0"
 
 
+@pytest.mark.attack("browsers", "a page of another origin that would read answers", "no leave (CORS)")
 def test_pages_of_our_own_origins_may_ask_and_no_others(page: Page) -> None:
     ours = page.ask("OPTIONS")
     assert ours.headers["Access-Control-Allow-Origin"] == page.house.gateway.url

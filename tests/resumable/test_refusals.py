@@ -76,6 +76,7 @@ def test_who_has_no_token_that_allows_it(desk: Desk, database: Database) -> None
     assert desk.offset(path) == BEGUN
 
 
+@pytest.mark.attack("tenants", "another organization's file that is on its way", "404")
 def test_another_organization_finds_nothing(
     desk: Desk, gateway: Server, sandbox: Sandbox, database: Database, vault: Vault
 ) -> None:

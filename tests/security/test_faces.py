@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
@@ -68,7 +68,9 @@ def test_every_face_has_an_address_here(app: Flask) -> None:
 @pytest.mark.attack(
     "browsers", "a page within another's, a script of others, a plain-text request", "every face says no"
 )
-def test_every_face_says_what_a_browser_may_do(site: FlaskClient, record_property: pytest.RecordProperty) -> None:
+def test_every_face_says_what_a_browser_may_do(
+    site: FlaskClient, record_property: Callable[[str, object], None]
+) -> None:
     record_property("times", len(FACES))
     for path, status in FACES.items():
         answer = site.get(path, base_url=SITE)
@@ -97,7 +99,7 @@ def test_a_loose_policy_is_seen() -> None:
 
 
 @pytest.mark.attack("browsers", "a cookie that another host, another path or plain text sets or reads", "`__Host-`")
-def test_every_cookie_is_this_hosts_alone(site: FlaskClient, record_property: pytest.RecordProperty) -> None:
+def test_every_cookie_is_this_hosts_alone(site: FlaskClient, record_property: Callable[[str, object], None]) -> None:
     asked = ["/admin/login", "/verify?lang=en", "/f/nobody?lang=es"]
     record_property("times", len(asked))
     cookies = [one for path in asked for one in site.get(path, base_url=SITE).headers.getlist("Set-Cookie")]

@@ -140,6 +140,7 @@ def test_select(mine: Session, two: tuple[Tenant, Tenant], table: Table) -> None
     assert set(mine.scalars(select(owner_of(table)))) == {two[0].id}
 
 
+@pytest.mark.attack("tenants", "a row for another organization, in every table", "row security refuses")
 def test_insert_for_another(mine: Session, owner_engine: Engine, two: tuple[Tenant, Tenant], table: Table) -> None:
     row = a_row(owner_engine, table, two[1]) | {"id": uuid4()} | UNIQUE.get(table.name, {})
     assert refused(mine, insert(table).values(row)) == "42501"  # row-level security
@@ -176,6 +177,7 @@ def test_update_of_everything_stays_at_home(
         assert mine.execute(statement).rowcount == at_home  # type: ignore[attr-defined]
 
 
+@pytest.mark.attack("tenants", "a row that is moved to another organization, in every table", "row security refuses")
 def test_update_into_another(mine: Session, two: tuple[Tenant, Tenant], table: Table) -> None:
     assert refused(mine, update(table).values({owner_of(table): two[1].id})) == "42501"
 

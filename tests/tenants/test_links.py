@@ -125,6 +125,7 @@ def test_of_many_at_the_same_time_as_many_get_in_as_there_are_uses(database: Dat
     assert reload(database, link).uses == 3
 
 
+@pytest.mark.attack("ways in", "a link's last use, by two at once", "one is refused")
 def test_whoever_comes_while_the_last_use_is_being_counted_waits_and_is_refused(
     database: Database, mine: Tenant
 ) -> None:
@@ -206,6 +207,7 @@ def test_tries_are_limited_and_cool_off(database: Database, mine: Tenant, monkey
     links.unlock(database, link, "right", NOW + links.COOLING)
 
 
+@pytest.mark.attack("ways in", "a link's passphrase, guessed by many at once", "each try counts")
 def test_many_tries_at_once_gain_nothing(database: Database, mine: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     link = make(database, mine, passphrase="right")
     looked: list[str] = []

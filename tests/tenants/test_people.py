@@ -115,6 +115,7 @@ def test_an_owner_who_is_disabled_does_not_count(database: Database, clean: None
         people.change_role(session, session.get_one(User, last.id), Role.OPERATOR, None, utcnow())
 
 
+@pytest.mark.attack("ways in", "a password, guessed by many at once", "each try counts")
 def test_many_tries_at_once_are_all_counted(database: Database) -> None:
     count, now = Count(what=secrets.token_hex(8), most=5, span=timedelta(minutes=15)), utcnow()
     allowed = list[bool]()

@@ -77,6 +77,7 @@ def test_it_reads_what_it_writes(database: Database) -> None:
     assert (line.verdict, line.slug) == (Verdict.SAME, known.slug)
 
 
+@pytest.mark.attack("files", "a formula in what becomes a table", "it is text")
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "'=1"])
 def test_no_cell_is_a_formula(database: Database, name: str) -> None:
     (_, row) = csv.reader(io.StringIO(sheets.write([organizations.new(slug="a", name=name)])))

@@ -69,6 +69,7 @@ def test_nothing_of_it_rests_in_the_clear(owner_engine: Engine, database: Databa
     assert stored.last_four == secret[-4:]
 
 
+@pytest.mark.attack("tenants", "a credential's row, moved to another organization in the database", "it does not open")
 def test_a_row_moved_to_another_organization_does_not_open(
     owner_engine: Engine, database: Database, vault: Vault, mine: Tenant, theirs: Tenant
 ) -> None:

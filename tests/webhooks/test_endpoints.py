@@ -53,6 +53,7 @@ def test_where_one_goes(desk: Desk) -> None:
     assert desk.add(url="https://hooks.example/v1?key=x").url == "https://hooks.example/v1?key=x"
 
 
+@pytest.mark.attack("ways out", "a webhook's endpoint in the inner network", "refused when it is gone to")
 def test_a_private_address_is_refused_when_it_is_gone_to(desk: Desk, receiver: Receiver) -> None:
     """A name may lead anywhere, and somewhere else tomorrow: it is judged each time."""
     desk.egress = Egress()

@@ -40,6 +40,7 @@ def test_while_a_secret_is_replaced_both_are_good_and_no_third() -> None:
         Webhook(third.get_secret_value()).verify(BODY, headers)
 
 
+@pytest.mark.attack("ways in", "a webhook, sent again later", "its signature is too old")
 def test_what_is_old_is_refused() -> None:
     secret = signing.new_secret()
     headers = signing.headers("0197", BODY, utcnow() - timedelta(minutes=6), [secret])
