@@ -74,10 +74,10 @@ def clamd(folder: Path, **changes: str) -> Iterator[Daemon]:
 
 
 @contextmanager
-def played(play: Callable[[socket.socket], object]) -> Iterator[str]:
+def played(play: Callable[[socket.socket], object], *, tcp: bool = False) -> Iterator[str]:
     """A daemon that does with each connection what `play` does, and then hangs up; its address."""
-    with short() as folder, socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(folder / "daemon"))
+    with short() as folder, socket.socket(socket.AF_INET if tcp else socket.AF_UNIX) as listener:
+        listener.bind(("127.0.0.1", 0) if tcp else str(folder / "daemon"))
         listener.listen(16)
         ended = threading.Event()
 
@@ -89,7 +89,7 @@ def played(play: Callable[[socket.socket], object]) -> Iterator[str]:
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            yield f"unix://{folder}/daemon"
+            yield "tcp://{}:{}".format(*listener.getsockname()) if tcp else f"unix://{folder}/daemon"
         finally:
             ended.set()
             with suppress(OSError):

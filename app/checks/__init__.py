@@ -71,7 +71,7 @@ def _scanned(scanner: Scanner, name: str, content: bytes) -> str:
         scan.feed(content)
         said: str = scan.finish()["antivirus"]
     except Unfit as verdict:
-        raise Rejected(verdict.slug, field=name, **verdict.params) from None
+        raise verdict.rejected(name) from None
     except ScannerAway as away:
         away.field = name
         raise

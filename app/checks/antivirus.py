@@ -244,29 +244,26 @@ class Stream(_Line):
         super().__init__(scanner, b"INSTREAM")
 
     def feed(self, block: Block) -> None:
-        if not block:
-            return  # an empty one is the end
-        try:
+        if block:  # an empty one is the end
             self._send(_LENGTH.pack(len(block)))
             self._send(block)
-        except NoVerdict as none:
-            raise self._last_words() or none from none
 
     def verdict(self) -> str:
         """The name of what was found, or nothing."""
-        try:
-            self._send(_END)
-        except NoVerdict as none:
-            raise self._last_words() or none from none
+        self._send(_END)
         return _judged(self.answer())
 
-    def _last_words(self) -> NoVerdict | None:
-        """It says why before it hangs up on a file, which is noticed only at the next block."""
+    def _send(self, data: Block) -> None:
+        """It says that a file is too long before it hangs up on it, which is noticed only at what follows."""
         try:
-            _judged(self.answer())
+            super()._send(data)
         except NoVerdict as none:
-            return none if isinstance(none, Beyond) else None
-        return None  # a verdict on half a file is none
+            raise (Beyond(_TOO_LONG) if self._last_words() == _TOO_LONG else none) from None
+
+    def _last_words(self) -> str:
+        with suppress(NoVerdict):
+            return self.answer()
+        return ""
 
 
 def _judged(answer: str) -> str:
@@ -274,7 +271,7 @@ def _judged(answer: str) -> str:
     if answer == _CLEAN:
         return ""
     if answer == _TOO_LONG:
-        raise Beyond("it takes less than ANTIVIRUS_MAX_BYTES: raise its StreamMaxLength")
+        raise Beyond(_TOO_LONG)
     found = _FOUND.fullmatch(answer)
     if found is None:
         raise NoVerdict(f"it says {answer[:200]!r}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Final
 from uuid import UUID
 
 from app.errors import Refusal
@@ -43,3 +44,14 @@ class Unfit(Exception):  # noqa: N818 - a verdict, not an error of ours
         self.slug = slug
         self.params = params
         super().__init__(slug)
+
+    def rejected(self, field: str) -> Rejected:
+        """The same, of the part that it is."""
+        return Rejected(self.slug, field=field, status=_STATUS.get(self.slug, 422), **self.params)
+
+
+#: Problems of the type as such, or of the size, which HTTP has a status for.
+_STATUS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("type-not-taken", "other-declared", "other-content", "not-its-content"), 415),
+    "not-scannable": 413,
+}

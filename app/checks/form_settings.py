@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
 
+from app import config
 from app.checks.policy import Policy
 from app.errors import Refusal
 from app.providers.operation import Field, Operation
 
+#: Origins that one form may be framed by.
+MOST_ORIGINS: Final = 20
+#: Where a page without TLS is nobody's but its developer's.
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
+#: What a host is spelled with, as browsers spell it; a policy's other signs are none of these.
+HOST: Final = re.compile(r"[a-z0-9.-]{1,253}", re.ASCII)
 TICKED: Final = ("true", "false")
 LANGUAGES: Final = ("es", "en")
 #: Characters of each of a form's own words.
@@ -37,12 +46,14 @@ def judged(operation: Operation, settings: Mapping[str, Any]) -> dict[str, Any]:
     _judge_types(operation, policy)
     _judge_presets(operation, presets)
     texts = _judged_texts(settings.get("texts") or {})
+    origins = _judged_origins(settings.get("frame_origins") or ())
     durable = settings.get("durable")
     if durable and not operation.durable:
         raise BadSetting("durable", f"{operation.slug} is never kept")
     kept = {name: value for name, value in policy.dump().items() if value}
     kept |= {} if durable in {None, operation.durable} else {"durable": durable}
     kept |= {"presets": presets} if presets else {}
+    kept |= {"frame_origins": origins} if origins else {}
     return {**kept, "texts": texts} if texts else kept
 
 
@@ -51,6 +62,25 @@ def _judge_types(operation: Operation, policy: Policy) -> None:
     if strange := sorted((policy.types or frozenset()) - taken):
         there = ", ".join(sorted(taken))
         raise BadSetting("types", f"{operation.slug} takes no {', '.join(strange)}; it takes: {there}")
+
+
+def _judged_origins(origins: Sequence[str]) -> list[str]:
+    """Origins as browsers write them, each once. Each is named: what happens in the form is said to them."""
+    kept = []
+    for given in origins:
+        try:
+            one = config.origin(given)
+        except ValueError:
+            raise BadSetting("frame_origins", f"{given[:200]} is no origin, such as https://www.example.com") from None
+        parts = urlsplit(one)
+        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+            raise BadSetting("frame_origins", f"{one} has no https, so anybody on the way could change its pages")
+        if not HOST.fullmatch(parts.hostname or ""):
+            raise BadSetting("frame_origins", f"{one[:200]} is no single host; each has to be named")
+        kept.append(one)
+    if len(kept) > MOST_ORIGINS:
+        raise BadSetting("frame_origins", f"a form is framed by {MOST_ORIGINS} origins at most")
+    return list(dict.fromkeys(kept))
 
 
 def _judged_texts(texts: Mapping[str, Mapping[str, str | None] | None]) -> dict[str, dict[str, str]]:

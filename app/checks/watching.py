@@ -122,8 +122,7 @@ class Watch:
             yield
         except Unfit as verdict:
             self._contents = ()
-            status = _STATUS.get(verdict.slug, 422)
-            raise Rejected(verdict.slug, field=self._part.name, status=status, **verdict.params) from None
+            raise verdict.rejected(self._part.name) from None
         except (Busy, ScannerAway) as unable:
             self._contents = ()
             unable.field = self._part.name
@@ -164,12 +163,6 @@ class Watch:
         picture = Picture(type_.name, Unfit("image-unreadable"), extras=False)
         return _Begun(content_type=type_.media_type, facts={"format": type_.name}, contents=(picture,))
 
-
-#: Problems of the type as such, or of the size, which HTTP has a status for.
-_STATUS: Final[Mapping[str, int]] = {
-    **dict.fromkeys(("type-not-taken", "other-declared", "other-content", "not-its-content"), 415),
-    "not-scannable": 413,
-}
 
 #: By the name that an operation gives as its `check`.
 _BEGINNINGS: Final[Mapping[str, Callable[[Watch, bytes], _Begun]]] = {

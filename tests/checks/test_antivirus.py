@@ -9,6 +9,7 @@ import socket
 import struct
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -117,6 +118,17 @@ def test_a_certificate_is_shown_to_it_and_its_key_is_not(daemon: Daemon) -> None
     assert (refusal.value.slug, refusal.value.field) == ("infected", "cer")
 
 
+def test_a_certificate_that_nobody_can_judge_is_not_handed_in() -> None:
+    collected = certificate("ACME SA DE CV")
+    asked = scanner("unix:///nowhere/at/all")
+    with pytest.raises(ScannerAway) as refusal:
+        run(CERTIFICATE, collected, secrets=collected.secrets, expected_rfc=None, now=NOW, scanner=asked)
+    assert refusal.value.field == "cer"
+    asked = replace(asked, required=False)
+    facts = run(CERTIFICATE, collected, secrets=collected.secrets, expected_rfc=None, now=NOW, scanner=asked).facts
+    assert facts["antivirus"] == {"cer": "scanner-away"}
+
+
 @pytest.mark.live
 def test_a_daemon_that_dies_in_the_middle_said_nothing() -> None:
     with short() as folder, clamd(folder) as dying:
@@ -172,6 +184,7 @@ AWAY: Final[dict[str, tuple[Play, str]]] = {
     "says nothing": (silent, "too slow"),
     "takes nothing": (deaf, "too slow"),
     "says half a line": (answering(b"stream: O"), "ended in the middle"),
+    "says OK of half of it": (lambda connection: (connection.recv(12), connection.send(b"stream: OK\0")), HUNG_UP),
     "says too much": (answering(b"stream: " + b"O" * 5000), "it says"),
     "says something else": (answering(b"UNKNOWN COMMAND\0"), "UNKNOWN"),
     "says that it failed": (answering(b"stream: Can't allocate memory ERROR\0"), "allocate"),
@@ -216,14 +229,15 @@ def test_all_waits_for_one_file_add_up() -> None:
                 stream.feed(b"a")
 
 
-def test_it_is_shown_each_byte_once_and_in_order() -> None:
+@pytest.mark.parametrize("tcp", [False, True])
+def test_it_is_shown_each_byte_once_and_in_order(tcp: bool) -> None:
     contents: list[bytes] = []
 
     def play(connection: socket.socket) -> None:
         contents.append(heard(connection))
         connection.sendall(b"stream: OK\0")
 
-    with played(play) as url:
+    with played(play, tcp=tcp) as url:
         assert scanner(url).look(b"one ", b"", memoryview(b"two "), b"three") == ""
     assert contents == [b"one two three"]
 
