@@ -21,13 +21,13 @@ from app.config import ConfigurationError
 def _aws(address: str) -> Aead:
     from tink.integration import awskms
 
-    return awskms.new_client(key_uri=address, credentials_path=None).get_aead(address)
+    return awskms.AwsKmsClient(address, None).get_aead(address)
 
 
 def _google(address: str) -> Aead:
     from tink.integration import gcpkms
 
-    return gcpkms.new_client(key_uri=address, credentials_path=None).get_aead(address)
+    return gcpkms.GcpKmsClient(address, None).get_aead(address)
 
 
 def _hashicorp(address: str) -> Aead:
@@ -54,8 +54,8 @@ def asked(address: str) -> Iterator[Aead]:
         yield _key(address)
     except ConfigurationError:
         raise
-    except ImportError as exc:
-        raise _wrong(f"{exc.name} is not installed; install requirements-kms.txt") from None
+    except ImportError:
+        raise _wrong(f"what speaks to {address} is not installed; install requirements-kms.txt") from None
     except Exception as exc:  # noqa: BLE001 - of three services' clients, each with a family of its own
         # What they say may quote what they were sent.
         raise _wrong(f"{address} was asked and did not do it ({type(exc).__name__})") from None
