@@ -25,7 +25,6 @@ POLICY = {
 #: What no page of ours asks a device for.
 UNWANTED = (
     "accelerometer",
-    "bluetooth",
     "camera",
     "display-capture",
     "geolocation",
