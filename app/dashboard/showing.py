@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -20,6 +20,7 @@ from app.portal.outcomes import LOOKS, Look
 from app.providers import registry
 from app.records.states import State
 from app.services import services
+from app.tenants import names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class Way:
     word: str
     #: What leads there after a `g`.
     key: str
+    #: Pages elsewhere that belong to it.
+    also: str = ""
 
 
 #: Each leads to the page of that path, and is shown to whoever may open it.
@@ -40,7 +43,7 @@ WAYS: Final = (
     Way(path="/organizations", icon="building", word=N_("Organizations"), key="o"),
     Way(path="/connections", icon="plug", word=N_("Connections"), key="c"),
     Way(path="/forms", icon="form", word=N_("Forms"), key="f"),
-    Way(path="/integrations", icon="key", word=N_("Integrations"), key="i"),
+    Way(path="/integrations", icon="key", word=N_("Integrations"), key="i", also=f"/{names.HOUSE}"),
     Way(path="/audit", icon="journal", word=N_("Audit"), key="a"),
     Way(path="/people", icon="people", word=N_("People"), key="p"),
 )
@@ -52,8 +55,8 @@ HEAD, TAIL = 4, 6
 
 def init_app(app: Flask) -> None:
     """Give the templates what is theirs; names that only these templates use."""
-    own = (ways, way_to, may, csrf, fault, faults, typed, ticked, here, look, shortened, provider_name, now, cause)
-    for function in own:
+    own = (ways, way_to, nearest, may, csrf, fault, faults, typed, ticked, here, look, shortened, provider_name)
+    for function in (*own, now, cause):
         app.add_template_global(function, f"dashboard_{function.__name__}")
     app.add_template_global(looks.theme, "dashboard_theme")
     app.add_template_global(looks.keys, "dashboard_keys")
@@ -82,8 +85,18 @@ def ways() -> Iterator[tuple[Way, str, bool]]:
     for way in WAYS:
         address = way_to(way.path)
         if address is not None:
-            here = request.path == address or (bool(way.path) and request.path.startswith(f"{address}/"))
-            yield way, address, here
+            below = [one for one in (way.path, way.also) if one]
+            yield way, address, request.path == address or any(_is_below(pages.PREFIX + one) for one in below)
+
+
+def nearest(addresses: Iterable[str | None]) -> str | None:
+    """Which of some pages this one is, or lies below most closely."""
+    found = [one for one in addresses if one and (request.path == one or _is_below(one))]
+    return max(found, key=len, default=None)
+
+
+def _is_below(address: str) -> bool:
+    return request.path.startswith(f"{address}/")
 
 
 def may(endpoint: str) -> bool:
