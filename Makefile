@@ -41,7 +41,7 @@ help: ## Show this
 ##@ Test
 
 .PHONY: test
-test: setup chromium curl php proxies clamav ## Set up and run every test, with coverage
+test: setup chromium curl php proxies clamav promtool ## Set up and run every test, with coverage
 	@$(BIN)/python -m compileall -q app  # once, where the environment keeps each of many processes from it
 	$(BIN)/pytest -n auto --cov --cov-report=term --attacks docs/security-tests.md || { test $$? = 1 && $(AGAIN); }
 	@echo "What decides about bytes and keys:"
@@ -57,7 +57,7 @@ check: setup ## Linters, types, import rules and the fast tests: seconds
 	$(BIN)/pytest -q -n auto -m "not live"
 
 .PHONY: coverage
-coverage: setup chromium curl php proxies clamav ## The same as test, and a page for each file in htmlcov/
+coverage: setup chromium curl php proxies clamav promtool ## The same as test, and a page for each file in htmlcov/
 	$(BIN)/pytest -q -n auto --cov --cov-report=html --cov-report=term
 
 .PHONY: mutants
@@ -205,3 +205,8 @@ proxies:
 .PHONY: debootstrap
 debootstrap:
 	@command -v debootstrap >/dev/null && exit 0; $(call get,debootstrap,A clean Debian is made by debootstrap)
+
+.PHONY: promtool
+promtool:
+	@command -v promtool >/dev/null && exit 0; \
+	( $(call get,prometheus,The alerts in ops/prometheus are not tried without promtool) ) || true
