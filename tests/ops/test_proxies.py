@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import pytest
 
@@ -116,6 +117,14 @@ def test_a_client_is_who_it_is_and_not_who_it_says(front: Front, house: House, d
         {"True_Client_Ip": "127.0.0.2"},
     ):
         assert whoami(front, token, **claim) in {401, 403}, claim
+
+
+def test_a_request_is_known_as_its_proxy_says_and_not_as_its_client_does(front: Front) -> None:
+    said = "0123456789abcdef" * 2
+    known = [ask(front, "GET", "/healthz", X_Request_Id=said).headers["x-request-id"] for _ in range(2)]
+    assert said not in known
+    assert known[0] != known[1]
+    assert all(UUID(one).version != 7 for one in known)  # the proxy's: the gateway's own are of that kind
 
 
 def test_a_file_in_pieces_arrives_by_way_of_both(front: Front, house: House) -> None:
