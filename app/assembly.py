@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -66,6 +67,8 @@ class Gateway(APIFlask):
 
 def preflight() -> None:
     """Raise ConfigurationError where the gateway could not be made for what the environment says; makes nothing."""
+    if os.environ.get("PYTHONHASHSEED", "random") != "random":  # who knows it knows names that fall into one slot
+        raise config.ConfigurationError(["PYTHONHASHSEED is set: leave it to chance, as Python does by itself"])
     _vault(config.load())
 
 
