@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import structlog
@@ -18,11 +19,13 @@ from app.seeing import crashing
 
 #: Addresses that are keys, keys of providers and of ours, and what is sent as authorization.
 _SECRETS: Final = (
-    (re.compile(r"/([lo])/[\w~-]{8,}"), r"/\1/…"),
-    (re.compile(r"\b(sk_(?:user|live|test)|sk|ffy_(?:prod|test)|vnt)_[\w-]+"), r"\1_…"),
+    (re.compile(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)", re.DOTALL), "-----…"),
+    (re.compile(r"/(l|o|files|join|recover|proxy/-)/[\w~-]{8,}"), r"/\1/…"),
+    (re.compile(r"\b(sk_(?:user|live|test)|sk|ffy_(?:prod|test)|vnt|whsec)_[\w+/=-]+"), r"\1_…"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+"), "eyJ…"),  # a token (JWT)
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), r"\1 …"),
-    (re.compile(r"(postgresql(?:\+psycopg)?://[^:@/\s]*):[^@\s]*@"), r"\1:…@"),
+    (re.compile(r"(?i)\b((?:set-)?cookie['\"]?\s*[:=])[^\r\n]+"), r"\1 …"),
+    (re.compile(r"\b([a-z][a-z0-9+.-]*://[^:@/\s]*):[^@\s]*@"), r"\1:…@"),
     (re.compile(r"\?[^\s\"')]+"), "?…"),
 )
 #: At `debug` these write addresses and headers of what goes out.
@@ -77,6 +80,22 @@ def configure(level: str, *, console: bool) -> None:
 
 def _masked(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = mask(value)
+        event[name] = _plain(value)
     return event
+
+
+def _plain(value: object) -> object:
+    """A value as it may be written, whatever it is made of; of bytes only how many there are."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return mask(value)
+        case bytes() | bytearray() | memoryview():
+            return f"({len(value)} bytes)"
+        case Mapping():
+            return {mask(str(name)): _plain(one) for name, one in value.items()}
+        case Sequence() | AbstractSet():
+            return [_plain(one) for one in value]
+        case _:
+            return mask(str(value))

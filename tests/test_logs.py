@@ -42,6 +42,16 @@ def former() -> Iterator[None]:
         ("Authorization: Bearer abcdef123", "Authorization: Bearer …"),
         ("authorization: basic c2tfdXNlcjo=", "authorization: basic …"),
         ("postgresql://app:hunter2@/ventanilla", "postgresql://app:…@/ventanilla"),
+        ("at /admin/join/AbCdEf_-123456", "at /admin/join/…"),
+        ("at /admin/recover/AbCdEf_-123456", "at /admin/recover/…"),
+        ("PATCH /files/AbCdEf_-123456", "PATCH /files/…"),
+        ("PUT /proxy/-/AbCdEf_-123456", "PUT /proxy/-/…"),
+        ("signed with whsec_AbCd+/123=", "signed with whsec_…"),
+        ("smtp://app:hunter2@mail.example:587", "smtp://app:…@mail.example:587"),
+        ("Cookie: admin=AbCdEf; known=x", "Cookie: …"),
+        ("{'Set-Cookie': 'admin=AbCdEf'}", "{'Set-Cookie': …"),
+        ("a -----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY----- b", "a -----… b"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nMIIE", "-----…"),
         ("GET /f/abc?secret=1 HTTP/1.1", "GET /f/abc?… HTTP/1.1"),
         ("nothing to hide at /f/abc", "nothing to hide at /f/abc"),
     ],
@@ -89,3 +99,19 @@ def test_warnings_and_talkative_libraries(capsys: pytest.CaptureFixture[str]) ->
     logging.getLogger("urllib3.connectionpool").debug("https://api.example GET /organizations")
     (line,) = capsys.readouterr().err.splitlines()
     assert "mind this" in line
+
+
+@pytest.mark.attack("secrets", "a key in a value of a log line that is no text: a list, an object, bytes", "masked")
+@pytest.mark.parametrize("console", [True, False])
+def test_values_of_any_kind_are_masked(capsys: pytest.CaptureFixture[str], *, console: bool) -> None:
+    logs.configure("info", console=console)
+    key = "vnt_live_0123456789abcdef"
+    held = {"in a list": [key], "in an object": {"a": {key: (key,)}}, "as bytes": key.encode(), "raised": OSError(key)}
+    structlog.get_logger("ventanilla").info("told", count=3, share=0.5, nothing=None, **held)
+    written = capsys.readouterr().err
+    assert "0123456789abcdef" not in written
+    assert "(25 bytes)" in written
+    if not console:
+        line = json.loads(written)
+        assert (line["count"], line["share"], line["nothing"]) == (3, 0.5, None)
+        assert line["in an object"] == {"a": {"vnt_…": ["vnt_…"]}}
