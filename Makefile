@@ -85,6 +85,15 @@ container: setup debootstrap ## Follow the container recipe step by step in a cl
 screenshots: setup chromium ## Save a picture of every page of the dashboard in build/screenshots, and the guide's in docs/images
 	$(BIN)/pytest -q -n 0 -p no:randomly tests/dashboard/screenshots.py
 
+.PHONY: audit
+audit: .venv/.dev ## Ask whether anything that is locked is known to be faulty, and say what could not be asked
+	@$(BIN)/python -m supply.audit
+
+.PHONY: sbom
+sbom: .venv/.dev ## Write the bill of materials of what is shipped, in CycloneDX: build/sbom.cdx.json
+	@mkdir -p build
+	$(BIN)/python -m supply.sbom build/sbom.cdx.json
+
 ##@ Maintain
 
 .PHONY: format
