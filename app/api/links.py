@@ -43,7 +43,7 @@ class Link(Model):
     locale: Annotated[Locale | None, Field(description="Language of its pages.")]
     guarded: Annotated[bool, Field(description="Whether a passphrase opens it.")]
     uses: Annotated[int, Field(description="Hand-ins that were accepted by it.")]
-    max_uses: Uses
+    max_uses: Annotated[int, Field(description="Hand-ins that it is good for; more only where no call made it.")]
     last_used_at: Annotated[datetime | None, Field(description="When something was last handed in by it.")]
     opened: Annotated[
         int, Field(description="How often its page was opened: by people, and by what looks at mail before they do.")

@@ -194,6 +194,14 @@ def test_a_link_that_is_not_made(desk: Desk, said: dict[str, Any]) -> None:
     assert desk.ask("GET", f"{all_of(desk)}/{form['id']}/links").json == {"items": [], "next": None}
 
 
+def test_a_link_that_no_call_would_make_is_listed_too(desk: Desk) -> None:
+    told = link(desk, made(desk)).json
+    with desk.database.transaction(desk.mine.organization.id) as session:
+        session.get_one(Link, UUID(told["id"])).max_uses = 1_000_000
+    (found,) = desk.ask("GET", all_of(desk, "links")).json["items"]
+    assert found["max_uses"] == 1_000_000
+
+
 def test_links_come_in_pages(desk: Desk) -> None:
     form = made(desk)
     ids = [link(desk, form).json["link"]["id"] for _ in range(3)]
