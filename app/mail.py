@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import smtplib
 import ssl
+import tempfile
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.headerregistry import Address
@@ -56,7 +57,7 @@ class Mailer(Protocol):
         ...
 
 
-def mailer(settings: Settings) -> Mailer | None:
+def mailer(settings: Settings) -> Server | Folder | None:
     """The way that the settings name; None where there is none, and then no mail is offered."""
     if settings.mail_url is None or settings.mail_from is None:
         return None
@@ -72,6 +73,14 @@ class Folder:
     def __init__(self, folder: Path, sender: str) -> None:
         self._folder = folder
         self._sender = sender
+
+    def check(self) -> None:
+        """See whether messages could be kept there; raises MailAway."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self._folder).close()
+        except OSError as exc:
+            raise MailAway(exc.strerror or type(exc).__name__) from None
 
     def send(self, message: Message) -> None:
         content = _written(message, self._sender).as_bytes()
@@ -98,6 +107,17 @@ class Server:
         self._user, self._password = unquote(url.username or ""), unquote(url.password or "")
         self._sender = sender
         self._context = context or ssl.create_default_context()
+
+    def check(self) -> None:
+        """Greet the server as for a message, and say none; raises MailAway and MailRefused."""
+        failure = None
+        try:
+            with self._connected():
+                pass
+        except OSError as exc:
+            failure = _judged(exc)
+        if failure:
+            raise failure
 
     def send(self, message: Message) -> None:
         failure = None

@@ -244,3 +244,18 @@ def test_the_settings_name_the_way(url: str, kind: type) -> None:
 
 def test_without_a_setting_there_is_no_mail() -> None:
     assert mailer(settings_with()) is None
+
+
+def test_a_folder_can_be_tried_and_nothing_is_left_there(tmp_path: Path) -> None:
+    Folder(tmp_path / "mail", SENDER).check()
+    assert [*(tmp_path / "mail").iterdir()] == []
+    (tmp_path / "file").touch()
+    with pytest.raises(MailAway):
+        Folder(tmp_path / "file", SENDER).check()
+
+
+def test_a_server_can_be_tried_and_gets_no_message(serve: Callable[..., int], mailbox: Mailbox) -> None:
+    server(f"smtp://localhost:{serve()}").check()
+    assert mailbox.got == []
+    with pytest.raises(MailAway):
+        server("smtp://127.0.0.1:1").check()
