@@ -13,7 +13,8 @@ from flask.cli import AppGroup
 from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.database import migrate
+from app.database import Database, migrate, utcnow
+from app.records import restoring
 from app.sandbox import example
 
 db = AppGroup("db", help="The database's tables.")
@@ -28,6 +29,22 @@ def upgrade() -> None:
     except SQLAlchemyError as exc:
         raise click.ClickException(f"Nothing was changed: {exc}") from None
     click.echo("The tables are those of this version.")
+
+
+@db.command("restored")
+def restored() -> None:
+    """Say that a backup was brought back, before anything works with it (DATABASE_OWNER_URL).
+
+    What had not ended when it was made may have arrived since: it is looked for, before it is sent again.
+    """
+    owner = Database(SecretStr(needed("DATABASE_OWNER_URL", "PostgreSQL as the owner of the tables")), pool=1)
+    try:
+        count = restoring.doubt(owner, utcnow())
+    except SQLAlchemyError as exc:
+        raise click.ClickException(f"The database did not do it ({type(exc).__name__}).") from None
+    finally:
+        owner.dispose()
+    click.echo(f"{count} uploads had not ended. Each is looked for before it is sent again.")
 
 
 @click.command("sandbox")
