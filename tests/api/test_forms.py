@@ -62,6 +62,7 @@ def test_published_at_an_address_that_opens(desk: Desk) -> None:
         "durable": None,
         "presets": {},
         "texts": {"es": NOTHING_OWN, "en": NOTHING_OWN},
+        "frame_origins": [],
     }
     assert opens(desk, form["address"]) == 200
     one = f"{all_of(desk)}/{form['id']}"
@@ -195,7 +196,7 @@ def test_a_link_that_is_not_made(desk: Desk, said: dict[str, Any]) -> None:
 
 
 def test_a_link_that_no_call_would_make_is_listed_too(desk: Desk) -> None:
-    told = link(desk, made(desk)).json
+    told = link(desk, made(desk)).json["link"]
     with desk.database.transaction(desk.mine.organization.id) as session:
         session.get_one(Link, UUID(told["id"])).max_uses = 1_000_000
     (found,) = desk.ask("GET", all_of(desk, "links")).json["items"]
