@@ -151,7 +151,8 @@ def test_a_server_that_was_killed_leaves_nothing_for_long(place: Path, settings:
     """What it counted lies in memory until the next server is started, which removes it."""
     with serving("killed", place, settings, WEB_CONCURRENCY="1") as server:
         mine = folder_of(server)
-        for member in (server.child.process, *psutil.Process(server.child.process.pid).children(recursive=True)):
+        leader = psutil.Process(server.child.process.pid)
+        for member in (leader, *leader.children(recursive=True)):
             member.kill()
         server.child.process.wait(PATIENT_SECONDS)
     assert mine.is_dir()
