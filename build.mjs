@@ -108,6 +108,7 @@ const purged = {
 
 const result = await build({
   entryPoints: [
+    "static/js/framed.js",
     ...["portal", "resumable"].flatMap((name) => [`static/js/${name}.js`, `static/css/${name}.css`]),
     "static/js/dashboard/dashboard.js",
     "static/js/dashboard/dashboard-handing-in.js",
@@ -131,14 +132,28 @@ const result = await build({
   plugins: [purged, pictures],
 });
 
+// For pages of others, who cannot be asked to load it as a module.
+const script = await build({
+  entryPoints: ["static/js/embed.js"],
+  outdir: DIST,
+  entryNames: "[name]-[hash]",
+  bundle: true,
+  minify: true,
+  format: "iife",
+  target: "es2022",
+  metafile: true,
+  logLevel: "warning",
+});
+const outputs = { ...result.metafile.outputs, ...script.metafile.outputs };
+
 const manifest = {};
-for (const [file, { entryPoint }] of Object.entries(result.metafile.outputs)) {
+for (const [file, { entryPoint }] of Object.entries(outputs)) {
   if (entryPoint) manifest[path.basename(entryPoint)] = path.basename(file);
 }
 manifest["icons.svg"] = await put("icons.svg", await sprite(ICONS));
 manifest["dashboard-icons.svg"] = await put("dashboard-icons.svg", await sprite(DASHBOARD_ICONS));
 manifest["favicon.svg"] = await put("favicon.svg", await readFile("static/favicon.svg"));
-const whole = new Set([...Object.values(manifest), ...Object.keys(result.metafile.outputs).map((file) => path.basename(file))]);
+const whole = new Set([...Object.values(manifest), ...Object.keys(outputs).map((file) => path.basename(file))]);
 for (const name of [...whole].filter((name) => /\.(css|js|svg)$/.test(name))) {
   await writeFile(path.join(DIST, `${name}.gz`), gzipSync(await readFile(path.join(DIST, name)), { level: 9 }));
 }

@@ -303,7 +303,7 @@ class Settings(BaseSettings):
     @field_validator("public_url", "sandbox_url")
     @classmethod
     def _is_origin(cls, value: str | None) -> str | None:
-        return None if value is None else _origin(value)
+        return None if value is None else origin(value)
 
     @field_validator("mail_url")
     @classmethod
@@ -316,7 +316,7 @@ class Settings(BaseSettings):
     @field_validator("trusted_hosts", "egress_allow")
     @classmethod
     def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_origin(part) for part in value)
+        return tuple(origin(part) for part in value)
 
     @field_validator("antivirus_url")
     @classmethod
@@ -387,7 +387,7 @@ class Settings(BaseSettings):
         return frozenset((self.public_url, *self.trusted_hosts))
 
 
-def _origin(value: str) -> str:
+def origin(value: str) -> str:
     """Write an origin as browsers do; raises ValueError for what is none: with a path, nothing would ever equal it."""
     parts = urlsplit(value.strip())
     host, port = parts.hostname or "", parts.port

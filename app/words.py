@@ -162,6 +162,7 @@ ENTRANCE: Final = {
     "not-found": N_("There is nothing at this address."),
     "form-closed": N_("This form is closed."),
     "form-link-only": N_("This form opens only with a personal link. Ask for yours."),
+    "not-embedded": N_("This form is not shown inside other pages. Ask for the address of its own page."),
     "link-expired": N_("This link expired on %(date)s. Ask for a new one."),
     "link-used-up": N_("This link has already been used. Ask for a new one."),
     "link-revoked": N_("This link was withdrawn. Ask for a new one."),

@@ -17,7 +17,7 @@ from app.api.errors import NothingHere
 from app.api.paging import Page, Paging, page
 from app.api.resources import Resource
 from app.api.schemas import UNSAID, Change, Model
-from app.checks.form_settings import LONGEST, judged
+from app.checks.form_settings import LONGEST, MOST_ORIGINS, judged
 from app.providers import registry
 from app.services import services
 from app.tenants import forms, models
@@ -55,6 +55,13 @@ class FormSettings(Model):
         default_factory=dict
     )
     texts: FormTexts = FormTexts()
+    frame_origins: Annotated[
+        list[Annotated[str, Field(max_length=300)]],
+        Field(
+            description="Origins whose pages may show the form inside them, as `https://www.example.com`.",
+            max_length=MOST_ORIGINS,
+        ),
+    ] = Field(default_factory=list)
 
 
 Open = Annotated[bool, Field(description="Whether it takes hand-ins.")]

@@ -36,6 +36,14 @@ def settings_options(command: F) -> F:
             metavar="FIELD=VALUE",
             help="Give a field its value and ask nobody for it; without a value, ask again.",
         ),
+        click.option("--no-frames", is_flag=True, help="No page may show the form inside it."),
+        click.option(
+            "--frame-origin",
+            "frame_origins",
+            multiple=True,
+            metavar="ORIGIN",
+            help="Let pages of this origin show the form inside them, as https://www.example.com; repeat for each.",
+        ),
     ):
         command = option(command)
     return command
@@ -51,6 +59,8 @@ def changed(
     uninspected: bool | None,
     protected: bool | None,
     durable: bool | None,
+    frame_origins: tuple[str, ...],
+    no_frames: bool,
 ) -> dict[str, Any]:
     """The settings with what was said of them, judged by the operation."""
     given = {**settings.get("presets", {}), **dict(presets)}
@@ -59,8 +69,10 @@ def changed(
     former |= {name: settings.get(name) for name in ("uninspected", "protected")}
     told = {name: value if (value := said[name]) is not None else former.get(name) for name in said}
     durable = settings.get("durable") if durable is None else durable
+    framed = list(frame_origins) or ([] if no_frames else settings.get("frame_origins"))
+    told |= {"presets": given, "durable": durable, "texts": settings.get("texts"), "frame_origins": framed}
     try:
-        return judged(operation, {**told, "presets": given, "durable": durable, "texts": settings.get("texts")})
+        return judged(operation, told)
     except BadSetting as exc:
         raise click.UsageError(f"{exc.reason}.") from None
 
@@ -71,5 +83,6 @@ def described(settings: Mapping[str, Any]) -> str:
     words += ["types: " + " ".join(types)] if (types := settings.get("types")) else []
     words += [name for name in ("uninspected", "protected") if settings.get(name)]
     words += ["its own words: " + " ".join(texts)] if (texts := settings.get("texts")) else []
+    words += ["framed by: " + " ".join(origins)] if (origins := settings.get("frame_origins")) else []
     words += ["no copy is kept"] if settings.get("durable") is False else []
     return "; ".join(words) or "As the operation is."

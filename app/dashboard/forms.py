@@ -9,7 +9,7 @@ from uuid import UUID
 
 from flask import Response, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
+from flask_babel import force_locale, gettext
 
 from app.api import forms as api
 from app.api.asking import Asker
@@ -23,7 +23,7 @@ from app.dashboard.pages import page
 from app.dashboard.rights import Right
 from app.dashboard.taking import filled
 from app.dashboard.whose import ORGANIZATION
-from app.portal import headers, language, previewing
+from app.portal import embedding, headers, language, previewing
 from app.providers import registry
 from app.providers.operation import Operation
 from app.services import services
@@ -162,6 +162,7 @@ def _builder(asker: Asker, connection: str, operation: Operation, settings: Mapp
         draft=draft,
         name=name,
         button=f'<a href="{escape(form.address)}">{escape(name)}</a>' if form else "",
+        snippets=_snippets(form, operation) if form and form.settings.frame_origins else {},
         taken={name: gettext(TYPES[name].words) for name in types},
         presettable=[field for field in operation.fields if field.kind != "password"],
         choosable=operation.durable and len(operation.modes) > 1,
@@ -169,6 +170,16 @@ def _builder(asker: Asker, connection: str, operation: Operation, settings: Mapp
         longest=LONGEST,
         **more,
     )
+
+
+def _snippets(form: api.Form, operation: Operation) -> dict[str, str]:
+    """What shows the form inside another page, by language."""
+    snippets = {}
+    for code in LANGUAGES:
+        with force_locale(code):
+            title = getattr(form.settings.texts, code).title or gettext(operation.title)
+        snippets[code] = embedding.snippet(form.address.rpartition("/")[2], code=code, title=title)
+    return snippets
 
 
 def _framing(written: str) -> Response:
@@ -209,6 +220,7 @@ def _typed() -> dict[str, Any]:
             if name.startswith("presets.") and value.strip()
         },
         "texts": texts,
+        "frame_origins": form.get("frame_origins", "").split(),
     }
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from flask import Flask
 
 from app.config import Settings
-from app.portal import assets, codes, headers, language, problems, receipts
+from app.portal import assets, codes, embedding, framing, headers, language, problems, receipts
 from app.portal.pages import portal
 
 #: Importing these is what adds their pages.
-PAGES = (codes, receipts)
+PAGES = (codes, embedding, receipts)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -21,4 +21,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     language.init_app(app, settings)
     assets.init_app(app)
     problems.init_app(app)
+    app.add_template_global(framing.at, "page_at")
+    app.add_template_global(framing.framed_by)
+    app.add_template_filter(framing.in_language)
     app.register_blueprint(portal)
+    app.register_blueprint(embedding.embedded)

@@ -74,7 +74,12 @@ def _manifest() -> dict[str, str]:
 
 def asset(name: str) -> str:
     """Address of a built file by its plain name."""
-    return url_for("static_files.static", filename=_manifest()[name])
+    return url_for("static_files.static", filename=built(name))
+
+
+def built(name: str) -> str:
+    """What a file is called that was built from one of that name."""
+    return _manifest()[name]
 
 
 def icons(name: str) -> str:

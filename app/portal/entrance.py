@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from flask import g, request, session, url_for
+from flask import g, request, session
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from app.checks import Policy
 from app.delivery import Origin
 from app.intake.addresses import address
 from app.intake.shedding import Caller
-from app.portal import language
+from app.portal import framing, language
 from app.portal.accepting import Picker
 from app.portal.errors import FormClosed, LinkOnly, MailNotOffered, NothingHere, Suspended
 from app.providers import registry
@@ -171,9 +171,10 @@ def by_form(public_id: str) -> Entrance:
     with services().database.transaction(found.organization_id) as db:
         organization, form, connection = _form(db, found.organization_id, found.id)
     arrive(organization)
+    framing.enter(form, f"form:{form.id}")
     if form.link_only:
         raise LinkOnly
-    return _enter(organization, form, connection, None, url_for("portal.form", public_id=public_id))
+    return _enter(organization, form, connection, None, framing.at("form", public_id=public_id))
 
 
 def by_link(token: str, *, sending: bool = False) -> Entrance:
@@ -189,12 +190,13 @@ def by_link(token: str, *, sending: bool = False) -> Entrance:
         link = db.get_one(Link, found.id)
         organization, form, connection = _form(db, found.organization_id, link.form_id)
     arrive(organization, link.locale)
+    framing.enter(form, f"link:{link.id}")
     try:
         links.check(link, services().clock())
     except LinkUsedUp:
         if not sending:
             raise
-    return _enter(organization, form, connection, link, url_for("portal.link", token=token))
+    return _enter(organization, form, connection, link, framing.at("link", token=token))
 
 
 def found(token: str) -> Upload | None:
@@ -219,6 +221,7 @@ def by_outcome(token: str) -> HandedIn:
         mail = mails.asked(db, upload.id) if services().mailer and _may_be_left(upload) else None
         receipted = upload.state is State.DELIVERED and receipts.of_upload(db, upload.id) is not None
     arrive(organization, upload.locale)
+    framing.enter(form, f"upload:{upload.id}")
     return HandedIn(
         organization=organization,
         connection=connection,

@@ -36,6 +36,12 @@ class Suspended(Closed):
     slug = "organization-suspended"
 
 
+class NotEmbedded(Closed):
+    """The form is not shown inside other pages."""
+
+    slug = "not-embedded"
+
+
 class StalePage(Refusal):
     """The token that a page of ours carries is missing, too old or another session's."""
 

@@ -30,6 +30,7 @@ from wtforms import (
 )
 
 from app.intake import Collected, Deadlines, Limits, Reception, check_origin, receive
+from app.portal import framing
 from app.portal.errors import NoticeNotAccepted, StalePage
 from app.portal.language import say
 from app.providers.operation import Mode
@@ -114,7 +115,7 @@ def build(way: Entrance, sent: Mapping[str, str] | None = None) -> FlaskForm:
     fields["outcome"] = HiddenField()
     # None says that nothing was sent; left out, Flask-WTF would read the request's own body.
     formdata = None if sent is None else MultiDict(sent)
-    form: FlaskForm = type("HandInForm", (FlaskForm,), fields)(formdata=formdata)
+    form: FlaskForm = type("HandInForm", (framing.base(),), fields)(formdata=formdata)
     return form
 
 
@@ -176,7 +177,12 @@ def receive_email() -> str:
 
 def bare(collected: Collected | None = None) -> FlaskForm:
     """Make a form that holds nothing but the page's token."""
-    return FlaskForm(formdata=MultiDict(collected.fields) if collected else None)
+    return framing.base()(formdata=MultiDict(collected.fields) if collected else None)
+
+
+def check_token(token: str) -> None:
+    """Raise StalePage unless a page of ours brought this token."""
+    _check_token(framing.base()(formdata=MultiDict({"csrf_token": token})))
 
 
 def explain(form: FlaskForm, refusal: Refusal, way: Entrance) -> None:

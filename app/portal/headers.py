@@ -42,8 +42,14 @@ UNWANTED = (
     "xr-spatial-tracking",
 )
 
+
+def policy(**changed: str) -> str:
+    """The policy as a header says it, with some of its directives changed."""
+    return "; ".join(f"{directive} {source}" for directive, source in (POLICY | changed).items())
+
+
 HEADERS = {
-    "Content-Security-Policy": "; ".join(f"{directive} {source}" for directive, source in POLICY.items()),
+    "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
     # Some addresses are keys, so no page's path leaves it. `no-referrer` would say as much, but under it browsers send
     # `Origin: null` with our own forms, which is refused.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from flask import url_for
 from flask_babel import gettext
 
 from app.errors import N_
+from app.portal import framing
 from app.portal.entrance import HandedIn
 from app.portal.language import say, size, when
 from app.providers import registry
@@ -174,7 +174,7 @@ def present(handed_in: HandedIn) -> Shown:
         receipt_due=_receipt_due(handed_in),
         moving=upload.state in MOVING or _processing(upload) or _receipt_due(handed_in),
         mail=handed_in.mail,
-        again=url_for("portal.form", public_id=handed_in.form.public_id) if again and handed_in.form else None,
+        again=framing.at("form", public_id=handed_in.form.public_id) if again and handed_in.form else None,
         link_again=again and handed_in.form is None,
     )
 

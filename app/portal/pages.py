@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.errors import Refusal
 from app.intake import Collected
-from app.portal import assets, entrance, forms, outcomes
+from app.portal import assets, entrance, forms, framing, outcomes
 from app.portal import several as together
 from app.portal.entrance import Entrance
 from app.portal.problems import come_again, shuts
@@ -39,6 +39,8 @@ def link(token: str) -> ResponseReturnValue:
     way = entrance.by_link(token)
     if way.link and request.method == "GET":
         links.opened(services().database, way.link, services().clock())
+    if way.locked and framing.is_framed():  # that it was said is kept in a cookie, and there is none
+        return render_template("portal/apart.html", way=way, token=token)
     return _passphrase(way, token) if way.locked else _form(way)
 
 
@@ -46,6 +48,8 @@ def link(token: str) -> ResponseReturnValue:
 def hand_in_by_link(token: str) -> ResponseReturnValue:
     """Take a hand-in through a personal link."""
     way = entrance.by_link(token, sending=True)
+    if way.locked and framing.is_framed():
+        return render_template("portal/apart.html", way=way, token=token), 403
     return (_passphrase(way, token)[0], 403) if way.locked else _hand_in(way)
 
 
@@ -81,7 +85,7 @@ def outcome_state(token: str) -> ResponseReturnValue:
 def several(token: str) -> ResponseReturnValue:
     """Show what became of each of several files that one page brought; the token is the page's own."""
     return render_template(
-        "portal/several.html", listed=together.present(token), token=token, address=url_for(".several", token=token)
+        "portal/several.html", listed=together.present(token), token=token, address=framing.at("several", token=token)
     )
 
 
@@ -179,7 +183,7 @@ def _outcome(handed_in: entrance.HandedIn, token: str, refusal: Refusal | None =
         "portal/outcome.html",
         shown=shown,
         token=token,
-        address=url_for("portal.outcome", token=token),
+        address=framing.at("outcome", token=token),
         form=forms.bare(),
         refusal=refusal,
         asked=asked,

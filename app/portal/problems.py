@@ -24,6 +24,7 @@ TITLES: Final = {
     "not-found": N_("There is nothing here"),
     "form-closed": N_("This form is closed"),
     "form-link-only": N_("You need your personal link"),
+    "not-embedded": N_("Open the form on its own page"),
     "organization-suspended": N_("Not at the moment"),
     "link-expired": N_("This link has expired"),
     "link-used-up": N_("This link has been used"),

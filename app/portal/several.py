@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Final
 
-from flask import url_for
 from flask_babel import gettext
 
 from app.delivery import Origin, Result
 from app.errors import N_, Refusal
 from app.intake import Arriving, Streamed
-from app.portal import entrance, outcomes
+from app.portal import entrance, framing, outcomes
 from app.portal.entrance import MOST_FILES, Entrance, HandedIn
 from app.portal.outcomes import AGAIN, MOVING, Shown
 from app.records.states import State
@@ -44,7 +43,7 @@ class Handed:
     @property
     def address(self) -> str:
         """The page that always shows what became of it."""
-        return url_for("portal.several" if self.several else "portal.outcome", token=self.token)
+        return framing.at("several" if self.several else "outcome", token=self.token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,4 +159,4 @@ def _row(token: str, handed_in: HandedIn) -> Row:
     shown = outcomes.present(handed_in)
     # Of what was broken off the reason speaks of all that was sent.
     why = shown.arrived if shown.state is State.CANCELLED else shown.problem or shown.arrived
-    return Row(address=url_for("portal.outcome", token=token), shown=shown, why=why)
+    return Row(address=framing.at("outcome", token=token), shown=shown, why=why)

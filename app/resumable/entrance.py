@@ -12,9 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from flask import request
-from flask_wtf.csrf import validate_csrf
 from tink.aead import Aead
-from wtforms import ValidationError
 
 from app.api import entrance as api
 from app.api import receiving
@@ -24,8 +22,7 @@ from app.delivery import Origin
 from app.intake import Streamed, check_origin
 from app.intake.errors import UnknownPart
 from app.portal import entrance as portal
-from app.portal import forms
-from app.portal.errors import StalePage
+from app.portal import forms, framing
 from app.providers import registry
 from app.providers.operation import Mode, Operation
 from app.records import resumables, uploads
@@ -40,6 +37,8 @@ from app.tenants.models import Connection, Form, Link, Organization
 
 #: What a page says of itself, beside its CSRF token.
 FORM, LINK, CSRF = "Ventanilla-Form", "Ventanilla-Link", "X-CSRF-Token"
+#: And that it is inside another's.
+EMBEDDED: Final = "Ventanilla-Embedded"
 #: What a token's file says of itself; all else are fields of its operation.
 WHERE: Final = ("organization", "connection", "operation")
 FILE: Final = ("filename", "filetype")
@@ -164,6 +163,8 @@ def _by_page(said: Mapping[str, str], *, part: bool) -> Opening:
     if (form is None) == (link is None):
         raise Unauthorized
     check_origin(request.headers, services().settings.origins)
+    if EMBEDDED in request.headers:
+        framing.begin()
     way = portal.by_link(link) if link is not None else portal.by_form(form or "")
     if way.locked:
         raise PassphraseNeeded
@@ -176,7 +177,7 @@ def _by_page(said: Mapping[str, str], *, part: bool) -> Opening:
         policy=way.policy,
     )
     if part:
-        _check_csrf(token)
+        forms.check_token(token)
         return of_page
     declared = {field.name for field in way.fields}
     _check_known(said, {*FILE, *declared, *forms.OWN_FIELDS})
@@ -213,13 +214,6 @@ def _check_known(said: Mapping[str, str], names: set[str]) -> None:
     for name in said:
         if name not in names:
             raise UnknownPart(name=name)
-
-
-def _check_csrf(token: str) -> None:
-    try:
-        validate_csrf(token)
-    except ValidationError:
-        raise StalePage from None
 
 
 def operation(found: Found) -> Operation:

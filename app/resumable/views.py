@@ -28,7 +28,8 @@ OVERRIDE: Final = "X-HTTP-Method-Override"
 #: What a page of ours may send and read, where it has another origin of ours.
 ALLOWED: Final = (
     "Authorization, Content-Type, Tus-Resumable, Upload-Concat, Upload-Checksum, Upload-Defer-Length, Upload-Length, "
-    f"Upload-Metadata, Upload-Offset, {OVERRIDE}, {entrance.FORM}, {entrance.LINK}, {entrance.CSRF}"
+    f"Upload-Metadata, Upload-Offset, {OVERRIDE}, {entrance.FORM}, {entrance.LINK}, {entrance.CSRF}, "
+    f"{entrance.EMBEDDED}"
 )
 EXPOSED: Final = (
     "Location, Retry-After, Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, "

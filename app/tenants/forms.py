@@ -65,6 +65,11 @@ def presets(form: Form) -> dict[str, str]:
     return dict((form.settings or {}).get("presets", {}))
 
 
+def frame_origins(form: Form) -> tuple[str, ...]:
+    """Origins whose pages may show the form inside them; empty: none may."""
+    return tuple((form.settings or {}).get("frame_origins", ()))
+
+
 def own_words(form: Form, name: str, locale: str) -> str | None:
     """What the form itself says in a language, as its `title` or `explanation`; None: as its operation does."""
     said: str | None = (form.settings or {}).get("texts", {}).get(locale, {}).get(name)

@@ -25,6 +25,7 @@ export class Handed {
   add(one) {
     this.kept.put(one);
     this.show(one);
+    this.section.dispatchEvent(new CustomEvent("handed", { bubbles: true }));
   }
 
   show(one) {

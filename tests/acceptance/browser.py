@@ -25,12 +25,12 @@ QUIET: Final = (
 )
 
 
-def launch(playwright: Playwright) -> Browser:
-    """Start the browser that CHROMIUM names, or the one that is installed."""
+def launch(playwright: Playwright, *more: str) -> Browser:
+    """Start the browser that CHROMIUM names, or the one that is installed; `more` are arguments for it."""
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     assert path, "No Chromium was found; `make test` installs it, or set CHROMIUM to its path."
     as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return playwright.chromium.launch(executable_path=path, args=[*QUIET, *as_root])
+    return playwright.chromium.launch(executable_path=path, args=[*QUIET, *as_root, *more])
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from app.records.states import State
 from app.tenants.models import Form, Organization
 from app.tenants.vault import Vault
 from tests.acceptance.browser import examine, visit, visit_to_examine
+from tests.acceptance.hosting import hosting
 from tests.acceptance.tray import PATIENT, SAMPLE, SLOW, Counter, Customer, add_form, at, reach, sha256
 from tests.relay.files import EICAR, csv, pdf
 from tests.relay.house import House
@@ -58,6 +59,31 @@ def counter(gateway: Server, sandbox: Sandbox, database: Database, vault: Vault,
     with database.transaction(house.organization.id) as session:
         form = add_form(session, house, SAMPLE.operation)
     return Counter(house=house, owner=owner_engine, form=form)
+
+
+def test_in_a_frame_of_another_site(
+    browser: Browser, counter: Counter, owner_engine: Engine, table: Callable[..., Path]
+) -> None:
+    path, home = table("ventas.csv"), counter.house.gateway.url
+    with hosting() as host, Session(owner_engine) as session, session.begin():
+        settings = {"frame_origins": [host.url]}
+        session.execute(update(Form).where(Form.id == counter.form.id).values(settings=settings))
+        session.commit()
+        address = host.show(f"{home}/embedded/es/f/{counter.form.public_id}", script=f"{home}/embed.js")
+        context = browser.new_context()
+        try:
+            page = context.new_page()
+            page.goto(address)
+            frame = page.frame_locator("iframe")
+            frame.locator(".uppy-Dashboard-input").first.set_input_files(path)
+            frame.locator("#notice").check()
+            frame.locator("button.send").click()
+            expect(frame.locator(".handed .state")).to_have_text("entregado", timeout=PATIENT)
+            assert page.evaluate("seen.map(([, name]) => name)") == ["page", "handed-in"]
+            assert counter.arrived == [sha256(path)]
+            assert context.cookies() == []
+        finally:
+            context.close()
 
 
 @pytest.fixture

@@ -26,6 +26,12 @@ from app.providers import registry
         ),
         ("flatfile/file", {"texts": {"en": {"title": " ", "explanation": ""}}}, {}),
         ("flatfile/file", {"texts": {"es": {"title": 120 * "ñ"}}}, {"texts": {"es": {"title": 120 * "ñ"}}}),
+        ("flatfile/file", {"frame_origins": []}, {}),
+        (
+            "flatfile/file",
+            {"frame_origins": ["HTTPS://Www.Example.com:443/", "https://www.example.com", "http://localhost:3000"]},
+            {"frame_origins": ["https://www.example.com", "http://localhost:3000"]},
+        ),
     ],
 )
 def test_what_is_kept(operation: str, settings: dict[str, Any], kept: dict[str, Any]) -> None:
@@ -49,6 +55,25 @@ def test_what_is_kept(operation: str, settings: dict[str, Any], kept: dict[str, 
         ("flatfile/file", {"texts": {"es": {"title": "one\ntwo"}}}, "texts"),
         ("flatfile/file", {"texts": {"es": {"explanation": 1_201 * "x"}}}, "texts"),
         ("flatfile/file", {"texts": {"es": {"explanation": "\u202egpj.exe"}}}, "texts"),
+        *(
+            ("flatfile/file", {"frame_origins": [origin]}, "frame_origins")
+            for origin in (
+                "http://www.example.com",
+                "https://*.example.com",
+                "*",
+                "'self'",
+                "https:",
+                "https://www.example.com/page",
+                "https://a.example; script-src *",
+                "https://a.example https://b.example",
+                "https://a.example,https://b.example",
+                "https://user@a.example",
+                "https://a.example:0x1",
+                "javascript://a.example",
+                "null",
+            )
+        ),
+        ("flatfile/file", {"frame_origins": [f"https://a{number}.example" for number in range(21)]}, "frame_origins"),
     ],
 )
 def test_what_cannot_be_kept(operation: str, settings: dict[str, Any], field: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from uuid import UUID
 
 import pytest
@@ -148,6 +149,25 @@ def test_a_button_for_a_website_is_offered_escaped(two: Two) -> None:
     page = operator.see(f"{two.root}/forms/{form.id}")
     assert "&amp;lt;x&amp;gt;&lt;/a&gt;" in page
     assert f'src="/f/{form.public_id}/qr.svg"' in page
+
+
+def test_what_shows_it_inside_a_page_is_offered_once_its_origin_is_named(two: Two) -> None:
+    operator = two.sit(Role.OPERATOR)
+    form = build(two, operator, **{**LOGO, "settings.texts.es.title": 'Tu "logo"'})
+    page = f"{two.root}/forms/{form.id}"
+    assert "&lt;iframe" not in operator.see(page)
+    wrong = operator.send(page, page, offered="0", frame_origins="https://a.example\nhttp://b.example")
+    assert wrong.status_code == 422
+    assert "http://b.example has no https" in wrong.text
+    assert "https://a.example\nhttp://b.example" in wrong.text
+    said = {"offered": "0", "settings.texts.es.title": 'Tu "logo"'}
+    operator.send(page, page, **said, frame_origins="https://A.example/\r\nhttps://b.example")
+    (form,) = [one for one in forms(two) if one.id == form.id]
+    assert form.settings["frame_origins"] == ["https://a.example", "https://b.example"]
+    shown = html.unescape(operator.see(page))
+    assert f'/embedded/es/f/{form.public_id}" title="Tu &quot;logo&quot;"' in shown
+    assert f"/embedded/en/f/{form.public_id}" in shown
+    assert "/embed.js" in shown
 
 
 def test_all_forms_are_found_by_whose_they_are(two: Two) -> None:

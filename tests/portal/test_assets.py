@@ -17,7 +17,7 @@ from app.portal.assets import DARK_PAGE, DIST, FOREVER, LIGHT_PAGE, ROOT, contra
 BUDGET = 60_000
 KINDS = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 #: What the portal's own pages do not load.
-OTHERS = ("resumable.", "receipt.", "api.", "dashboard", "charts.")
+OTHERS = ("resumable.", "receipt.", "api.", "dashboard", "charts.", "embed.", "framed.")
 #: What only forms that take large files load, compressed.
 TRAY_BUDGET = 120_000
 #: Named in messages of libraries; the pages' policy lets nobody go there.
