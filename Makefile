@@ -16,7 +16,7 @@ REACHED := 100
 VENDORS := $(patsubst %/requirements.txt,%/.venv/.installed,$(wildcard tests/vendors/*/requirements.txt))
 # A package for Node is installed beside the tests that use it.
 NODES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/*/node/package-lock.json))
-LOCKS := requirements requirements-otel requirements-local requirements-dev $(basename $(wildcard tests/vendors/*/requirements.in))
+LOCKS := requirements requirements-kms requirements-otel requirements-local requirements-dev $(basename $(wildcard tests/vendors/*/requirements.in tests/scanners/*/requirements.in))
 # A test that failed beside hundreds of processes of others is run once more, alone; what fails then is broken.
 AGAIN = echo "Once more, alone: what failed above" && \
 	$(BIN)/pytest -n 0 --last-failed --last-failed-no-failures none --cov --cov-append --cov-report=
