@@ -167,6 +167,8 @@ class KeysetFile:
 
     def _write(self, keyset: Keyset, put: Callable[[str], None]) -> None:
         document = self._document(keyset)
+        for left in self.path.parent.glob(f".{self.path.name}.*"):  # by who was killed while writing
+            left.unlink(missing_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)  # made with mode 0600
         try:
             with os.fdopen(descriptor, "wb") as file:

@@ -190,6 +190,15 @@ def test_a_keyset_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
     assert file.path.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_a_killed_writer_left_is_taken_away(tmp_path: Path) -> None:
+    file = KeysetFile(path=tmp_path / "keyset.json")
+    file.create(Keyset.new())
+    (tmp_path / ".keyset.json.abcd").write_text("keys in the clear")
+    (tmp_path / "keyset.json.bak").write_text("somebody's")
+    file.replace(file.read().with_another())
+    assert {one.name for one in tmp_path.iterdir()} == {"keyset.json", "keyset.json.bak"}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_it_stays_its_owners(tmp_path: Path) -> None:
     """Rotated by root, it still has to be the gateway's."""
