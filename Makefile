@@ -73,6 +73,10 @@ faults: setup ## Kill, cut off and fill up all that can be, in 25 minutes at mos
 attacks: setup chromium curl clamav ## Try every attack on the gateway, in two minutes; writes docs/security-tests.md
 	$(BIN)/pytest -q -n auto -m attack --attacks docs/security-tests.md
 
+.PHONY: scan
+scan: setup tests/scanners/wapiti/.venv/.installed slowhttptest ## Let wapiti and slowhttptest at a gateway of this machine's own: docs/scanners.md
+	$(BIN)/python tests/scanners/scan.py
+
 .PHONY: bench
 bench: setup tools ## Measure beside nginx and the tutorials' way; writes docs/benchmarks.md and its chart
 	$(BIN)/python -m bench --write docs/benchmarks.md
@@ -119,9 +123,14 @@ messages: .venv/.dev ## Collect the sentences of templates and code for the tran
 reference: .venv/.dev ## Write docs/settings.md, docs/problems.md and docs/calls.md from the code
 	$(BIN)/python docs/reference.py
 
+.PHONY: docs
+docs: .venv/.dev ## Make the site of docs/ in build/site, which asks no other host
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo build/site/index.html
+
 .PHONY: clean
 clean: ## Remove what was set up and built; instance/ (the demo's data) stays
-	rm -rf .venv tests/vendors/*/.venv node_modules tests/*/node/node_modules static/dist build htmlcov mutants \
+	rm -rf .venv tests/vendors/*/.venv tests/scanners/*/.venv node_modules tests/*/node/node_modules static/dist build htmlcov mutants \
 		.coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis translations/*/LC_MESSAGES/messages.mo
 
 # --- set-up: a file each, newer than what it is made from -------------------------------------------------------------
@@ -156,6 +165,11 @@ tests/vendors/%/.venv/.installed: tests/vendors/%/requirements.txt | .venv/.dev
 	$(PIP) --python $(@D) $(INSTALL) $<
 	@touch $@
 
+tests/scanners/%/.venv/.installed: tests/scanners/%/requirements.txt | .venv/.dev
+	$(BIN)/python -m venv --clear --without-pip $(@D)
+	$(PIP) --python $(@D) $(INSTALL) $<
+	@touch $@
+
 # On its own `.venv/.run` is enough for Node; where `.venv/.dev` is asked for too it must not be installed twice at once.
 NODE := $(if $(filter test check coverage mutants faults attacks bench container docs screenshots setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
 
@@ -185,6 +199,10 @@ endef
 chromium:
 	@for name in $(BROWSERS); do command -v "$$name" >/dev/null && exit 0; done; \
 	$(call get,chromium,The tests need a browser. Set CHROMIUM to its path or install one)
+
+.PHONY: slowhttptest
+slowhttptest:
+	@command -v slowhttptest >/dev/null && exit 0; $(call get,slowhttptest,One of the scanners)
 
 .PHONY: curl
 curl:
