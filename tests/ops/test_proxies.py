@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from tests.relay.house import House
 from tests.relay.samples import SAMPLES, Sample
 from tests.relay.sending import Sending
 from tests.resumable.desk import CONTENT, OCTETS, VERSION, metadata
+from tests.security.framings import CHUNKS, FRAMINGS, in_chunks
+from tests.security.wire import say
 from tests.servers import Sandbox
 
 pytestmark = pytest.mark.live
@@ -159,3 +162,22 @@ def test_where_one_gateway_has_gone_the_other_answers_and_no_address_is_written_
     for _ in range(8):
         assert ask(front, "GET", "/l/secret-of-a-link").status == 404  # the page that says that there is no such link
     assert "secret-of-a-link" not in front.written()
+
+
+@pytest.mark.attack(
+    "framing",
+    "all of these, through nginx and Caddy",
+    "what is done is what its sender hears of; nobody hears another's",
+)
+def test_no_request_hides_in_another(front: Front, record_property: Callable[[str, object], None]) -> None:
+    trust = ssl.create_default_context(cafile=str(front.certificate))
+    plain = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    tried = FRAMINGS | {name: in_chunks(name) for name in CHUNKS}
+    record_property("times", len(tried))
+    done = 0
+    for name, sent in tried.items():
+        heard = say(front.url, sent, trust=trust, seconds=5)
+        assert say(front.url, plain, trust=trust).statuses == [200], name
+        before, done = done, sum(one.log().count("rule=/verify") for one in front.gateways)
+        assert done - before <= len(heard.statuses[1:]), name
+    assert done  # where a proxy reads two requests, and says so, there are two

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 #: Longer than anything here is waited for by the server.
 PATIENCE: Final = 30.0
+GONE: Final = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
 STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 
 
@@ -27,21 +29,24 @@ class Heard:
         return [int(one) for one in STATUS.findall(self.content)]
 
 
-def say(url: str, *pieces: bytes, seconds: float = PATIENCE, finish: bool = False) -> Heard:
-    """Send these over one connection and listen until it is closed; `finish`: say that nothing more will come."""
+def say(url: str, sent: bytes, *, seconds: float = PATIENCE, trust: ssl.SSLContext | None = None) -> Heard:
+    """Send this over one connection and listen until it is closed; `trust`: by TLS."""
     place = urlsplit(url)
+    with socket.create_connection((place.hostname or "", place.port or 80), timeout=seconds) as plain:
+        sock = trust.wrap_socket(plain, server_hostname=place.hostname) if trust else plain
+        with sock:
+            return _heard(sock, sent)
+
+
+def _heard(sock: socket.socket, sent: bytes) -> Heard:
     heard = bytearray()
-    with socket.create_connection((place.hostname or "", place.port or 80), timeout=seconds) as sock:
-        with suppress(BrokenPipeError, ConnectionResetError):  # it may have been told enough
-            for piece in pieces:
-                sock.sendall(piece)
-            if finish:
-                sock.shutdown(socket.SHUT_WR)
-        try:
-            while block := sock.recv(65536):
-                heard += block
-        except ConnectionResetError:
-            pass
-        except TimeoutError:
-            return Heard(content=bytes(heard), closed=False)
+    with suppress(*GONE):  # it may have been told enough
+        sock.sendall(sent)
+    try:
+        while block := sock.recv(65536):
+            heard += block
+    except GONE:
+        pass
+    except TimeoutError:
+        return Heard(content=bytes(heard), closed=False)
     return Heard(content=bytes(heard), closed=True)
