@@ -21,6 +21,7 @@ import structlog
 
 from app.checks.errors import ScannerAway, Unfit
 from app.config import Settings
+from app.seeing.metrics import SCANS
 
 log = structlog.get_logger("ventanilla.antivirus")
 
@@ -159,6 +160,7 @@ class Scan:
         with self._without_verdict():
             if self._stream:
                 found = self._stream.verdict()
+                SCANS.labels("infected" if found else "").inc()
         self._stream = None
         if found:
             log.warning("infected file refused", signature=found)
@@ -172,6 +174,7 @@ class Scan:
             yield
         except NoVerdict as none:
             self._stream, self._said = None, none.slug
+            SCANS.labels(none.slug).inc()
             log.warning("file could not be scanned", because=none.slug, detail=none.detail)
             if self._scanner.required:
                 raise (Unfit(none.slug) if isinstance(none, Beyond) else ScannerAway()) from none

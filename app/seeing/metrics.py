@@ -56,6 +56,12 @@ DELIVERY_SECONDS: Final = Histogram(
     buckets=PATIENT,
     registry=REGISTRY,
 )
+SCANS: Final = Counter(
+    "ventanilla_scans",
+    "Files shown to the antivirus, by the problem that came of it, if any.",
+    ["problem"],
+    registry=REGISTRY,
+)
 CALLS: Final = Counter(
     "ventanilla_provider_calls",
     "Requests to providers, by the class of the answer's status or the cause of there being none.",

@@ -114,7 +114,7 @@ def promtool(*command: str) -> str:
 
 
 def test_prometheus_takes_the_rules_and_the_settings(tmp_path: Path) -> None:
-    assert "14 rules found" in promtool("check", "rules", RULES.name)
+    assert "15 rules found" in promtool("check", "rules", RULES.name)
     settings = (RULES.parent / "prometheus.yml").read_text().replace("/etc/prometheus/ventanilla.token", "token")
     (tmp_path / "prometheus.yml").write_text(settings)
     (tmp_path / "token").touch()
