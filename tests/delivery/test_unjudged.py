@@ -20,7 +20,7 @@ from tests.delivery.test_keeping import held
 from tests.delivery.test_put_by import arriving
 from tests.scanning import played
 
-REQUIRED: Final = {"antivirus": "required", "antivirus_url": "unix:///nowhere/at/all"}
+REQUIRED: Final[dict[str, Any]] = {"antivirus": "required", "antivirus_url": "unix:///nowhere/at/all"}
 
 
 @pytest.fixture(autouse=True)
