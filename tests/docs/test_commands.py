@@ -15,24 +15,15 @@ import pytest
 from app.database import Database
 from app.local.place import ROOT
 from app.tenants import tokens
-from app.tenants.vault import Vault
 from app.words import WORDS
 from tests.relay import files
 from tests.relay.house import House
-from tests.servers import Sandbox, Server
 
 pytestmark = pytest.mark.live
 
 API: Final = (ROOT / "docs" / "api.md").read_text()
 RESUMABLE: Final = (ROOT / "docs" / "resumable.md").read_text()
 README: Final = (ROOT / "README.md").read_text()
-
-
-@pytest.fixture
-def house(gateway: Server, sandbox: Sandbox, database: Database, vault: Vault) -> Iterator[House]:
-    sandbox.clear()
-    yield House.build(gateway, sandbox, database, vault)
-    sandbox.clear()
 
 
 def commands(page: str) -> list[str]:

@@ -51,7 +51,7 @@ def test_every_page_is_in_the_navigation_once() -> None:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    command = [Path(sys.executable).parent / "mkdocs", "build", "--quiet", "--site-dir", folder]
+    command = [str(Path(sys.executable).parent / "mkdocs"), "build", "--quiet", "--site-dir", str(folder)]
     done = subprocess.run(
         command,
         cwd=ROOT,
