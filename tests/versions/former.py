@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import shutil
+import socket
 import subprocess
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -37,9 +39,18 @@ def unpack(folder: Path) -> Path:
     return folder
 
 
-def of_code(member: Member, folder: Path) -> None:
-    """Let a member run from another folder's code the next time that it is started."""
-    member.command = ["env", "-C", str(folder), *member.command]
+def another(member: Member, name: str, listener: socket.socket | None = None) -> Member:
+    """One more of the same, not started; a node with an address of its own."""
+    made = replace(member, name=name, command=[*member.command], listener=listener, child=None)
+    if listener is not None:
+        made.command[-1] = f"fd://{listener.fileno()}"
+        made.environment = {**member.environment, "PUBLIC_URL": made.url}
+    return made
+
+
+def of_code(member: Member, folder: Path) -> Member:
+    """The same, but that it runs from another folder's code; not started."""
+    return replace(member, command=["env", "-C", str(folder), *member.command], child=None)
 
 
 def back_to_former(owner_url: SecretStr) -> None:
