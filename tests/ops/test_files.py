@@ -25,7 +25,7 @@ OPS: Final = ROOT / "ops"
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: Final[dict[str, Any]] = COMPOSE["services"]
 UNITS: Final = sorted((OPS / "systemd").glob("*.service"))
-#: The oldest Kubernetes that has all that is used, and the newest whose schema is here.
+#: The oldest Kubernetes that is looked at, and the newest whose schema is here.
 CLUSTERS: Final = ("1.30", kubernetes_validate.latest_version())
 #: What the server, and the libraries below it, read besides.
 BESIDE: Final = {"HOST", "PORT", "WEB_CONCURRENCY", "THREADS", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PATH"}
@@ -45,7 +45,7 @@ def known(names: set[str]) -> bool:
 def graceful_timeout() -> int:
     found = re.search(r"^graceful_timeout = (\d+)", (ROOT / "gunicorn.conf.py").read_text(), re.MULTILINE)
     assert found
-    return int(found[1])
+    return int(found[1])  # and LEAVING_SECONDS
 
 
 # --- compose.yaml -----------------------------------------------------------------------------------------------------
@@ -73,7 +73,9 @@ def test_compose_sets_what_there_is_and_all_that_is_needed() -> None:
         assert known(set(said)), name
         assert said.keys() >= needed, name
         assert said["FORWARDED_ALLOW_IPS"] == COMPOSE["networks"]["front"]["ipam"]["config"][0]["subnet"]
-        assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > graceful_timeout()
+        assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > graceful_timeout() + int(
+            said["LEAVING_SECONDS"]
+        )
     assert "DATABASE_WORKER_URL" in SERVICES["worker"]["environment"]
     assert [name for name in SERVICES if "DATABASE_OWNER_URL" in SERVICES[name].get("environment", {})] == ["setup"]
 
@@ -159,8 +161,8 @@ def test_pods_run_as_the_images_user_and_may_do_nothing_else() -> None:
 
 def test_a_gateway_has_the_time_that_it_needs_to_end() -> None:
     gateway, worker = (one for one in pods() if "terminationGracePeriodSeconds" in one)
-    pause = gateway["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert gateway["terminationGracePeriodSeconds"] > graceful_timeout() + pause
+    (said,) = (one["data"] for _, one in manifests() if one["kind"] == "ConfigMap")
+    assert gateway["terminationGracePeriodSeconds"] > graceful_timeout() + int(said["LEAVING_SECONDS"])
     assert worker["terminationGracePeriodSeconds"] > 0
 
 
