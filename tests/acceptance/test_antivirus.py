@@ -124,6 +124,7 @@ EVERY: Final[dict[str, tuple[Way, int, int, int]]] = {
 BY_EVERY_WAY = pytest.mark.parametrize(("way", "taken", "refused", "away"), EVERY.values(), ids=EVERY)
 
 
+@pytest.mark.attack("files", "a file that the antivirus knows", "refused; the provider has nothing whole")
 @BY_EVERY_WAY
 @pytest.mark.attack(
     "files", "A virus by every way in: relay, durable, direct, passthrough, tus", "never whole over there"

@@ -186,6 +186,9 @@ def shut(visit: Visit) -> bool:
     return not visit.page.evaluate("seen.length")
 
 
+@pytest.mark.attack(
+    "browsers", "a page that frames a form without being named (clickjacking)", "the browser shows nothing"
+)
 def test_who_is_not_named_frames_nothing(browser: Browser, framed: Counter, host: Host, stranger: Host) -> None:
     script = script_of(framed)
     with visiting(browser, stranger.show(inside(framed), script=script)) as visit:
@@ -195,6 +198,7 @@ def test_who_is_not_named_frames_nothing(browser: Browser, framed: Counter, host
         expect(visit.frame.locator("h1")).to_be_visible()
 
 
+@pytest.mark.attack("browsers", "a stranger's page around one that may frame a form", "the browser shows nothing")
 def test_nor_does_a_stranger_around_a_page_that_is_named(
     browser: Browser, framed: Counter, host: Host, stranger: Host
 ) -> None:
@@ -203,6 +207,7 @@ def test_nor_does_a_stranger_around_a_page_that_is_named(
         assert shut(visit)
 
 
+@pytest.mark.attack("browsers", "a page that frames what is for no frame", "the browser shows nothing")
 def test_what_a_form_is_on_its_own_is_framed_by_nobody(browser: Browser, framed: Counter, host: Host) -> None:
     for address in (framed.address, framed.link(), f"{framed.world.gateway.url}/verify"):
         with visiting(browser, host.show(address)) as visit:
@@ -261,6 +266,7 @@ def test_only_its_own_addresses_say_that_it_may_be_framed(framed: Counter, host:
     assert script.headers["Content-Type"].startswith("text/javascript")
 
 
+@pytest.mark.attack("browsers", "an embedded form's nonce, at another form", "refused")
 @pytest.mark.parametrize(
     "token",
     ["of its page", "none", "of another form", "of a session", "changed"],
@@ -300,6 +306,7 @@ def test_a_session_s_page_takes_no_nonce(framed: Counter, csd: Issued) -> None:
     assert page.status == 403
 
 
+@pytest.mark.attack("browsers", "another origin that listens to an embedded form", "it hears nothing")
 @pytest.mark.parametrize("name", ["framed.js", "embed.js"])
 def test_messages_are_for_one_origin(name: str) -> None:
     sent = re.findall(r"postMessage\((.*)\)", (ROOT / "static/js" / name).read_text())

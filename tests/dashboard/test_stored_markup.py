@@ -168,6 +168,9 @@ def _named(names: Mapping[str, Any], found: re.Match[str]) -> str:
     return str(names.get(found[1]))
 
 
+@pytest.mark.attack(
+    "browsers", "a script in every text that is stored (stored XSS)", "text, on every page that shows it"
+)
 def test_it_is_text_wherever_it_is_shown(two: Two, planted: Mapping[str, Any]) -> None:
     shown: dict[int, set[str]] = {}
     paths = {"form": f"/f/{two.mine.form.public_id}", "link": f"/l/{two.mine.link_token}"}

@@ -102,6 +102,7 @@ def test_a_refusal_is_heard_while_the_client_still_sends(front: Front, house: Ho
     assert not logo.arrivals(house)
 
 
+@pytest.mark.attack("ways in", "an address of the client's own making, to be counted anew", "it counts for nothing")
 def test_a_client_is_who_it_is_and_not_who_it_says(front: Front, house: House, database: Database) -> None:
     with database.transaction(house.organization.id) as session:
         _, token = tokens.create(
@@ -148,6 +149,7 @@ def test_a_file_in_pieces_arrives_by_way_of_both(front: Front, house: House) -> 
     assert (shown.status, json.loads(shown.body)["size"]) == (200, len(CONTENT))
 
 
+@pytest.mark.attack("browsers", "a request in plain text", "sent to TLS by the proxy")
 def test_who_comes_without_tls_is_sent_to_it(front: Front) -> None:
     plain = http.client.HTTPConnection("127.0.0.1", front.plain_port, timeout=20)
     answer = asked(plain, "GET", "/l/somebody", Host="127.0.0.1")

@@ -46,6 +46,9 @@ def dies(before: str, folder: Path) -> tuple[bool, str]:
     return os.WCOREDUMP(status), (folder / "said").read_text()
 
 
+@pytest.mark.attack(
+    "secrets", "a process that crashes with a secret in its memory", "no dump; its last words have no values"
+)
 def test_no_dump_is_left_and_the_last_words_have_no_values(tmp_path: Path) -> None:
     dumped, said = dies(LEAVES, tmp_path)
     assert not dumped
@@ -75,6 +78,7 @@ fail({SECRET!r})
 """
 
 
+@pytest.mark.attack("secrets", "an exception with a key in it, at a thread's or a process's end", "masked")
 @pytest.mark.parametrize("console", [True, False])
 def test_what_ends_a_thread_or_the_process_is_masked(console: bool) -> None:
     code = BREAKS.format(console=console)

@@ -50,6 +50,7 @@ def test_each_request_gets_an_id_of_its_own_and_gives_it_back(app: Flask) -> Non
     assert first != second
 
 
+@pytest.mark.attack("ways in", "a request id of the client's own making", "not taken")
 @pytest.mark.parametrize(("peer", "believed"), [("127.0.0.1", True), ("203.0.113.9", False), ("", True)])
 def test_an_id_is_taken_from_our_own_proxies_alone(app: Flask, peer: str, believed: bool) -> None:
     answer = app.test_client().get("/healthz", headers={"X-Request-ID": HEX}, environ_base={"REMOTE_ADDR": peer})

@@ -63,6 +63,7 @@ def test_a_trace_goes_on_where_our_own_proxy_began_it(
     assert (trace_of(span) == TRACE) is goes_on
 
 
+@pytest.mark.attack("secrets", "an exception with a secret in it, in a trace", "named by its kind alone")
 def test_what_breaks_is_named_by_its_kind_and_says_nothing(exported: InMemorySpanExporter) -> None:
     with pytest.raises(RuntimeError), spans.span("deliver"):
         raise RuntimeError(SECRET)

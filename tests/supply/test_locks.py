@@ -38,6 +38,7 @@ def test_every_package_is_one_version_with_hashes(path: Path) -> None:
         assert re.fullmatch(r"[0-9][\w.+-]*", package.version), package.name
 
 
+@pytest.mark.attack("supply", "a package from an address of its own", "there is none")
 @EVERY_LOCK
 def test_nothing_comes_from_anywhere_but_an_index(path: Path) -> None:
     """No repository, no address, no folder: nothing that can change under its name."""
@@ -60,6 +61,7 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+@pytest.mark.attack("supply", "a package's script at its installation", "not run")
 def test_what_is_installed_is_held_to_its_hash_and_runs_no_script() -> None:
     makefile, npmrc = (ROOT / "Makefile").read_text(), (ROOT / ".npmrc").read_text()
     assert set(re.findall(r"^INSTALL := (.*)$", makefile, re.MULTILINE)[0].split()) >= {"--no-deps", "--require-hashes"}
@@ -69,6 +71,7 @@ def test_what_is_installed_is_held_to_its_hash_and_runs_no_script() -> None:
         assert not re.search(r"pip install|npm (install|ci)|curl|wget|ADD http", recipe.read_text())
 
 
+@pytest.mark.attack("supply", "another file under a locked package's name", "not installed")
 @pytest.mark.live
 @pytest.mark.attack("supply", "A package under a locked name and version with other bytes", "not installed")
 def test_another_file_under_the_same_name_is_not_installed(tmp_path: Path) -> None:
