@@ -17,12 +17,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.database import HOUSE, Database, utcnow
@@ -163,7 +164,8 @@ def _alone(owner: Database) -> Iterator[None]:
         try:
             yield
         finally:
-            connection.invalidate()  # the lock goes with it
+            with suppress(SQLAlchemyError):  # then the server lets go of it by itself
+                connection.execute(select(func.pg_advisory_unlock(key)))
 
 
 def _put(file: KeysetFile, keyset: Keyset) -> Keyset:

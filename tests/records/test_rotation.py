@@ -287,11 +287,12 @@ def _waits_for_a_lock(here: Place) -> bool:
 def test_what_was_read_before_it_was_put_under_another_key_opens(here: Place) -> None:
     """A transaction that has the row as it was, while the key that it lies under is taken away."""
     with here.app.transaction(here.tenant.id) as session:
-        session.scalars(select(DataKey)).all()
+        held = session.scalars(select(DataKey)).all()
         (*_, _retired) = here.rotate()
         fresh = Vault(here.file)
         credential = session.scalars(select(Credential)).one()
         assert fresh.open(session, credential).get_secret_value() == KEY
+        assert held
 
 
 def test_a_process_that_slept_through_all_of_it_takes_it_up(here: Place) -> None:
