@@ -70,7 +70,7 @@ faults: setup ## Kill, cut off and fill up all that can be, in 25 minutes at mos
 	FAULTS=long FAULTS_REPORT=docs/reliability.md timeout 1500 $(BIN)/pytest -q -n 0 -p no:randomly tests/faults
 
 .PHONY: attacks
-attacks: setup chromium curl clamav ## Try every attack on the gateway, in two minutes; writes docs/security-tests.md
+attacks: setup chromium curl clamav ## Try every attack on the gateway; writes docs/security-tests.md
 	$(BIN)/pytest -q -n auto -m attack --attacks docs/security-tests.md
 
 .PHONY: scan
@@ -88,6 +88,10 @@ container: setup debootstrap ## Follow the container recipe step by step in a cl
 .PHONY: screenshots
 screenshots: setup chromium ## Save a picture of every page of the dashboard in build/screenshots, and the guide's in docs/images
 	$(BIN)/pytest -q -n 0 -p no:randomly tests/dashboard/screenshots.py
+
+.PHONY: lighthouse
+lighthouse: setup chromium bench/node/node_modules/.package-lock.json ## Let Lighthouse judge the form as a phone and a desk see it; writes docs/lighthouse.md
+	$(BIN)/pytest -q -n 0 -p no:randomly tests/acceptance/lighthouse.py
 
 .PHONY: audit
 audit: .venv/.dev ## Ask whether anything that is locked is known to be faulty, and say what could not be asked
@@ -130,7 +134,7 @@ docs: .venv/.dev ## Make the site of docs/ in build/site, which asks no other ho
 
 .PHONY: clean
 clean: ## Remove what was set up and built; instance/ (the demo's data) stays
-	rm -rf .venv tests/vendors/*/.venv tests/scanners/*/.venv node_modules tests/*/node/node_modules static/dist build htmlcov mutants \
+	rm -rf .venv tests/vendors/*/.venv tests/scanners/*/.venv node_modules tests/*/node/node_modules bench/node/node_modules static/dist build htmlcov mutants \
 		.coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis translations/*/LC_MESSAGES/messages.mo
 
 # --- set-up: a file each, newer than what it is made from -------------------------------------------------------------
@@ -171,13 +175,14 @@ tests/scanners/%/.venv/.installed: tests/scanners/%/requirements.txt | .venv/.de
 	@touch $@
 
 # On its own `.venv/.run` is enough for Node; where `.venv/.dev` is asked for too it must not be installed twice at once.
-NODE := $(if $(filter test check coverage mutants faults attacks bench container docs screenshots setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
+NODE := $(if $(filter test check coverage mutants faults attacks bench container docs lighthouse screenshots setup,$(MAKECMDGOALS)),.venv/.dev,.venv/.run)
 
 %/.package-lock.json: | $(NODE)
 	$(BIN)/npm ci --prefer-offline --no-progress --silent --prefix $(dir $*)
 	@touch $@
 
 node_modules/.package-lock.json: package-lock.json .npmrc
+bench/node/node_modules/.package-lock.json: bench/node/package-lock.json
 $(NODES): %/node_modules/.package-lock.json: %/package-lock.json
 
 static/dist/manifest.json: node_modules/.package-lock.json build.mjs package.json $(FRONT) | $(NODE)
