@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,9 +19,11 @@ from app.local import processes
 from app.local.place import ROOT
 from app.sandbox.sat import Issued, issue
 from app.tenants.vault import Vault
+from tests.acceptance import beside
 from tests.acceptance.browser import launch
 from tests.acceptance.counter import Counter, World
 from tests.servers import Sandbox, Server, environment_of
+from tests.webhooks.receiver import Receiver, receiving
 
 #: With a provider; no test waits for longer than it has to.
 SHORT = {"CONNECT_SECONDS": "2", "ANSWER_SECONDS": "1.5", "TOTAL_SECONDS": "6"}
@@ -42,25 +45,50 @@ def gateway_with_clock(
     line = processes.procfile(ROOT / "Procfile")["web"]
     command = [word.replace("wsgi:app", "tests.acceptance.clocked:app") for word in line]
     assert command != line
-    environment |= {"PUBLIC_URL": "{url}", "TEST_CLOCK": str(clock), **patience}
+    own = {"PUBLIC_URL": "{url}", "TEST_CLOCK": str(clock), **patience}
+    environment = {"TEST_OPENED": os.devnull} | environment | own
     with Server.running(name, [*command, "--bind", "fd://{fd}"], place, environment, ready="/readyz") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def clocked(place: Path, settings: Settings, clock: Path) -> Iterator[Server]:
+def collector() -> Iterator[Receiver]:
+    """Takes spans and webhooks."""
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def clocked(place: Path, settings: Settings, clock: Path, collector: Receiver) -> Iterator[Server]:
     """The gateway in front of the sandbox."""
-    with gateway_with_clock("clocked", place, environment_of(settings), clock) as server:
+    told = environment_of(settings) | beside.environment(collector, place)
+    with gateway_with_clock("clocked", place, told, clock) as server:
         yield server
 
 
 @pytest.fixture
 def world(
-    clean: None, clocked: Server, sandbox: Sandbox, database: Database, vault: Vault, owner_engine: Engine, clock: Path
+    clean: None,
+    clocked: Server,
+    sandbox: Sandbox,
+    database: Database,
+    vault: Vault,
+    owner_engine: Engine,
+    clock: Path,
+    collector: Receiver,
 ) -> Iterator[World]:
     """Everything running, nothing in it, and the right time."""
     sandbox.clear()
-    made = World(gateway=clocked, sandbox=sandbox, database=database, vault=vault, owner=owner_engine, clock=clock)
+    collector.came.clear()
+    made = World(
+        gateway=clocked,
+        sandbox=sandbox,
+        database=database,
+        vault=vault,
+        owner=owner_engine,
+        clock=clock,
+        collector=collector,
+    )
     made.set_clock(None)
     yield made
     made.set_clock(None)

@@ -23,6 +23,7 @@ from app.tenants.vault import Vault
 from tests.acceptance.customer import Customer, Page
 from tests.checks.cases import Files
 from tests.servers import Sandbox, Server
+from tests.webhooks.receiver import Receiver
 
 NOTICE = "2026-01"
 
@@ -39,6 +40,8 @@ class World:
     vault: Vault
     owner: Engine
     clock: Path
+    #: Takes spans and webhooks, and remembers them.
+    collector: Receiver
 
     def set_clock(self, now: datetime | None) -> None:
         """Let gateway and provider believe that it is another time; None: let them look at the real clock."""

@@ -1,24 +1,32 @@
 """Known secrets go through success and every failure; afterwards nobody finds them anywhere, in any spelling.
 
 What is searched: every file of the installation (the database's folder with its write-ahead log, the servers' logs),
-every page, answer and header that anybody got, every row of the database, and what each process shows of itself to
-others.
+every page, answer and header that anybody got, every row of the database, what each process shows of itself to others,
+and what `beside` finds: the dashboard's pages, counts, spans, webhooks, and what is said in the moment of a crash.
 The sandbox is left out: it is the provider, who is sent these things.
 """
 
 from __future__ import annotations
 
+import base64
+import http.client
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
+import requests
 from sqlalchemy import text
+from urllib3.filepost import encode_multipart_formdata
 
 from app.local.postgres import Embedded
 from app.sandbox.sat import Issued, issue
+from app.seeing import sharing
+from tests.acceptance import beside
 from tests.acceptance.counter import Counter, World
 from tests.acceptance.customer import Customer, Page
 from tests.acceptance.leaks import Canary, Leak, window
@@ -26,6 +34,7 @@ from tests.acceptance.test_provider import CODES, TROUBLES, problem
 from tests.checks.cases import Files
 from tests.relay.sending import Answered
 from tests.servers import Server
+from tests.tenancy import becomes
 
 pytestmark = pytest.mark.live
 
@@ -116,6 +125,36 @@ def malformed(counter: Counter, csd: Issued) -> Iterator[Page]:
         yield Page.of(customer.session.post(counter.address, data=body, headers=headers, timeout=30))
 
 
+def crash_in_the_middle(counter: Counter, csd: Issued) -> None:
+    """Let the gateway die with everything but the last bytes in its memory."""
+    files = {"cer": ("a.cer", csd.cer), "key": ("a.key", csd.key)}
+    customer = Customer(origin=counter.world.gateway.url)
+    hidden = customer.open(counter.address).hidden()
+    body, content_type = encode_multipart_formdata({**hidden, "password": csd.password, **files})
+    host = urlsplit(counter.world.gateway.url).netloc
+    connection = http.client.HTTPConnection(host, timeout=30)
+    connection.putrequest("POST", urlsplit(counter.address).path)
+    told = {"Content-Type": content_type, "Content-Length": str(len(body)), "Origin": counter.world.gateway.url}
+    told["Cookie"] = "; ".join(f"{cookie.name}={cookie.value}" for cookie in customer.session.cookies)
+    for name, value in told.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    connection.send(body[:-10])
+    assert connection.sock
+    assert becomes(lambda: taken(connection.sock), 30)
+    beside.crash(counter.world.gateway)
+    connection.close()
+
+
+def taken(sock: socket.socket) -> bool:
+    """Whether whoever is at the other end has read all that was sent."""
+    port = sock.getsockname()[1]
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return all(
+        queues == "00000000:00000000" for _, local, other, _, queues, *_ in rows if f":{port:04X}" in local + other
+    )
+
+
 def leaks(world: World, seen: Seen, canary: Canary, place: Path, postgres: Embedded) -> list[Leak]:
     """Everything that is found, everywhere."""
     running = [
@@ -127,6 +166,7 @@ def leaks(world: World, seen: Seen, canary: Canary, place: Path, postgres: Embed
     ]
     return [
         *seen.search(canary),
+        *beside.search(world, canary),
         *canary.search("dump", dump(world).encode()),
         *canary.search_folder(place, besides=sorted((place / "sandbox").rglob("*"))),
         *canary.search_processes(family),
@@ -147,24 +187,44 @@ def test_no_secret_is_found_anywhere(counter: Counter, place: Path, postgres: Em
     canary = Canary(secrets_of(counter, csd))
 
     seen = journeys(counter, csd)
+    crash_in_the_middle(counter, csd)
 
+    assert beside.written_to(place) == set()
     assert leaks(counter.world, seen, canary, place, postgres) == []
+    assert [*beside.search_dashboard(counter.world, canary)] == []
     assert len(counter.puts) > len(CODES), "the journeys did not happen"
     assert clocked.child.process.poll() is None
 
 
 @pytest.mark.attack("secrets", "a leak that is planted", "found")
 def test_a_planted_leak_is_found(counter: Counter, place: Path, postgres: Embedded) -> None:
-    """In the database and in a log: what the search above stands on."""
+    """In every place in which there can be one: what the search above stands on."""
     csd = issue(password='Plantado "ñ" & 9042')
     canary = Canary(secrets_of(counter, csd))
     log = place / "planted.log"
     log.write_bytes(b"handing in " + csd.key)
     for time in range(5):  # one could lie across two pages of the write-ahead log
         with counter.world.owner.begin() as connection:
-            connection.execute(text("UPDATE organizations SET contact = :said"), {"said": f"{time} {csd.password}"})
+            connection.execute(text("UPDATE organizations SET name = :said"), {"said": f"{time} {csd.password}"})
 
-    found = {leak.place.partition("/")[0] for leak in leaks(counter.world, Seen(), canary, place, postgres)}
+    shared = sharing.share(sharing.MEMORY)
+    (shared / "counter_1.db").write_bytes(b'{"password": "%s"}' % csd.password.encode())
+    for path in (beside.TRACES, beside.HOOKS):
+        requests.post(counter.world.collector.url + path, data=b"\x0a\x40" + csd.key.hex().encode(), timeout=30)
+    (place / "mails").mkdir(exist_ok=True)
+    mail = place / "mails" / "planted.eml"
+    mail.write_bytes(base64.b64encode(csd.cer))
+    with (place / "opened").open("a") as opened:
+        opened.write("/tmp/planted.upload\n")
+
+    leaked = leaks(counter.world, Seen(), canary, place, postgres)
+    leaked += beside.search_dashboard(counter.world, canary)
+    strange = beside.written_to(place)
 
     log.unlink()
-    assert found == {"planted.log", "postgres", "dump"}
+    mail.unlink()
+    sharing.remove(shared)
+    (place / "opened").write_text((place / "opened").read_text().replace("/tmp/planted.upload\n", ""))
+    places = {"planted.log", "postgres", "dump", "traces", "webhook", "mails", "shared memory", "dashboard"}
+    assert {next(one for one in places if leak.place.startswith(one)) for leak in leaked} == places
+    assert strange == {"/tmp/planted.upload"}

@@ -12,15 +12,22 @@ from typing import Any, Final
 
 import pytest
 import requests
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.config import Settings
+from app.database import utcnow
+from app.delivery.egress import Egress
 from app.local import processes
 from app.local.place import ROOT
 from app.local.postgres import Embedded
 from app.providers import registry
+from app.records import mails
+from app.records.models import Upload
+from app.records.states import State
 from app.tenants import forms
 from app.tenants.vault import Vault
+from app.webhooks import endpoints
+from tests.acceptance import beside
 from tests.acceptance.conftest import SHORT
 from tests.acceptance.counter import World
 from tests.acceptance.customer import Customer, Page
@@ -42,6 +49,7 @@ from tests.relay.samples import Given
 from tests.relay.sending import Answered, Sending, ask, send_json, upload
 from tests.servers import environment_of
 from tests.tenancy import becomes
+from tests.webhooks.receiver import Receiver
 
 pytestmark = pytest.mark.live
 
@@ -58,15 +66,23 @@ def house(world: World, vault: Vault) -> House:
 
 
 @contextmanager
-def working(place: Path, settings: Settings) -> Iterator[processes.Child]:
+def working(place: Path, settings: Settings, collector: Receiver) -> Iterator[processes.Child]:
     """A worker, whose log is in the place that is searched; alone in its own, where it is stopped."""
     own = place / "worker"
     own.mkdir(exist_ok=True)
-    environment = environment_of(settings) | SHORT
+    (place / "never").touch()
+    environment = environment_of(settings) | SHORT | beside.environment(collector, place)
+    environment |= {
+        "EGRESS_ALLOW": f"{environment['EGRESS_ALLOW']},{collector.url}",
+        "MAIL_URL": f"file://{place}/mails",
+        "MAIL_FROM": "Ventanilla <ventanilla@gateway.example>",
+        "TEST_CLOCK": str(place / "never"),
+    }
+    line = processes.procfile(ROOT / "Procfile")["worker"]
     with (place / "worker.log").open("wb") as log:
         child = processes.start(
             "worker",
-            processes.procfile(ROOT / "Procfile")["worker"],
+            [word.replace("wsgi", "tests.acceptance.clocked:app") for word in line],
             own,
             {**os.environ, **environment},
             output=log,
@@ -101,6 +117,15 @@ class Journeys:
             self.seen.answers.append(kept)
             self.states.setdefault(one.way, []).append(kept.body["state"])
         return answer
+
+    def ask_for_mails(self) -> None:
+        """Have somebody told of the end of what waits, as the outcomes' pages do."""
+        house = self.house
+        with house.database.transaction(house.organization.id) as session:
+            for upload_id in session.scalars(select(Upload.id).where(Upload.state == State.WAITING)):
+                mails.ask(
+                    session, self.world.vault, upload_id, address="ana@cliente.example", locale="es", now=utcnow()
+                )
 
     @contextmanager
     def fault(self, one: Handed, *faults: Mapping[str, Any]) -> Iterator[None]:
@@ -162,6 +187,7 @@ class Journeys:
                 page = Page.of(customer.session.post(address, files=body, headers=headers, timeout=30))
                 assert "/o/" in page.address, page.text
                 self.seen.pages.append(page)
+                self.ask_for_mails()
 
     def malformed(self, one: Handed, said: list[str]) -> None:
         """Send the same in bodies that are none. What a part or a file is called is no secret, and is said and kept."""
@@ -204,21 +230,51 @@ def test_no_secret_of_any_provider_is_found_anywhere(
     by_token = add_token(house, vault, seconds=60)
     handed = everything(house)
     journeys = Journeys(world, house, by_token)
-    with working(place, settings) as worker:
+    secret = listen(house, vault, world.collector)
+    with working(place, settings, world.collector) as worker:
         refuse_a_renewal(journeys, next(one for one in handed if one.way.startswith("formkiq-token")))
         for one in handed:
             journeys.all(one)
         follow_with_quotations(journeys, next(one for one in handed if one.way == "factify/document"))
+        crash_in_the_middle(journeys, next(one for one in handed if one.way == "flatfile/file"))
+        assert becomes(lambda: bool([*(place / "mails").glob("*.eml")]), 60)
+        assert becomes(lambda: any(one.path == beside.HOOKS for one in world.collector.came), 60)
         assert worker.ending is None
 
+    assert beside.written_to(place) == set()
     renewed, signed = dict(bearers(house)), dict(signatures(house))
-    canary = Canary(known(house, by_token, handed) | renewed | signed)
+    canary = Canary(known(house, by_token, handed) | renewed | signed | {"the webhook's secret": secret})
     assert leaks(world, journeys.seen, canary, place, postgres) == []
+    assert [*beside.search_dashboard(world, canary)] == []
+    assert any(b"flatfile POST" in came.body for came in world.collector.came), "no call was traced"
 
     assert len(renewed) == 1, "the token was not renewed once"
     assert any("PUT" in name for name in signed), "nothing went to a presigned address"
     for one in handed:
         assert {"delivered", "failed", "unknown"} <= set(journeys.states[one.way]), one.way
+
+
+def listen(house: House, vault: Vault, collector: Receiver) -> bytes:
+    """Have the collector told of everything; what signs it."""
+    with house.database.transaction(house.organization.id) as session:
+        _, secret = endpoints.add(
+            session,
+            vault,
+            Egress([collector.url]),
+            organization_id=house.organization.id,
+            url=collector.url + beside.HOOKS,
+            actor="tests",
+            now=utcnow(),
+        )
+    return secret.get_secret_value()[-WINDOW:].encode()
+
+
+def crash_in_the_middle(journeys: Journeys, one: Handed) -> None:
+    """Let the gateway die while a file passes through it."""
+    with Sending(journeys.house, one.way, **one.good) as sending:
+        sending.give_share(0.6)
+        assert becomes(lambda: any(entry["bytes"] for entry in one.sample.arrivals(journeys.house, complete=False)))
+        beside.crash(journeys.world.gateway)
 
 
 def refuse_a_renewal(journeys: Journeys, one: Handed) -> None:
