@@ -102,6 +102,7 @@ def add_authenticator(asker: Asker) -> ResponseReturnValue:
         codes = factors.new_recovery(user) if first else []
         tries.clear(db, counts, now)
         note(db, "user.factor_added", user, kind="authenticator")
+    user_letters.tell_of_factors(user)
     return second_factor.told(codes, _here())
 
 
@@ -113,6 +114,7 @@ def remove_authenticator(asker: Asker) -> ResponseReturnValue:
         factors.drop_authenticator(db, user)
         _check_kept(db, user)
         note(db, "user.factor_removed", user, kind="authenticator")
+    user_letters.tell_of_factors(user)
     flash(gettext("The authenticator was taken away."), "good")
     return redirect(_here(), 303)
 
@@ -150,6 +152,7 @@ def remove_passkey(asker: Asker, key_id: UUID) -> ResponseReturnValue:
             raise NothingHere
         _check_kept(db, user)
         note(db, "user.factor_removed", user, kind="passkey", name=gone.name)
+    user_letters.tell_of_factors(user)
     flash(gettext("The passkey “%(name)s” was taken away.", name=gone.name), "good")
     return redirect(_here(), 303)
 
@@ -163,6 +166,7 @@ def make_recovery_codes(asker: Asker) -> ResponseReturnValue:
             raise FactorNeeded
         codes = factors.new_recovery(user)
         note(db, "user.recovery_codes_made", user)
+    user_letters.tell_of_factors(user)
     return second_factor.told(codes, _here())
 
 

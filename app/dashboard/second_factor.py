@@ -9,7 +9,7 @@ import segno
 from flask import make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from app.dashboard import browsers, ceremony, signing_in
+from app.dashboard import browsers, ceremony, signing_in, user_letters
 from app.dashboard.pages import page
 from app.dashboard.signing_in import HALF, enter, halfway, led, note, onward, shown
 from app.database import HOUSE
@@ -102,6 +102,7 @@ def set_up_factor() -> ResponseReturnValue:
             codes = factors.new_recovery(current)
             tries.clear(db, counts, now)
             note(db, "user.factor_added", current, kind="authenticator")
+        user_letters.tell_of_factors(current)
     except Refusal as refusal:
         return _setting_up(user, refusal)
     return enter(user, via="password, code", answer=make_response(told(codes, onward())))
@@ -146,7 +147,9 @@ def register(user: User) -> list[str]:
         name = request.form.get("name", "") or browsers.named(browsers.device())
         key = passkeys.register(db, answer.site, current, asked=answer.asked, answer=answer.said, name=name, now=now)
         note(db, "user.factor_added", current, kind="passkey", name=key.name)
-        return factors.new_recovery(current) if first else []
+        codes = factors.new_recovery(current) if first else []
+    user_letters.tell_of_factors(current)
+    return codes
 
 
 def take_code(user: User, said: str) -> str:

@@ -64,6 +64,7 @@ def sign_out(asker: Asker) -> ResponseReturnValue:
         note(db, "user.signed_out", db.get_one(User, asker.id), actor=asker.actor)
     response = make_response(redirect(url_for("dashboard.sign_in_page"), 303))
     people.forget(response)
+    response.headers["Clear-Site-Data"] = '"cache"'  # also what lies behind the button that leads back
     session.clear()
     return response
 

@@ -171,6 +171,7 @@ def reset_factors(asker: Asker, user_id: UUID) -> ResponseReturnValue:
         user = _locked(db, user_id)
         rules.reset_factors(db, user, services().clock())
         note(db, "user.factors_reset", user, actor=asker.actor)
+    user_letters.tell_of_factors(user)
     return _done(user, gettext("%(name)s has no second factor any more.", name=user.name))
 
 

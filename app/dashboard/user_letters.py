@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from babel.dates import format_datetime
 from flask import copy_current_request_context, url_for
+from uuid_utils.compat import uuid7
 
 from app.dashboard import ceremony
 from app.delivery.letters import REGIONS, page, plain, words_of
@@ -35,6 +36,10 @@ IGNORE: Final = N_("If you did not expect this, do nothing: nothing changes with
 CHANGED: Final = N_("Your password for %(place)s was changed")
 CHANGES: Final = N_(
     "The password with which you sign in at %(place)s was changed just now, and every session was ended."
+)
+FACTORS: Final = N_("Your second factors for %(place)s were changed")
+FACTORS_CHANGED: Final = N_(
+    "A second factor with which you sign in at %(place)s was added, taken away or made anew just now."
 )
 NOT_YOU: Final = N_("If that was not you, ask for a new password at once, and tell an owner of %(place)s.")
 
@@ -59,6 +64,12 @@ def reset(user: User, address: str, until: datetime, token_id: UUID) -> Message:
 def changed(user: User, event_id: UUID) -> Message:
     """Tell somebody that their password is another now."""
     return _letter(event_id, user.email, user.locale, CHANGED, [CHANGES, NOT_YOU], until=services().clock(), of=user)
+
+
+def tell_of_factors(user: User) -> None:
+    """Tell somebody, beside the answer, that what they sign in with beside their password is another now."""
+    said = [FACTORS_CHANGED, NOT_YOU]
+    send_later(_letter(uuid7(), user.email, user.locale, FACTORS, said, until=services().clock(), of=user))
 
 
 def send(message: Message) -> bool:

@@ -19,7 +19,7 @@ from app.tenants import organizations, people
 from app.tenants.roles import Role
 from app.tenants.user_models import Invitation, PasswordReset, User
 from tests.dashboard.conftest import PASSWORD, sign_in, visitor
-from tests.dashboard.persons import actions, clocked, send
+from tests.dashboard.persons import actions, authenticator, clocked, send
 from tests.tenancy import becomes
 
 Add = Callable[..., User]
@@ -195,6 +195,23 @@ def test_nobody_is_told_who_is_known(app: Flask, add_user: Add, box: Box, databa
     assert becomes(lambda: len(box.letters) == 1)
     with database.transaction(HOUSE) as session:
         assert [one.user_id for one in session.query(PasswordReset)] == [user.id]
+
+
+def test_who_changes_what_somebody_signs_in_with_is_seen(app: Flask, enter: Enter, add_user: Add, box: Box) -> None:
+    """Each change is told to whom it is about, whoever made it."""
+    with clocked(app) as clock:
+        owner, user = enter(), add_user(Role.OPERATOR)
+        theirs = visitor(app)
+        sign_in(theirs, user.email)
+        authenticator(theirs, clock)
+        send(theirs, "/admin/account", "/admin/account/recovery-codes")
+        send(theirs, "/admin/account", "/admin/account/authenticator/remove")
+        page = f"/admin/people/{user.id}"
+        send(owner, page, f"{page}/reset-factors")
+        assert becomes(lambda: len(box.letters) == 4)
+    assert {letter.to for letter in box.letters} == {user.email}
+    assert all("second factors" in letter.subject for letter in box.letters)
+    assert all("just now" in letter.text for letter in box.letters)
 
 
 def test_a_mailbox_is_not_filled_and_nobody_notices(app: Flask, add_user: Add, box: Box) -> None:

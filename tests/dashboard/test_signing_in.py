@@ -83,7 +83,8 @@ def test_who_is_not_known_takes_as_much_work(app: Flask, add_user: Add, monkeypa
 def test_signing_out_ends_it_here_and_now(enter: Enter, database: Database) -> None:
     client = enter()
     kept = session_of(client)
-    assert send(client, "/admin/account", "/admin/logout").headers["Location"] == "/admin/login"
+    left = send(client, "/admin/account", "/admin/logout")
+    assert (left.headers["Location"], left.headers["Clear-Site-Data"]) == ("/admin/login", '"cache"')
     client.set_cookie("admin", kept)
     assert client.get("/admin").status_code == 303
     assert actions(database)[-1] == "user.signed_out"
