@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import func, select, text, update
@@ -105,12 +105,14 @@ def rotate(
         if keyset.following:
             newest = keyset.numbers[-1]
             waiting.until(newest, lambda keys: newest in keys)
+            _write_down(owner, actor, "vault.rotated", primary=newest, former=keyset.primary)
             keyset = _put(file, keyset.promoted())
             yield Step(what="promoted", keys=(newest,))
         primary = keyset.primary
         waiting.until(primary, lambda keys: keys[:1] == (primary,))
         yield Step(what="rewrapped", keys=(primary,), rows=rewrap(owner, Vault(file)))
-        while not _retire(file, owner, keyset, actor):
+        _write_down(owner, actor, "vault.retired", primary=primary, former=list(keyset.former))
+        while not _retire(file, owner, keyset):
             rewrap(owner, Vault(file))  # what was being made just then
         yield Step(what="retired", keys=keyset.former)
 
@@ -198,25 +200,23 @@ def _rewrap_signing_keys(owner: Database, vault: Vault) -> int:
     return done
 
 
-def _retire(file: KeysetFile, owner: Database, keyset: Keyset, actor: str) -> bool:
+def _retire(file: KeysetFile, owner: Database, keyset: Keyset) -> bool:
     """Take the former keys away if nothing lies under them. While that is looked at, nobody puts anything under any."""
-    with owner.transaction(HOUSE) as session:
+    with owner.doors() as session:
         session.execute(STILL)
         if _standing(session).keys() - {keyset.primary}:
             return False
         _put(file, keyset.without_former())
+    return True
+
+
+def _write_down(owner: Database, actor: str, action: str, **details: Any) -> None:
+    """Say so in the house's log, before it can have happened."""
+    with owner.transaction(HOUSE) as session:
         signing = session.scalars(select(SigningKey).order_by(SigningKey.id.desc()).limit(1)).one_or_none()
         if signing is not None:  # else nothing was ever sealed
-            audit.write(
-                session,
-                organization_id=HOUSE,
-                actor=actor,
-                action="vault.rotated",
-                subject=signing,
-                details={"primary": keyset.primary, "retired": list(keyset.former)},
-                now=utcnow(),
-            )
-    return True
+            told: dict[str, Any] = {"actor": actor, "action": action, "details": details}
+            audit.write(session, organization_id=HOUSE, subject=signing, now=utcnow(), **told)
 
 
 def _standing(session: Session) -> Counter[int | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -115,13 +115,24 @@ def test_what_is_made_afterwards_is_under_the_new_key(here: Place) -> None:
         assert number_of_wrapped(session.scalars(select(DataKey)).one().wrapped) == here.file.read().primary
 
 
-def test_it_is_written_down(here: Place) -> None:
+def test_it_is_written_down_before_it_can_have_happened(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     former = here.file.read().primary
+    seen: list[list[tuple[str, Mapping[str, object]]]] = []
+
+    replace = KeysetFile.replace
+
+    def put(self: KeysetFile, keyset: Keyset) -> None:
+        told = select(AuditEntry).where(AuditEntry.action.like("vault.%")).order_by(AuditEntry.id)
+        with here.owner.transaction(HOUSE) as session:
+            seen.append([(entry.action, entry.details) for entry in session.scalars(told) if entry.actor == "cli:ana"])
+        replace(self, keyset)
+
+    monkeypatch.setattr(KeysetFile, "replace", put)
     (*_, _retired) = here.rotate()
-    with here.owner.transaction(HOUSE) as session:
-        entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "vault.rotated")).one()
-    assert (entry.actor, entry.organization_id) == ("cli:ana", None)
-    assert entry.details == {"primary": here.file.read().primary, "retired": [former]}
+    primary = here.file.read().primary
+    rotated = ("vault.rotated", {"primary": primary, "former": former})
+    retired = ("vault.retired", {"primary": primary, "former": [former]})
+    assert seen == [[], [rotated], [rotated, retired]]
 
 
 def test_the_former_keyset_opens_nothing_any_more(here: Place, tmp_path: Path) -> None:
