@@ -62,6 +62,10 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+#: What a published form says to search engines in place of that: its page is there to be found. Links, outcomes and
+#: whatever else somebody was given the address of are not.
+MAY_BE_FOUND = {"X-Robots-Tag": "all"}
+
 #: Two years.
 STRICT_TRANSPORT = "max-age=63072000"
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.errors import Refusal
 from app.intake import Collected
-from app.portal import assets, entrance, forms, framing, outcomes
+from app.portal import assets, entrance, forms, framing, headers, outcomes
 from app.portal import several as together
 from app.portal.entrance import Entrance
 from app.portal.problems import come_again, shuts
@@ -24,7 +24,8 @@ portal = Blueprint("portal", __name__, template_folder=str(assets.ROOT / "templa
 @portal.get("/f/<public_id>")
 def form(public_id: str) -> ResponseReturnValue:
     """Show a published form."""
-    return _form(entrance.by_form(public_id))
+    page, status = _form(entrance.by_form(public_id))
+    return page, status, {} if framing.is_framed() else headers.MAY_BE_FOUND
 
 
 @portal.post("/f/<public_id>")

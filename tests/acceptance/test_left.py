@@ -23,6 +23,7 @@ from app.tenants import forms
 from app.tenants.models import Connection
 from app.tenants.vault import Vault
 from tests.acceptance.browser import AXE, examine, visit
+from tests.acceptance.walking import ZOOMED, read, walk
 from tests.relay.house import House
 from tests.servers import Sandbox, Server, environment_of
 from tests.tenancy import becomes
@@ -104,6 +105,9 @@ def test_who_left_is_told(house: House, browser: Browser, waiting: str, mail: Pa
     with visit(browser, f"{waiting}?lang={language}", language=language, script=AXE) as page:
         expect(page.locator(".state")).to_have_text({"es": "en espera", "en": "waiting"}[language])
         examine(page, language)
+        page.set_viewport_size(ZOOMED)
+        walk(page)
+        read(page)
         page.fill("#email", "ana")
         page.click("form button[data-send]")
         expect(page.locator("#email-error")).not_to_be_empty()

@@ -25,6 +25,7 @@ from app.tenants.vault import Vault
 from tests.acceptance.browser import examine, visit, visit_to_examine
 from tests.acceptance.hosting import hosting
 from tests.acceptance.tray import PATIENT, SAMPLE, SLOW, Counter, Customer, add_form, at, reach, sha256
+from tests.acceptance.walking import ZOOMED, read, walk
 from tests.relay.files import EICAR, csv, pdf
 from tests.relay.house import House
 from tests.relay.samples import BY_OPERATION
@@ -371,6 +372,9 @@ def test_everybody_can_use_it(language: str, browser: Browser, counter: Counter,
     with visit_to_examine(browser, counter.address, language) as page:
         customer = Customer(page=page)
         expect(page.locator(".uppy-Dashboard-browse").first).to_be_visible()
+        page.set_viewport_size(ZOOMED)
+        walk(page)
+        read(page)
         examine(page, language)
         page.locator("button.send").click()
         expect(page.locator("#tray-error")).not_to_be_empty()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
+
 import pytest
-from flask import session
+from flask import Flask, session
 from flask.testing import FlaskClient
 
+from app.database import Database
+from app.tenants.models import Form
+from app.tenants.vault import Vault
 from tests.portal.conftest import make_app
+from tests.tenancy import tenant
 
 EVERYWHERE = ["/nothing/here", "/accent/1f6f5c.css", "/accent/no.css", "/breaks"]
 
@@ -56,3 +62,13 @@ def test_the_session_cookie_is_the_pages_alone(public_url: str, begins: str, *, 
     assert ("Secure" in attributes) is secure
     assert "Domain" not in cookie
     assert ("Strict-Transport-Security" in response.headers) is secure
+
+
+def test_a_published_form_alone_may_be_found(app: Flask, database: Database, vault: Vault) -> None:
+    one = tenant(database, vault, f"t-{token_hex(6)}")
+    client = app.test_client()
+    told = {path: client.get(path).headers["X-Robots-Tag"] for path in (f"/f/{one.form.public_id}", "/verify", "/f/x")}
+    assert told == {f"/f/{one.form.public_id}": "all", "/verify": "noindex, nofollow", "/f/x": "noindex, nofollow"}
+    with database.transaction(one.id) as db:
+        db.get_one(Form, one.form.id).open = False
+    assert client.get(f"/f/{one.form.public_id}").headers["X-Robots-Tag"] == "noindex, nofollow"
