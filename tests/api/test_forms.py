@@ -199,8 +199,9 @@ def test_a_link_that_no_call_would_make_is_listed_too(desk: Desk) -> None:
     told = link(desk, made(desk)).json["link"]
     with desk.database.transaction(desk.mine.organization.id) as session:
         session.get_one(Link, UUID(told["id"])).max_uses = 1_000_000
-    (found,) = desk.ask("GET", all_of(desk, "links")).json["items"]
-    assert found["max_uses"] == 1_000_000
+    listed = desk.ask("GET", all_of(desk, "links")).json
+    assert listed
+    assert [one["max_uses"] for one in listed["items"]] == [1_000_000]
 
 
 def test_links_come_in_pages(desk: Desk) -> None:
