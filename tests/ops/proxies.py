@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import ssl
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -140,12 +141,11 @@ def is_there(name: str) -> bool:
 @contextmanager
 def standing(name: str, place: Path, settings: Settings) -> Iterator[Front]:
     """Run one in front of two gateways that are its own."""
-    folder = place / f"{name}.proxy"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=place))  # it may be asked for again
     with ExitStack() as stack:
         port, plain_port = stack.enter_context(reserved()), stack.enter_context(reserved())
         url = f"https://127.0.0.1:{port}"
-        gateways = tuple(stack.enter_context(_gateway(f"{name}-{number}", place, settings, url)) for number in (1, 2))
+        gateways = tuple(stack.enter_context(_gateway(f"gateway-{number}", folder, settings, url)) for number in (1, 2))
         certificate, key = _certificate(folder)
         ground = _Ground(
             folder=folder,

@@ -19,6 +19,7 @@ import yaml
 
 from app.config import Settings
 from app.local.place import ROOT
+from app.providers.operation import GIB, MIB
 from tests.ops.recipe import RECIPE, Step, context, stages
 
 OPS: Final = ROOT / "ops"
@@ -46,6 +47,31 @@ def graceful_timeout() -> int:
     found = re.search(r"^graceful_timeout = (\d+)", (ROOT / "gunicorn.conf.py").read_text(), re.MULTILINE)
     assert found
     return int(found[1])  # and LEAVING_SECONDS
+
+
+def least_memory(said: Mapping[str, Any]) -> int:
+    """What a gateway may come to need, as docs/running.md reckons it."""
+    defaults = {name.upper(): field.default for name, field in Settings.model_fields.items()}
+    bounds = sum(int(said.get(name, defaults[name])) for name in ("SPOOL_BUFFER_BYTES", "INSPECTION_BYTES"))
+    at_once = int(said.get("UPLOADS_IN_FLIGHT", defaults["UPLOADS_IN_FLIGHT"]))
+    return 330 * MIB + int(said.get("WEB_CONCURRENCY", 2)) * (bounds + at_once * 3 * MIB // 10)
+
+
+def test_where_memory_is_limited_a_gateway_finds_what_it_may_need() -> None:
+    (settings,) = (one["data"] for _, one in manifests() if one["kind"] == "ConfigMap")
+    pod = next(one for one in pods() if one["containers"][0]["name"] == "gateway")
+    unit = directives(OPS / "systemd" / "ventanilla-gateway@.service")
+    compose = SERVICES["gateway-1"]
+    assert size(compose["mem_limit"]) >= least_memory(compose["environment"])
+    assert compose["memswap_limit"] == compose["mem_limit"]  # none of it is swap
+    assert size(pod["containers"][0]["resources"]["limits"]["memory"]) >= least_memory(settings)
+    assert size(unit["MemoryHigh"]) >= least_memory({})
+
+
+def size(written: str) -> int:
+    """As each of the three writes bytes: 2g, 2Gi, 2G, 900M."""
+    number, unit = re.fullmatch(r"(\d+)([gGmM])i?", written, re.ASCII).groups()  # type: ignore[union-attr]
+    return int(number) * (GIB if unit in "gG" else MIB)
 
 
 # --- compose.yaml -----------------------------------------------------------------------------------------------------
