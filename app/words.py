@@ -268,7 +268,8 @@ PEOPLE: Final = {
     "invitation-closed": N_("This invitation was used or withdrawn, or its time is over. Ask for a new one."),
     "reset-closed": N_("This link was used, or its time is over. Ask for a new one."),
     "weak-password": N_(
-        "Choose a password of %(least)s to %(most)s characters that is not made of your name or of a few characters."
+        "Choose a password of %(least)s to %(most)s characters that is not made of your name, of what everybody tries "
+        "first, or of a few characters."
     ),
     "wrong-password": N_("That is not your password."),
     "email-taken": N_("Somebody with the address %(email)s is here already."),

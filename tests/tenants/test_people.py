@@ -41,6 +41,26 @@ def test_what_is_no_password(plain: str) -> None:
     assert plain not in str(caught.value.params)
 
 
+@pytest.mark.attack("ways in", "a password that thieves try first, however it is spelt", "nobody can choose it")
+@pytest.mark.parametrize(
+    "plain",
+    [
+        *("123456789012", "qwertyuiop123", "1qaz2wsx3edc", "Password1234!", "P@ssw0rd1234", "passwordpassword"),
+        *("Contraseña2026", "contrasena123456", "iloveyou12345", "TeAmo123456789", "Administrador1", "adm1n1str4t0r99"),
+        *("Bienvenido2026!", "Mexico2026Mexico", "Liverpool12345", "Agosto2026!!", "Ventanilla2026", "abcdefghijkl"),
+    ],
+)
+def test_what_everybody_thinks_of_is_no_password(plain: str) -> None:
+    with pytest.raises(WeakPassword):
+        passwords.check(SecretStr(plain))
+
+
+@pytest.mark.parametrize("plain", ["83920174650193", "mi perro come 3 tacos", "correo-lapiz-nube-7", "xK9#vQ2!mZ7&"])
+def test_anything_else_is_one(plain: str) -> None:
+    """Of whatever kinds of characters."""
+    passwords.check(SecretStr(plain))
+
+
 @pytest.mark.parametrize("plain", ["twelve chars", GOOD.get_secret_value(), "Ana Ruiz and a good deal more"])
 def test_what_is_one(plain: str) -> None:
     passwords.check(SecretStr(plain), about=("ana@example.com", "Ana Ruiz"))
