@@ -15,7 +15,6 @@ from threading import Lock
 from typing import Any, Final, Self
 from uuid import UUID
 
-import structlog
 import tink
 from pydantic import SecretStr
 from sqlalchemy import select
@@ -24,8 +23,8 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import Session
 from tink import aead, prf
 
-from app.config import ConfigurationError
-from app.tenants.keyset import Keyset, KeysetFile, number_of, number_of_wrapped
+from app.tenants.keyset import KeysetFile, number_of, number_of_wrapped
+from app.tenants.master import Master
 from app.tenants.models import Credential, DataKey
 
 #: A shorter secret would be told too much of by its last four characters.
@@ -37,8 +36,6 @@ LONG_PRINT_BYTES: Final = 32
 MOST_OPEN: Final = 1_000
 
 prf.register()
-
-log = structlog.get_logger("ventanilla.vault")
 
 
 class VaultError(RuntimeError):
@@ -53,10 +50,7 @@ class Vault:
     """
 
     def __init__(self, file: KeysetFile) -> None:
-        self._file = file
-        self._stamp = self._refused = file.stamp()
-        self._refreshing = Lock()
-        self._take(file.read())
+        self._master = Master(file)
         self._opened: OrderedDict[bytes, aead.Aead] = OrderedDict()
         self._opening = Lock()
 
@@ -68,33 +62,16 @@ class Vault:
     @property
     def demo(self) -> bool:
         """Whether the keyset is one that `make run` made: nothing of production may stand on it."""
-        return self._keyset.demo
+        return self._master.keyset.demo
 
     @property
     def known(self) -> tuple[int, ...]:
         """Numbers of the master keys that are known here, the one that encrypts first."""
-        return self._keyset.known
+        return self._master.keyset.known
 
     def refresh(self) -> bool:
-        """Take up what the keyset's file says by now; whether it could be read. If not, what it said stays in force."""
-        with self._refreshing:
-            stamp = self._file.stamp()
-            if stamp == self._stamp and stamp is not None:
-                return True
-            try:
-                found = self._file.read()
-            except ConfigurationError as exc:
-                if stamp != self._refused:  # once, not at every heartbeat
-                    log.error("keyset not taken up", cause=exc.lines[0])  # noqa: TRY400 - all there is to say
-                self._refused = stamp
-                return False
-            self._stamp = self._refused = stamp
-            self._take(found)
-            log.info("keyset taken up", keys=found.known)
-            return True
-
-    def _take(self, keyset: Keyset) -> None:
-        self._master, self._keyset = keyset.cipher(), keyset
+        """Take up what the keyset's file says by now; whether that is what is in force."""
+        return self._master.refresh()
 
     def seal(
         self, session: Session, *, organization_id: UUID | None, connection_id: UUID, field: str, secret: SecretStr
@@ -165,14 +142,14 @@ class Vault:
     def wrap_signing_key(self, key_id: UUID, private: bytes) -> bytes:
         """Encrypt the private part of a signing key, for that key's row and no other."""
         self.refresh()
-        wrapped: bytes = self._master.encrypt(private, _signing_place(key_id))
+        wrapped: bytes = self._master.cipher.encrypt(private, _signing_place(key_id))
         return wrapped
 
     def unwrap_signing_key(self, key_id: UUID, wrapped: bytes) -> bytes:
         """Decrypt it; raises VaultError."""
         for _ in self._before_and_after_refreshing():
             try:
-                private: bytes = self._master.decrypt(wrapped, _signing_place(key_id))
+                private: bytes = self._master.cipher.decrypt(wrapped, _signing_place(key_id))
             except tink.TinkError:
                 continue
             return private
@@ -228,7 +205,7 @@ class Vault:
 
     def _put_under(self, handle: tink.KeysetHandle, organization_id: UUID | None, use: str) -> bytes:
         wrapped: bytes = tink.proto_keyset_format.serialize_encrypted(
-            handle, self._master, _key_place(organization_id, use)
+            handle, self._master.cipher, _key_place(organization_id, use)
         )
         return wrapped
 
@@ -239,7 +216,7 @@ class Vault:
                 if again:  # it may have been put under another key since it was read
                     session.refresh(key)
                 place = _key_place(key.organization_id, use)
-                return tink.proto_keyset_format.parse_encrypted(getattr(key, column), self._master, place)
+                return tink.proto_keyset_format.parse_encrypted(getattr(key, column), self._master.cipher, place)
             except (tink.TinkError, InvalidRequestError):
                 continue
         raise VaultError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from app.config import ConfigurationError
 from app.tenants import kms
 from app.tenants.keyset import Keyset, KeysetFile, create_keyset, number_of
 from app.tenants.vault import Vault
+from tests.tenancy import becomes
 
 ADDRESS, OTHER = "fake-kms://here/keys/vault", "fake-kms://here/keys/another"
 
@@ -81,6 +83,26 @@ def test_a_service_that_is_away_when_the_file_changed(wrapped: KeysetFile, servi
     assert len(vault.known) == 1
     service.away = False
     assert vault.refresh()
+    assert len(vault.known) == 2
+
+
+def test_a_service_that_takes_its_time_keeps_no_heart_from_beating(
+    wrapped: KeysetFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault, answers = Vault(wrapped), threading.Event()
+    wrapped.replace(wrapped.read().with_another())
+    monkeypatch.setattr("app.tenants.master.MOMENT_SECONDS", 0.01)
+    read = KeysetFile.read
+
+    def slowly(self: KeysetFile) -> Keyset:
+        answers.wait(30)
+        return read(self)
+
+    monkeypatch.setattr(KeysetFile, "read", slowly)
+    assert not vault.refresh()
+    assert len(vault.known) == 1
+    answers.set()
+    assert becomes(vault.refresh)
     assert len(vault.known) == 2
 
 
