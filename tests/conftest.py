@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text
+from structlog import contextvars
 
 from app.local import processes
 from app.local.place import ROOT
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
 
 #: Attacks are tests with a mark.
 pytest_plugins = ["tests.attacks"]
+
+
+@pytest.fixture(autouse=True)
+def no_request_is_left() -> Iterator[None]:
+    """End what a test's request left bound in this thread: a test client closes an answer only when it is told to."""
+    yield
+    contextvars.clear_contextvars()
 
 
 @pytest.fixture
