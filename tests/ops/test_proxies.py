@@ -13,13 +13,16 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from app.config import Settings
 from app.database import Database
 from app.local.processes import wait_until
-from app.tenants import tokens
+from app.tenants import forms, tokens
 from app.tenants.vault import Vault
+from tests.acceptance.browser import launch, visit
 from tests.ops.proxies import PROXIES, Front, is_there, standing
+from tests.relay.files import csv
 from tests.relay.house import House
 from tests.relay.samples import SAMPLES, Sample
 from tests.relay.sending import Sending
@@ -183,3 +186,37 @@ def test_no_request_hides_in_another(front: Front, record_property: Callable[[st
         before, done = done, sum(one.log().count("rule=/verify") for one in front.gateways)
         assert done - before <= len(heard.statuses[1:]), name
     assert done  # where a proxy reads two requests, and says so, there are two
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One that believes the proxy's certificate, which no authority has signed."""
+    with sync_playwright() as playwright, launch(playwright, "--ignore-certificate-errors") as browser:
+        yield browser
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_browser_hands_in_by_a_form(
+    front: Front, house: House, browser: Browser, tmp_path: Path, scripts: bool
+) -> None:
+    (tmp_path / "orders.csv").write_bytes(csv(300_000))
+    with house.database.transaction(house.organization.id) as session:
+        form = forms.add(
+            session,
+            organization_id=house.organization.id,
+            connection_id=house.connections["flatfile"].id,
+            operation="flatfile/file",
+            open=True,
+        )
+    with visit(browser, f"{front.url}/f/{form.public_id}", scripts=scripts) as page:
+        held = {cookie["name"]: cookie for cookie in page.context.cookies()}
+        assert held
+        assert all(name.startswith("__Host-") and cookie["secure"] for name, cookie in held.items()), held
+        if page.locator("#notice").count():
+            page.check("#notice")
+        page.locator("input[type=file]").first.set_input_files(tmp_path / "orders.csv")
+        page.locator("button.send:visible").first.click()
+        # In pieces it is kept, for a worker that is not there; by the plain form it is passed on at once.
+        word = "waiting" if scripts else "delivered"
+        expect(page.get_by_text(word, exact=True).first).to_be_visible(timeout=20_000)
+    assert scripts or len(LARGE.arrivals(house, complete=True)) == 1
