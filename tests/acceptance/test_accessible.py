@@ -18,9 +18,10 @@ from app.records.models import Upload
 from app.records.states import State
 from app.sandbox.sat import Issued, issue
 from app.tenants import links
-from app.tenants.models import Link
-from tests.acceptance.browser import examine, fill, visit_to_examine
+from app.tenants.models import Form, Link
+from tests.acceptance.browser import AXE, examine, fill, visit, visit_to_examine
 from tests.acceptance.counter import Counter
+from tests.acceptance.walking import ZOOMED, read, walk
 from tests.checks.cases import NOW as ISSUED
 from tests.checks.cases import Files
 
@@ -115,6 +116,21 @@ def test_a_link_with_a_passphrase(language: str, browser: Browser, counter: Coun
         page.locator("button.send").click()
         expect(page.locator("#passphrase-error")).not_to_be_empty()
         examine(page, language)
+
+
+@languages
+def test_a_link_that_wants_a_page_of_its_own(language: str, browser: Browser, counter: Counter) -> None:
+    token = counter.link(passphrase="camarón dormido").rpartition("/")[2]
+    with Session(counter.world.owner) as session, session.begin():
+        session.execute(update(Form).values(settings={"frame_origins": ["https://acme.example"]}))
+    inside = f"{counter.world.gateway.url}/embedded/{language}"
+    with visit(browser, f"{inside}/l/{token}", language=language, width=640, script=AXE) as page:
+        for address in (f"{inside}/l/{token}", f"{inside}/f/{counter.form.public_id}"):
+            page.goto(address)
+            examine(page, language)
+            page.set_viewport_size(ZOOMED)
+            walk(page)
+            read(page)
 
 
 @languages

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import requests
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from app.config import Settings
 from app.local.place import ROOT
+from app.portal import framing, headers
 from app.records.states import State
 from app.sandbox.sat import Issued
 from app.tenants.models import Form
@@ -258,7 +263,9 @@ def test_only_its_own_addresses_say_that_it_may_be_framed(framed: Counter, host:
     assert "frame-ancestors 'none';" in plain.headers["Content-Security-Policy"]
     assert plain.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     same = {"Content-Security-Policy", "Cross-Origin-Resource-Policy", "Cross-Origin-Embedder-Policy"}
-    for name in set(plain.headers) - same - {"Set-Cookie", "Vary", "Date", "Content-Length", "X-Request-ID"}:
+    for name in (
+        set(plain.headers) - same - {"Set-Cookie", "Vary", "Date", "Content-Length", "X-Request-ID", "X-Robots-Tag"}
+    ):
         assert answer.headers[name] == plain.headers[name], name
     script = get(script_of(framed))
     assert script.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
@@ -266,42 +273,55 @@ def test_only_its_own_addresses_say_that_it_may_be_framed(framed: Counter, host:
     assert script.headers["Content-Type"].startswith("text/javascript")
 
 
+def nonce(settings: Settings, about: str, age: timedelta) -> str:
+    """One as the gateway makes them, of that age."""
+
+    class Earlier(TimestampSigner):
+        def get_timestamp(self) -> int:
+            return int(super().get_timestamp() - age.total_seconds())
+
+    digest = {"digest_method": hashlib.sha256}
+    signer = URLSafeTimedSerializer(
+        settings.secret_key.get_secret_value(), salt=framing.SALT, signer=Earlier, signer_kwargs=digest
+    )
+    return str(signer.dumps([about, "x"]))
+
+
 @pytest.mark.attack("browsers", "an embedded form's nonce, at another form", "refused")
-@pytest.mark.parametrize(
-    "token",
-    ["of its page", "none", "of another form", "of a session", "changed"],
-)
+@pytest.mark.parametrize("token", ["none", "of another form", "of a session", "changed", "too old"])
 def test_its_nonce_is_taken_for_its_form_alone(
-    token: str, framed: Counter, host: Host, open_counter: Callable[..., Counter], csd: Issued
+    token: str, framed: Counter, host: Host, open_counter: Callable[..., Counter], csd: Issued, settings: Settings
 ) -> None:
     own = get(inside(framed)).hidden()
     other = open_counter(slug="other")
     allow(other, host.url)
     framed.world.sandbox.seed(facturapi={"user_keys": [], "organizations": [framed.provider_entry]})
     given = {
-        "of its page": own["csrf_token"],
         "none": "",
         "of another form": get(inside(other)).hidden()["csrf_token"],
         "of a session": get(framed.address).hidden()["csrf_token"],
         "changed": own["csrf_token"].swapcase(),
+        "too old": nonce(settings, f"form:{framed.form.id}", headers.PAGE_LIFE + timedelta(minutes=1)),
     }[token]
-    page = framed.customer().send(
-        inside(framed),
-        files={"cer": csd.cer, "key": csd.key},
-        fields={**own, "csrf_token": given, "notice": NOTICE, "password": csd.password},
-    )
-    if token == "of its page":
-        assert "/embedded/es/o/" in page.address
-        assert page.status == 200
-    else:
-        assert page.status == 403
-        assert framed.puts == []
+
+    def send(token: str) -> Read:
+        return framed.customer().send(
+            inside(framed),
+            files={"cer": csd.cer, "key": csd.key},
+            fields={**own, "csrf_token": token, "notice": NOTICE, "password": csd.password},
+        )
+
+    assert send(given).status == 403
+    assert framed.puts == []
+    taken = send(nonce(settings, f"form:{framed.form.id}", headers.PAGE_LIFE - timedelta(minutes=1)))
+    assert (taken.status, len(framed.puts)) == (200, 1)
+    assert "/embedded/es/o/" in taken.address
 
 
 def test_a_session_s_page_takes_no_nonce(framed: Counter, csd: Issued) -> None:
-    nonce = get(inside(framed)).hidden()
+    own = get(inside(framed)).hidden()
     page = framed.customer().send(
-        framed.address, files={"cer": csd.cer, "key": csd.key}, fields={**nonce, "password": csd.password}
+        framed.address, files={"cer": csd.cer, "key": csd.key}, fields={**own, "password": csd.password}
     )
     assert page.status == 403
 
