@@ -86,6 +86,7 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
     behind = QueueAge(database, timedelta(seconds=settings.queue_age_seconds), clock)
     nothing: Any = None
     app = Gateway("app", json_errors=False, enable_openapi=False, static_folder=nothing, template_folder=nothing)
+    app.url_map.merge_slashes = False  # it would redirect, to whatever host the request named
     app.config["SECRET_KEY"] = settings.secret_key.get_secret_value()
     app.extensions["ventanilla"] = Services(
         settings=settings,
