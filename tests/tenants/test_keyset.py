@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import tink
 from tink import aead
 from tink.aead import Aead
@@ -79,7 +80,10 @@ def test_a_service_that_is_away_when_the_file_changed(wrapped: KeysetFile, servi
     vault = Vault(wrapped)
     wrapped.replace(wrapped.read().with_another())
     service.away = True
-    assert not vault.refresh()
+    with structlog.testing.capture_logs() as logged:
+        assert not vault.refresh()
+        assert not vault.refresh()
+    assert [one["event"] for one in logged] == ["keyset not taken up"], "once, not at every heartbeat"
     assert len(vault.known) == 1
     service.away = False
     assert vault.refresh()
