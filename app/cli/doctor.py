@@ -65,7 +65,7 @@ def examine() -> Iterator[Finding]:
         return
     yield _public(settings)
     vault = _vault(settings)
-    yield vault if isinstance(vault, Finding) else Finding(about="vault", detail=f"{settings.vault_keyset} is a keyset")
+    yield vault if isinstance(vault, Finding) else _keyset(vault, settings)
     yield _spool(settings)
     yield _antivirus(settings)
     yield from reaching.settings(settings)
@@ -121,6 +121,11 @@ def _vault(settings: Settings) -> Vault | Finding:
     if vault.demo and not settings.demo:
         return failed("vault", "vault-demo", "VAULT_KEYSET is the demo's")
     return vault
+
+
+def _keyset(vault: Vault, settings: Settings) -> Finding:
+    begun = "; a rotation was begun, flask vault rotate goes on with it" if len(vault.known) > 1 else ""
+    return Finding(about="vault", detail=f"{settings.vault_keyset} is a keyset{begun}")
 
 
 def _data_keys(database: Database, vault: Vault) -> Finding:

@@ -14,7 +14,7 @@ from app.cli import doctor
 from app.config import Settings
 from app.intake.spool import spool
 from app.local.postgres import Embedded
-from app.tenants.keyset import create_keyset
+from app.tenants.keyset import KeysetFile, create_keyset
 from tests.cli.conftest import Run
 from tests.scanning import clamd, short
 from tests.servers import environment_of
@@ -112,6 +112,14 @@ def test_an_antivirus_that_knows_too_little(
 def test_before_there_is_a_connection_no_provider_is_looked_for(examine: Examine) -> None:
     code, lines = examine()
     assert (code, lines["providers"]) == (0, "n/a   providers    no connection yet")
+
+
+def test_a_rotation_that_was_begun_is_told(examine: Examine, settings: Settings, tmp_path: Path) -> None:
+    file = KeysetFile(path=tmp_path / "begun.json")
+    file.create(KeysetFile(path=settings.vault_keyset).read().with_another())
+    code, lines = examine(VAULT_KEYSET=str(file.path))
+    assert code == 0
+    assert "flask vault rotate goes on with it" in lines["vault"]
 
 
 def test_missing_settings_are_named_one_a_line(run: Run) -> None:
