@@ -25,8 +25,10 @@ from app.sandbox import sat
 from app.words import WORDS
 from tests.checks.documents import PDF, begun
 from tests.checks.hand_ins import NOW, file
-from tests.scanning import FOUND, HARMFUL, Daemon, clamd, played, short
+from tests.scanning import CONFIG, FOUND, HARMFUL, Daemon, clamd, played, short
 
+#: Of the daemon's settings.
+SIZES: Final = ("StreamMaxLength", "MaxFileSize", "MaxScanSize")
 TEXT: Final = b"nothing but text, " * 100
 Play = Callable[[socket.socket], object]
 
@@ -294,6 +296,18 @@ def test_what_the_settings_say() -> None:
     lenient = Scanner.from_settings(settings(antivirus="when-available"))
     assert lenient is not None
     assert not lenient.required
+
+
+def test_the_daemons_own_settings_go_with_the_gateways() -> None:
+    said = dict(line.split(" ", 1) for line in CONFIG.read_text().splitlines() if line and not line.startswith("#"))
+    ours, sizes = settings(), {name: int(said[name].removesuffix("M")) << 20 for name in SIZES}
+    assert ours.antivirus_url == f"unix://{said['LocalSocket']}"
+    assert min(sizes.values()) >= ours.antivirus_max_bytes
+    assert said["AlertExceedsMax"] == "yes"
+    assert int(said["MaxQueue"]) >= 2 * ours.uploads_in_flight
+    assert int(said["ReadTimeout"]) > ours.idle_seconds
+    assert int(said["MaxScanTime"]) < 1000 * ours.antivirus_seconds
+    assert said["TemporaryDirectory"].startswith("/run/")
 
 
 @pytest.mark.parametrize(
