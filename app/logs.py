@@ -15,8 +15,6 @@ from typing import Any, Final
 
 import structlog
 
-from app.seeing import crashing
-
 #: Addresses that are keys, keys of providers and of ours, and what is sent as authorization.
 _SECRETS: Final = (
     (re.compile(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)", re.DOTALL), "-----…"),
@@ -75,7 +73,6 @@ def configure(level: str, *, console: bool) -> None:
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)
-    crashing.tell_of_threads()
 
 
 def _masked(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

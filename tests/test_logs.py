@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
-import threading
 import warnings
 from collections.abc import Iterator
 
@@ -11,17 +9,13 @@ import pytest
 import structlog
 
 from app import logs
-from app.seeing import ids
 
 
 @pytest.fixture(autouse=True)
 def former() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    hooks = sys.excepthook, threading.excepthook
-    ids.end()  # what another test's request left in this thread
     yield
-    sys.excepthook, threading.excepthook = hooks
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(capture=False)

@@ -23,16 +23,12 @@ _SET_DUMPABLE: Final = 4
 
 
 def leave_nothing() -> None:
-    """Have this process, and what it forks, leave no dump. Where the system knows no such thing, there is none."""
+    """Have this process, and what it forks, leave no dump, where the system knows such a thing, and no bare words."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":  # a limit does not bind a dump that is piped to a program
         ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)
     faulthandler.enable()
-
-
-def tell_of_threads() -> None:
-    """Log what ends a thread or the process, so that it is masked as all lines are; Python would print it as it is."""
-    threading.excepthook = _of_thread
+    threading.excepthook = _of_thread  # a line, which is masked as all lines are; Python would print it as it is
     sys.excepthook = _of_process
 
 
@@ -43,4 +39,7 @@ def _of_thread(told: threading.ExceptHookArgs) -> None:
 
 
 def _of_process(kind: type[BaseException], exc: BaseException, traceback: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, exc, traceback)
+        return
     log.error("the process broke", exc_info=(kind, exc, traceback))

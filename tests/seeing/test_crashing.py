@@ -68,6 +68,8 @@ def test_otherwise_one_would_be(tmp_path: Path) -> None:
 BREAKS = f"""
 import threading
 from app import logs
+from app.seeing import crashing
+crashing.leave_nothing()
 logs.configure("info", console={{console}})
 def fail(password):
     raise ValueError("no /l/0123456789abcdef, sk_live_0123456789abcdef of " + str(len(password)))
