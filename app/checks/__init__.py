@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from app.checks import certificate, image, policy
-from app.checks.antivirus import Scanner, scanning
+from app.checks.antivirus import scanning
 from app.checks.base import Check, CheckResult, Given
 from app.checks.budget import INSPECTIONS
+from app.checks.clamd import Scanner
 from app.checks.content import HEAD_BYTES
 from app.checks.errors import Busy, Rejected, ScannerAway, Unfit
 from app.checks.policy import Policy

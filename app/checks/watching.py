@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.checks import content, contents, names, policy, types
-from app.checks.antivirus import Scanner, Scanning, scanning
+from app.checks.antivirus import Scanning, scanning
 from app.checks.budget import INSPECTIONS, Budget
+from app.checks.clamd import Scanner
 from app.checks.contents import Content
 from app.checks.errors import Busy, Rejected, ScannerAway, Unfit
 from app.checks.image import Picture

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app import config
 from app.checks import Scanner
-from app.checks.antivirus import Beyond, NoVerdict, signed_at
+from app.checks.clamd import Beyond, NoVerdict, signed_at
 from app.checks.patterns import EICAR
 from app.cli import reaching
 from app.cli.cures import Finding, failed

@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from app.checks import Rejected, Scanner, ScannerAway, Watch, run
-from app.checks.antivirus import NoVerdict, Stream
+from app.checks.clamd import NoVerdict, Stream
 from app.config import Settings
 from app.intake import Collected
 from app.local.processes import wait_until
@@ -198,9 +198,27 @@ AWAY: Final[dict[str, tuple[Play, str]]] = {
     "says that it failed": (answering(b"stream: Can't allocate memory ERROR\0"), "allocate"),
     "says OK of something else": (answering(b"/etc/passwd: OK\0"), "passwd"),
     "says more than OK": (answering(b"stream: OK\nstream: OK\0"), "it says"),
-    "finds what has no name": (answering(b"stream:  FOUND\0"), "FOUND"),
     "answers in other letters": (answering(b"\xff\xfe\0"), "it says"),
 }
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        (b"stream: Win.Test.EICAR_HDB-1 FOUND\0", "Win.Test.EICAR_HDB-1"),
+        (b"stream: {HEX}php.base64.v23au.185.UNOFFICIAL FOUND\0", "{HEX}php.base64.v23au.185.UNOFFICIAL"),
+        (b"stream: A name <b>of</b> others\n FOUND\0", "A_name_b_of_/b_others_"),
+        (b"stream: \xff FOUND\0", "_"),
+        (b"stream:  FOUND\0", "?"),
+        (b"stream: " + b"x" * 900 + b" FOUND\0", "x" * 200),
+    ],
+)
+def test_what_is_found_is_found_whatever_it_is_called(answer: bytes, name: str) -> None:
+    """By whom it is only asked, too: an odd name must not let the file through."""
+    with played(answering(answer)) as url:
+        with pytest.raises(Rejected) as refusal:
+            passed(scanner(url, required=False), TEXT)
+        assert (refusal.value.slug, refusal.value.params) == ("infected", {"name": name})
 
 
 @pytest.mark.attack("files", "An antivirus that fails in every way there is", "never taken for a verdict")

@@ -38,7 +38,7 @@ CALLERS: Final = {
 }
 #: Who may, and where to. The sandbox, commands and `make run` are not the gateway.
 KNOWN: Final = {
-    "app/checks/antivirus.py": "to the daemon that the operator named",
+    "app/checks/clamd.py": "to the daemon that the operator named",
     "app/delivery/calls.py": "watches the client's own",
     "app/delivery/deadlines.py": "watches the client's own",
     "app/delivery/egress.py": "asks for names",
