@@ -64,7 +64,7 @@ def keys() -> None:
 
 
 @vault.command("rotate")
-@click.option("--wait", default=60.0, show_default=True, help="Seconds to wait for processes, at each step.")
+@click.option("--wait", default=120.0, show_default=True, help="Seconds to wait for processes, at each step.")
 @click.option("--finish", is_flag=True, help="Only end what was begun before.")
 def rotate(*, wait: float, finish: bool) -> None:
     """Let a new master key take the place of the one that encrypts, while everything runs.

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -29,7 +30,6 @@ from sqlalchemy.orm import Session
 from app.database import HOUSE, Database, utcnow
 from app.records import audit
 from app.records.models import Process, SigningKey
-from app.records.processes import DEAD_AFTER
 from app.tenants.keyset import Keyset, KeysetFile, number_of, number_of_wrapped
 from app.tenants.models import DataKey
 from app.tenants.vault import Vault
@@ -37,6 +37,9 @@ from app.tenants.vault import Vault
 #: Rows that one transaction puts under the new key.
 BATCH: Final = 100
 PAUSE_SECONDS: Final = 0.5
+#: Who was silent for so long is waited for no more. Longer than where an upload is at stake (`DEAD_AFTER`): a process
+#: that stood still for a while is no reason to take a key away from it.
+GONE_AFTER: Final = timedelta(minutes=1)
 #: One rotation at a time, whoever begins it.
 LOCK: Final = "ventanilla vault rotation"
 #: Waits for whoever is making a row, and lets nobody begin to, until the transaction ends.
@@ -130,7 +133,7 @@ def standing(owner: Database) -> Mapping[int | None, int]:
 
 def knowing(owner: Database) -> list[Knowing]:
     """Every process that lives, and what it knows."""
-    alive = Process.beat_at > func.clock_timestamp() - DEAD_AFTER
+    alive = Process.beat_at > func.clock_timestamp() - GONE_AFTER
     with owner.doors() as session:
         rows = session.scalars(select(Process).where(alive).order_by(Process.node, Process.kind, Process.id))
         return [Knowing(id=row.id, kind=row.kind, node=row.node, keys=tuple(row.vault_keys)) for row in rows]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,15 +19,18 @@ from sqlalchemy import text
 
 from app.cli import vault as commands
 from app.config import ConfigurationError
-from app.database import Database, migrate
+from app.database import Database, migrate, utcnow
+from app.local.place import ROOT
 from app.local.postgres import Embedded
 from app.records import processes
 from app.tenants.keyset import KeysetFile, create_keyset
 from app.tenants.vault import Vault
-from tests.tenancy import tenant
+from tests.tenancy import becomes, tenant
 from tests.tenants.test_keyset import ADDRESS, FakeKms
 
 Type = Callable[..., Result]
+#: A process that beats then lives as long as a test takes.
+LATER = utcnow() + timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
@@ -80,19 +87,42 @@ def test_rotated_in_one_go(type_: Type, app_database: Database, file: KeysetFile
 
 def test_it_says_whom_it_waits_for(type_: Type, app_database: Database, file: KeysetFile) -> None:
     knows_not, says_not = uuid4(), uuid4()
-    processes.beat(app_database, knows_not, "web", vault_keys=file.read().known)
-    processes.beat(app_database, says_not, "worker")
+    processes.beat(app_database, knows_not, "web", LATER, vault_keys=file.read().known)
+    processes.beat(app_database, says_not, "worker", LATER)
     waits = type_("rotate", "--wait", "0")
     assert waits.exit_code == 75
     assert f"web {knows_not} on " in waits.stderr
     assert "does not know the key yet." in waits.stderr
     assert f"worker {says_not} on " in waits.stderr
     assert "is of a version that does not say which keys it knows." in waits.stderr
-    for process, kind in ((knows_not, "web"), (says_not, "worker")):
+    for process in (knows_not, says_not):
         processes.leave(app_database, process)
-        assert kind
     assert type_("rotate", "--wait", "0").exit_code == 0
     assert len(file.read().numbers) == 1
+
+
+@pytest.mark.live
+def test_killed_it_goes_on_where_it_was(
+    type_: Type, server: Embedded, app_database: Database, file: KeysetFile
+) -> None:
+    """With kill -9, while it waits; nobody has to tell anybody that it is gone."""
+    tenant(app_database, Vault(file), f"acme-{secrets.token_hex(4)}")
+    process, before = uuid4(), file.read()
+    processes.beat(app_database, process, "web", LATER, vault_keys=before.known)
+    told = {"VAULT_KEYSET": str(file.path), "DATABASE_OWNER_URL": server.owner_url.get_secret_value()}
+    flask = str(Path(sys.executable).parent / "flask")
+    command = [flask, "vault", "rotate", "--wait", "600"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **told}, stdout=subprocess.PIPE
+    ) as running:
+        assert running.stdout
+        assert b"is added" in running.stdout.readline()
+        assert type_("rotate", "--wait", "0").stderr == "Somebody else is rotating.\n"
+        running.kill()
+    (following,) = file.read().following
+    processes.beat(app_database, process, "web", LATER, vault_keys=(following, before.primary))
+    assert becomes(lambda: type_("rotate", "--wait", "0").exit_code == 0), "the server lets go of a dead one's lock"
+    assert file.read().numbers == (following,)
 
 
 def test_what_was_not_begun_is_not_finished(type_: Type, file: KeysetFile) -> None:
@@ -104,7 +134,7 @@ def test_what_was_not_begun_is_not_finished(type_: Type, file: KeysetFile) -> No
 
 def test_keys_are_shown(type_: Type, app_database: Database, file: KeysetFile) -> None:
     tenant(app_database, Vault(file), f"acme-{secrets.token_hex(4)}")
-    processes.beat(app_database, uuid4(), "web", vault_keys=file.read().known)
+    processes.beat(app_database, uuid4(), "web", LATER, vault_keys=file.read().known)
     (number,) = file.read().numbers
     file.replace(file.read().with_another())
     (_, following) = file.read().numbers
