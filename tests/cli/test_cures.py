@@ -117,7 +117,7 @@ def _scanner(version: str, found: str) -> Ill:
 
 
 def _small(ground: Ground) -> Mapping[str, str]:
-    from app.checks.antivirus import Beyond
+    from app.checks.clamd import Beyond
 
     def look(_: Scanner, *blocks: bytes) -> str:
         if len(blocks) > 1:
