@@ -34,12 +34,13 @@ _OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Four things on top of `gthread`, three of which one client could otherwise use against all others.
+    """Five things on top of `gthread`, three of which one client could otherwise use against all others.
 
     The head of a request has a deadline: gunicorn waits for it for ever, in a thread of its pool. A connection's last
     wait, for the client to close, is done in that thread: gunicorn does it in the loop that accepts. And nothing that a
     client wrote is logged: a request line can hold a link's token, a header a key. And who is told to end says so first
     for `leaving_seconds` (`/readyz`), while it still takes what comes: gunicorn would be deaf before anybody noticed.
+    Then it listens no more: gunicorn would let who comes wait until the last hand-in has ended, and then cut them off.
     """
 
     alive: bool
@@ -51,6 +52,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if LEAVING.is_set():
             return
         LEAVING.set()
+        self.max_keepalived = 0  # each answer is its connection's last, and says so: a proxy makes the next elsewhere
         self._leaves_at = time.monotonic() + self.leaving_seconds
         if not self.leaving_seconds:
             super().handle_exit(sig, frame)
@@ -60,6 +62,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().notify()
         if self.alive and LEAVING.is_set() and time.monotonic() >= self._leaves_at:
             self.alive = False
+
+    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - gunicorn's signature
+        """Take connections, or none for a while; at the end those that have come, and whoever comes next is refused."""
+        super().set_accept_enabled(enabled)
+        if self.alive:
+            return
+        for listener in self.sockets:
+            had = -1
+            while had < self.nr_conns:
+                had = self.nr_conns
+                self.accept(listener)
+            listener.close()
 
     def handle(self, conn: Any) -> Any:
         """Serve one request, in a thread of the pool; what is false closes the connection."""

@@ -28,6 +28,8 @@ from tests.servers import Server, environment_of
 
 OPS: Final = ROOT / "ops"
 READY_SECONDS: Final = 30.0
+#: How long a gateway says that it will end: longer than Caddy needs to hear of it.
+LEAVING_SECONDS: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +147,9 @@ def standing(name: str, place: Path, settings: Settings) -> Iterator[Front]:
     with ExitStack() as stack:
         port, plain_port = stack.enter_context(reserved()), stack.enter_context(reserved())
         url = f"https://127.0.0.1:{port}"
-        gateways = tuple(stack.enter_context(_gateway(f"gateway-{number}", folder, settings, url)) for number in (1, 2))
+        gateways = tuple(
+            stack.enter_context(standing_alone(f"gateway-{number}", folder, settings, url)) for number in (1, 2)
+        )
         certificate, key = _certificate(folder)
         ground = _Ground(
             folder=folder,
@@ -167,19 +171,24 @@ def standing(name: str, place: Path, settings: Settings) -> Iterator[Front]:
 
 
 @contextmanager
-def _gateway(name: str, place: Path, settings: Settings, url: str) -> Iterator[Server]:
+def standing_alone(name: str, place: Path, settings: Settings, url: str) -> Iterator[Server]:
     """One that holds its port alone, so that nobody answers there when it has gone."""
     folder = place / f"{name}.server"
     folder.mkdir()
     with reserved() as port, (folder / "gateway.log").open("wb") as log:
         command = [*processes.procfile(ROOT / "Procfile")["web"], "--workers", "1"]
-        environment = environment_of(settings) | {"PUBLIC_URL": url, "PORT": str(port)}
+        environment = environment_of(settings) | {
+            "PUBLIC_URL": url,
+            "PORT": str(port),
+            "LEAVING_SECONDS": str(LEAVING_SECONDS),
+        }
         child = processes.start(name, command, folder, {**os.environ, **environment}, output=log)
         server = Server(url=f"http://127.0.0.1:{port}", child=child, log_path=folder / "gateway.log")
         try:
             assert processes.wait_until(lambda: server.answers("/readyz"), READY_SECONDS), server.log()
             yield server
         finally:
+            child.process.kill()  # it would take its time to leave
             processes.stop([child], folder)
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any, Final
 from uuid import UUID
 
@@ -160,12 +163,28 @@ def test_who_comes_without_tls_is_sent_to_it(front: Front) -> None:
     assert answer.headers["location"].startswith("https://127.0.0.1")
 
 
-def test_where_one_gateway_has_gone_the_other_answers_and_no_address_is_written_down(front: Front) -> None:
-    gone = front.gateways[1].child.process
-    gone.terminate()
-    gone.wait(60)
-    for _ in range(8):
-        assert ask(front, "GET", "/l/secret-of-a-link").status == 404  # the page that says that there is no such link
+def test_nobody_notices_that_a_gateway_leaves_and_no_address_is_written_down(front: Front, house: House) -> None:
+    statuses: Counter[int] = Counter()
+    left = Event()
+
+    def hand_in() -> None:
+        while not left.is_set():
+            with through(front, LARGE.sending(house, LARGE.file(4_000))) as sending:
+                statuses[sending.give().answer().status] += 1
+
+    with ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(hand_in) for _ in range(4)]
+        assert wait_until(lambda: statuses.total() >= 8, SECONDS)
+        leaves = front.gateways[1].child.process
+        leaves.terminate()
+        leaves.wait(90)
+        so_far = statuses.total()
+        assert wait_until(lambda: statuses.total() >= so_far + 8, SECONDS)
+        left.set()
+        for client in clients:
+            client.result()
+    assert set(statuses) == {201}
+    assert ask(front, "GET", "/l/secret-of-a-link").status == 404  # the page that says that there is no such link
     assert "secret-of-a-link" not in front.written()
 
 
