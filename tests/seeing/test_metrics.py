@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from app.database import Database, utcnow
+from app.intake.shedding import Caller
 from app.records import uploads
 from app.records.states import State
 from app.seeing import metrics
@@ -60,6 +61,14 @@ def test_requests_and_refusals_count_by_face(app: Flask) -> None:
     app.test_client().get("/api/v1/me")
     assert read("ventanilla_requests_total", **requests) == before[0] + 1
     assert read("ventanilla_refusals_total", **refusals) == before[1] + 1
+
+
+def test_what_is_in_hand_is_shown_while_it_is(app: Flask) -> None:
+    shedding, before = app.extensions["ventanilla"].shedding, read("ventanilla_uploads_in_hand")
+    with pytest.raises(ZeroDivisionError), shedding.admit(Caller(organization_id=uuid4())):
+        assert read("ventanilla_uploads_in_hand") == before + 1
+        1 / 0  # noqa: B018
+    assert read("ventanilla_uploads_in_hand") == before
 
 
 def test_a_method_that_is_none_has_no_label_of_its_own(app: Flask) -> None:

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,6 +47,15 @@ def serving(name: str, place: Path, settings: Settings, **more: str) -> Iterator
         yield server
 
 
+@dataclass(frozen=True, kw_only=True)
+class AtWork:
+    """A worker: where it can be asked, and what it writes."""
+
+    url: str
+    log: Path
+    pid: int
+
+
 @pytest.fixture(scope="module")
 def seen(place: Path, settings: Settings) -> Iterator[Server]:
     """A gateway of two processes."""
@@ -54,8 +64,8 @@ def seen(place: Path, settings: Settings) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def at_work(place: Path, settings: Settings) -> Iterator[tuple[str, Path]]:
-    """A worker that can be asked: where, and its log."""
+def at_work(place: Path, settings: Settings) -> Iterator[AtWork]:
+    """A worker that can be asked."""
     folder = place / f"seen-worker-{secrets.token_hex(4)}"
     folder.mkdir()
     own = {"SPOOL_URL": str(place / "seen.spool"), "WORKER_LISTEN": "127.0.0.1:0"}
@@ -67,7 +77,7 @@ def at_work(place: Path, settings: Settings) -> Iterator[tuple[str, Path]]:
         assert becomes(lambda: "the worker can be asked" in path.read_text(), PATIENT_SECONDS), path.read_text()
         found = re.search(r"at=(127\.0\.0\.1:\d+)", path.read_text())
         assert found
-        yield f"http://{found[1]}", path
+        yield AtWork(url=f"http://{found[1]}", log=path, pid=child.process.pid)
     finally:
         processes.stop([child], folder)
 
@@ -86,7 +96,7 @@ def lines_with(text: str, *wanted: str) -> list[str]:
     return [line for line in text.splitlines() if all(one in line for one in wanted)]
 
 
-def test_one_id_from_the_request_to_the_worker(house: House, at_work: tuple[str, Path]) -> None:
+def test_one_id_from_the_request_to_the_worker(house: House, at_work: AtWork) -> None:
     house.sandbox.fault(**order(house, SAMPLE), action="status", status=429, headers={"Retry-After": "0"})
     request_id = secrets.token_hex(16)
     filename, content_type, content = SAMPLE.file(4000)
@@ -104,7 +114,7 @@ def test_one_id_from_the_request_to_the_worker(house: House, at_work: tuple[str,
 
     whole = (f"request={request_id}", f"upload={upload}", f"organization={house.organization.id}")
     assert lines_with(house.gateway.log(), *whole, "status=202")
-    written = at_work[1].read_text()
+    written = at_work.log.read_text()
     assert lines_with(written, *whole, "taken up", "job=", "task=deliver")
     assert lines_with(written, *whole, "left")
 
@@ -121,8 +131,16 @@ def test_processes_of_a_server_count_together(seen: Server) -> None:
     assert counted() == before + 40
 
 
-def test_a_worker_says_how_it_does_and_what_it_did(house: House, at_work: tuple[str, Path]) -> None:
-    url, _ = at_work
+def test_no_process_may_be_dumped(seen: Server, at_work: AtWork) -> None:
+    first = [psutil.Process(pid) for pid in (at_work.pid, seen.child.process.pid)]
+    family = [*first, *(member for one in first for member in one.children(recursive=True))]
+    limits = [Path(f"/proc/{member.pid}/limits").read_text() for member in family]
+    assert len(limits) >= 4  # of the gateway its first process and two others, and the worker
+    assert all(re.search(r"^Max core file size +0 +0 ", one, re.MULTILINE) for one in limits)
+
+
+def test_a_worker_says_how_it_does_and_what_it_did(house: House, at_work: AtWork) -> None:
+    url = at_work.url
     assert requests.get(f"{url}/healthz", timeout=30).json() == {"status": "ok"}
     assert requests.get(f"{url}/readyz", timeout=30).json()["database"] is True
 
