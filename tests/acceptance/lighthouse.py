@@ -54,6 +54,7 @@ def judged(address: str, folder: Path, *options: str) -> dict[str, Any]:
         str(LIGHTHOUSE),
         address,
         "--quiet",
+        "--no-enable-error-reporting",
         "--output=json",
         f"--output-path={report}",
         f"--only-categories={','.join(CATEGORIES)}",

@@ -21,6 +21,7 @@ LOCKED: Final = [
     *sorted(ROOT.glob("tests/vendors/*/requirements.txt")),
     ROOT / "package-lock.json",
     *sorted(ROOT.glob("tests/*/node/package-lock.json")),
+    ROOT / "bench/node/package-lock.json",
 ]
 EVERY_LOCK = pytest.mark.parametrize("path", LOCKED, ids=lambda path: str(path.relative_to(ROOT)))
 #: What each hash is worth: a forger must not be able to make a second file of it.
