@@ -239,7 +239,8 @@ def test_units_start_what_there_is_and_wait_for_its_end() -> None:
         assert (BIN / Path(program).name).is_file()
         assert told["MemorySwapMax"] == told["LimitCORE"] == "0"
         if told["Type"] != "oneshot":
-            assert int(told["TimeoutStopSec"]) > graceful_timeout()
+            leaving = re.search(r"LEAVING_SECONDS=(\d+)", told["Environment"])
+            assert int(told["TimeoutStopSec"]) > graceful_timeout() + int(leaving[1] if leaving else 0)
 
 
 # --- the container recipe ---------------------------------------------------------------------------------------------
