@@ -72,11 +72,6 @@ def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn's s
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
-def on_exit(server: Any) -> None:  # noqa: ARG001 - gunicorn's signature
-    """Leave nothing behind."""
-    sharing.remove(sharing.shared())
-
-
 def post_worker_init(worker: Any) -> None:
     """What is there by now stays as long as the process: the collector looks through what comes, and not so often."""
     worker.leaving_seconds = leaving

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -16,8 +17,15 @@ PREFIX: Final = "ventanilla-metrics-"
 
 @cache
 def shared() -> Path:
-    """The folder of this server, which stays the same when it reads its settings anew."""
-    return share(MEMORY if MEMORY.is_dir() else Path(tempfile.gettempdir()))
+    """The folder of this server: the same when it reads its settings anew, gone when its first process ends."""
+    folder, first = share(MEMORY if MEMORY.is_dir() else Path(tempfile.gettempdir())), os.getpid()
+
+    def end() -> None:
+        if os.getpid() == first:  # those that it forks end sooner
+            remove(folder)
+
+    atexit.register(end)
+    return folder
 
 
 def share(place: Path) -> Path:

@@ -70,13 +70,12 @@ def working(place: Path, settings: Settings, collector: Receiver) -> Iterator[pr
     """A worker, whose log is in the place that is searched; alone in its own, where it is stopped."""
     own = place / "worker"
     own.mkdir(exist_ok=True)
-    (place / "never").touch()
     environment = environment_of(settings) | SHORT | beside.environment(collector, place)
     environment |= {
         "EGRESS_ALLOW": f"{environment['EGRESS_ALLOW']},{collector.url}",
         "MAIL_URL": f"file://{place}/mails",
         "MAIL_FROM": "Ventanilla <ventanilla@gateway.example>",
-        "TEST_CLOCK": str(place / "never"),
+        "TEST_CLOCK": str(place / "clock"),
     }
     line = processes.procfile(ROOT / "Procfile")["worker"]
     with (place / "worker.log").open("wb") as log:

@@ -25,6 +25,24 @@ def test_what_a_server_left_is_removed_and_what_is_anothers_is_not(tmp_path: Pat
     assert not living.exists()
 
 
+def test_a_servers_folder_ends_with_its_first_process_and_with_no_other() -> None:
+    script = """
+import os, sys
+from app.seeing import sharing
+folder = sharing.shared()
+assert folder == sharing.shared()
+if os.fork() == 0:
+    sys.exit(0)
+os.wait()
+print(folder, folder.is_dir())
+sys.exit(78)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    folder, there = done.stdout.split()
+    assert (done.returncode, there) == (78, "True"), done.stderr
+    assert not Path(folder).exists()
+
+
 def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
