@@ -24,8 +24,8 @@ from app.local import processes
 from app.local.place import ROOT
 from app.local.postgres import Embedded
 from app.tenants import connections, organizations, tokens
-from app.tenants.models import Environment
 from app.tenants.keyset import create_keyset
+from app.tenants.models import Environment
 from app.tenants.vault import Vault
 
 HERE: Final = Path(__file__).parent

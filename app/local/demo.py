@@ -30,9 +30,9 @@ from app.providers import registry
 from app.providers.operation import Operation
 from app.sandbox import sat
 from app.tenants import connections, doors, forms, links, organizations, passwords, people, tokens
+from app.tenants.keyset import create_keyset
 from app.tenants.models import ApiToken, Connection, Environment, Form
 from app.tenants.roles import Role
-from app.tenants.keyset import create_keyset
 from app.tenants.vault import Vault
 
 #: What an organization's token lets its services do: all there is.
