@@ -43,7 +43,7 @@ help: ## Show this
 .PHONY: test
 test: setup chromium curl php proxies clamav promtool ## Set up and run every test, with coverage
 	@$(BIN)/python -m compileall -q app  # once, where the environment keeps each of many processes from it
-	$(BIN)/pytest -n auto --cov --cov-report=term --attacks docs/security-tests.md || { test $$? = 1 && $(AGAIN); }
+	$(BIN)/pytest -n auto --cov --cov-report=term --attacks=docs/security-tests.md || { test $$? = 1 && $(AGAIN); }
 	@echo "What decides about bytes and keys:"
 	@$(BIN)/coverage report --fail-under=$(REACHED) --include='$(DECIDES)'
 	$(BIN)/npm test --silent
@@ -71,7 +71,7 @@ faults: setup ## Kill, cut off and fill up all that can be, in 25 minutes at mos
 
 .PHONY: attacks
 attacks: setup chromium curl clamav ## Try every attack on the gateway; writes docs/security-tests.md
-	$(BIN)/pytest -q -n auto -m attack --attacks docs/security-tests.md
+	$(BIN)/pytest -q -n auto -m attack --attacks=docs/security-tests.md
 
 .PHONY: scan
 scan: setup tests/scanners/wapiti/.venv/.installed slowhttptest ## Let wapiti and slowhttptest at a gateway of this machine's own: docs/scanners.md
