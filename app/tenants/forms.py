@@ -31,7 +31,7 @@ def add(
         organization_id=organization_id,
         connection_id=connection_id,
         operation=operation,
-        public_id=secrets.token_urlsafe(16),
+        public_id=_public_id(),
         open=open,
         link_only=link_only,
         settings=dict(settings or {}),
@@ -39,6 +39,14 @@ def add(
     session.add(form)
     session.flush()
     return form
+
+
+def _public_id() -> str:
+    """What its address ends with. A dash at its beginning would make an option of it where it is typed."""
+    made = secrets.token_urlsafe(16)
+    while made.startswith("-"):
+        made = secrets.token_urlsafe(16)
+    return made
 
 
 def listing(session: Session) -> Sequence[Form]:

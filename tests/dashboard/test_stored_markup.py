@@ -78,7 +78,7 @@ HARMLESS: Final = frozenset(
     organizations.timezone receipts.body resumables.parts resumables.refused signing_keys.kid tallies.answers
     tallies.operation tallies.problems tallies.states uploads.metadata uploads.notice_version uploads.operation
     uploads.problem user_sessions.address users.email users.password_hash users.timezone
-    webhook_deliveries.event webhook_endpoints.events webhook_endpoints.url
+    processes.node webhook_deliveries.event webhook_endpoints.events webhook_endpoints.url
     """.split()  # noqa: SIM905 - a list of so many would be longer than the test
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
@@ -363,6 +364,15 @@ def test_one_that_cannot_be_told_is_in_nobody_else_s_way(counter: Counter) -> No
     with capture_logs() as lines:
         assert counter.watch() == 1
     assert [line["organization"] for line in lines if line["log_level"] == "error"] == ["a-broken"]
+
+
+def test_while_the_database_is_away_nobody_is_passed_over(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object, **__: object) -> int:
+        raise PoolTimeout
+
+    monkeypatch.setattr(renewals, "_watch", away)
+    with pytest.raises(PoolTimeout):  # the job is done again
+        counter.watch()
 
 
 def test_what_is_logged_names_no_link(counter: Counter) -> None:

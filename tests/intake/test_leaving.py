@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -13,6 +15,7 @@ import pytest
 
 from app.config import Settings
 from app.database import Database
+from app.intake import worker
 from app.tenants.vault import Vault
 from tests.ops.proxies import standing_alone
 from tests.relay.house import House
@@ -61,3 +64,14 @@ def test_what_has_begun_ends_well_and_who_comes_later_goes_elsewhere_at_once(
         answer = sending.give().answer()
     assert answer.status == 201, answer.body
     assert leaving.child.process.wait(60) == 0
+
+
+def test_who_is_told_twice_has_no_less_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = threading.Event()
+    told.set()
+    monkeypatch.setattr(worker, "LEAVING", told)
+    leaving = object.__new__(worker.Worker)
+    leaving.alive = True
+    leaving.handle_exit(signal.SIGTERM, None)
+    assert leaving.alive
+    assert not leaving._leaves_at

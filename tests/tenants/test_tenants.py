@@ -256,6 +256,22 @@ def test_forms(database: Database, vault: Vault, mine: Tenant, theirs: Tenant) -
         assert len(made.public_id) == 22
 
 
+def test_no_address_of_a_form_looks_like_an_option(
+    database: Database, mine: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = iter(["-" + "x" * 21, "--" + "y" * 20, secrets.token_hex(11)])
+    monkeypatch.setattr(secrets, "token_urlsafe", lambda _: next(made))
+    with database.transaction(mine.id) as session:
+        form = forms.add(
+            session,
+            organization_id=mine.id,
+            connection_id=mine.connection.id,
+            operation="facturapi/logo",
+            open=True,
+        )
+        assert form.public_id[0] not in "-xy"
+
+
 @pytest.mark.parametrize("public_id", ["", "x", "\0", "' OR true --", "x" * 10_000, "ñ"])
 def test_no_form_is_found_by_what_is_no_address(database: Database, mine: Tenant, public_id: str) -> None:
     assert doors.form(database, public_id) is None
