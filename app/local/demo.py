@@ -58,6 +58,8 @@ class Demo:
     sandbox_environment: dict[str, str] = field(repr=False)
     #: `demo.json`.
     description: dict[str, Any] = field(repr=False)
+    #: What commands need besides: no process of the gateway has it.
+    owner_url: SecretStr
 
     @classmethod
     def prepare(cls, place: Place, postgres: Embedded) -> Self:
@@ -96,6 +98,7 @@ class Demo:
                 "admin": admin,
                 "organizations": made,
             },
+            owner_url=postgres.owner_url,
         )
 
     @property
@@ -105,9 +108,9 @@ class Demo:
 
     def announce(self) -> None:
         """Say where to go: to people on the terminal, to programs in `demo.json`, to commands in `demo.env`."""
-        quoted = {name: value.replace("'", r"\'") for name, value in self.gateway_settings.items()}
-        settings = "".join(f"{name}='{value}'\n" for name, value in quoted.items())
-        write_private(self.place.variables, settings)
+        settings = self.gateway_settings | {"DATABASE_OWNER_URL": self.owner_url.get_secret_value()}
+        quoted = {name: value.replace("'", r"\'") for name, value in settings.items()}
+        write_private(self.place.variables, "".join(f"{name}='{value}'\n" for name, value in quoted.items()))
         write_private(self.place.demo, json.dumps(self.description, ensure_ascii=False, indent=1))
         admin = self.description["admin"]
         lines = ["", "Ventanilla is open. Ctrl-C closes it.", ""]

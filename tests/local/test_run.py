@@ -189,7 +189,10 @@ def test_it_becomes_ready_says_where_to_go_and_leaves_nothing(installation: Inst
 
     variables = installation.instance / "demo.env"
     assert stat.S_IMODE(variables.stat().st_mode) == 0o600
-    assert fills(variables)
+    assert "2 organizations were added, 0 were there." in told(
+        variables, "demo", "--organizations", "2", "--uploads", "5"
+    )
+    assert "is taken away: nothing lies under it any more" in told(variables, "vault", "rotate")
 
     assert installation.stop() == 0
     assert installation.left() == []
@@ -202,14 +205,14 @@ def test_it_becomes_ready_says_where_to_go_and_leaves_nothing(installation: Inst
     assert installation.left() == []
 
 
-def fills(variables: Path) -> bool:
-    """Whether a command that is given those settings finds this installation, and fills it."""
-    command = ["flask", "--env-file", str(variables), "demo", "--organizations", "2", "--uploads", "5"]
-    told = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+def told(variables: Path, *command: str) -> str:
+    """What a command says that is given those settings and nothing else."""
+    command = ("flask", "--env-file", str(variables), *command)
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     done = subprocess.run(
-        [sys.executable, "-m", *command], env=told, cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", *command], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )
-    return "2 organizations were added, 0 were there." in done.stdout
+    return done.stdout
 
 
 def signs_in(*, url: str, email: str, password: str) -> bool:
