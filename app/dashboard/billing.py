@@ -33,7 +33,6 @@ class Sum:
     """What one organization handed in during a month."""
 
     organization: str
-    address: str | None
     uploads: int
     delivered: int
     #: Failed, rejected or cancelled.
@@ -50,7 +49,7 @@ def show_usage(asker: Asker) -> ResponseReturnValue:
     sums = sorted(_sums(_used(asker, chosen, chosen).items), key=lambda one: (-one.uploads, one.organization))
     return render_template(
         "dashboard/usage.html",
-        sums=sums[:MOST],
+        sums=[(seeing.way("/organizations/<>", one.organization), one) for one in sums[:MOST]],
         more=max(len(sums) - MOST, 0),
         months=months,
         chosen=chosen,
@@ -90,16 +89,12 @@ def _sums(items: Iterable[Used]) -> list[Sum]:
             of["delivered"] += one.uploads
         elif one.state in {State.FAILED, State.REJECTED, State.CANCELLED}:
             of["ended"] += one.uploads
-    return [
-        Sum(organization=slug, address=seeing.way("/organizations/<>", slug), **counts)
-        for slug, counts in found.items()
-    ]
+    return [Sum(organization=slug, **counts) for slug, counts in found.items()]
 
 
 def _whole(sums: Sequence[Sum]) -> Sum:
     return Sum(
         organization="",
-        address=None,
         uploads=sum(one.uploads for one in sums),
         delivered=sum(one.delivered for one in sums),
         ended=sum(one.ended for one in sums),
