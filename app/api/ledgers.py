@@ -187,7 +187,7 @@ def _used(query: UsageQuery, only_of: UUID | None) -> Usage:
     # Without an end it is a month more: somewhere it may have begun already.
     end = last + 1 if query.until else last + 2
     found = usage.by_month(parts.database, since=_begin(first), until=_begin(end), only_of=only_of)
-    return Usage(items=[Used(**{name: getattr(one, name) for name in Used.model_fields}) for one in found])
+    return Usage.model_validate({"items": found}, from_attributes=True)
 
 
 def _month(written: str) -> int:
