@@ -10,24 +10,22 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
-from uuid import UUID, uuid4
 
 import pytest
 from flask.testing import FlaskClient
 from pydantic import SecretStr
-from sqlalchemy import Connection, event, insert, text
+from sqlalchemy import Connection, event, text
 
 from app.dashboard.pages import PAGES, Page
 from app.dashboard.whose import TWIN
 from app.database import HOUSE, utcnow
 from app.records.finding import Sought, behind
-from app.records.models import WebhookDelivery
 from app.records.states import State
 from app.tenants import people
-from app.tenants.models import WebhookEndpoint
 from app.tenants.roles import Role
 from app.tenants.user_models import User
 from tests.dashboard.conftest import PASSWORD, sign_in
+from tests.dashboard.told import told
 from tests.filled import Filled, filled
 
 __all__ = ["filled"]
@@ -83,30 +81,7 @@ def named(filled: Filled, ana: User) -> Mapping[str, str]:
             "token_id": one("SELECT id FROM api_tokens WHERE organization_id = :organization LIMIT 1"),
             "user_id": str(ana.id),
         }
-    return {**found, **told(filled, failed.organization_id), **told(filled, HOUSE, TWIN)}
-
-
-def told(filled: Filled, organization_id: UUID | None, prefix: str = "") -> Mapping[str, str]:
-    """An endpoint and something that it was told, which the demo makes none of."""
-    endpoint, delivery = uuid4(), uuid4()
-    with filled.owner.begin() as connection:
-        connection.execute(
-            insert(WebhookEndpoint).values(id=endpoint, organization_id=organization_id, url="https://hooks.example")
-        )
-        connection.execute(
-            insert(WebhookDelivery).values(
-                id=delivery,
-                organization_id=organization_id,
-                endpoint_id=endpoint,
-                about_id=organization_id,
-                event_id=uuid4(),
-                event="upload.failed",
-                due_at=utcnow(),
-                deadline_at=utcnow(),
-                ended_at=utcnow(),
-            )
-        )
-    return {f"{prefix}endpoint_id": str(endpoint), f"{prefix}delivery_id": str(delivery)}
+    return {**found, **told(filled.owner, failed.organization_id), **told(filled.owner, HOUSE, TWIN)}
 
 
 @pytest.fixture(scope="module")

@@ -10,24 +10,23 @@ import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
-from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import ARRAY, Engine, String, insert, text
+from sqlalchemy import ARRAY, Engine, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from app.dashboard.pages import PAGES
+from app.dashboard.whose import TWIN
 from app.database import HOUSE, Base, utcnow
-from app.records.models import WebhookDelivery
 from app.records.states import State
 from app.tenants import people, ways_in
-from app.tenants.models import WebhookEndpoint
 from app.tenants.roles import Role
 from app.tenants.user_models import Passkey
 from tests.dashboard.conftest import PASSWORD, sign_in
 from tests.dashboard.sitting import Two
+from tests.dashboard.told import told
 
 LONG: Final = 1_000
 
@@ -113,7 +112,7 @@ def planted(two: Two, owner_engine: Engine) -> Mapping[str, Any]:
     assert sign_in(client, "ana@x.example").status_code == 303
     with two.database.transaction(HOUSE) as session:
         session.add(Passkey(user_id=ana.id, name="", credential_id=b"x", public_key=b"x"))
-    told = {name: _told(owner_engine, of) for name, of in (("", two.mine.id), ("house_", None))}
+    events = {**told(owner_engine, two.mine.id), **told(owner_engine, HOUSE, TWIN)}
     with owner_engine.begin() as owner:
         owner.execute(
             text("UPDATE uploads SET state = :failed, problem = 'file-too-large'"), {"failed": State.FAILED.value}
@@ -133,35 +132,12 @@ def planted(two: Two, owner_engine: Engine) -> Mapping[str, Any]:
         "form_id": two.mine.form.id,
         "link_id": two.mine.link.id,
         "user_id": ana.id,
-        **{f"{prefix}{name}": value for prefix, found in told.items() for name, value in found.items()},
+        **events,
     }
 
 
 def _is_json(table: str, column: str) -> bool:
     return isinstance(Base.metadata.tables[table].columns[column].type, JSONB)
-
-
-def _told(owner_engine: Engine, organization_id: UUID | None) -> Mapping[str, UUID]:
-    endpoint, delivery = uuid4(), uuid4()
-    with owner_engine.begin() as owner:
-        made = insert(WebhookEndpoint).values(
-            id=endpoint, organization_id=organization_id, url="https://hooks.example", disabled_at=utcnow()
-        )
-        owner.execute(made)
-        owner.execute(
-            insert(WebhookDelivery).values(
-                id=delivery,
-                organization_id=organization_id,
-                endpoint_id=endpoint,
-                about_id=organization_id,
-                event_id=uuid4(),
-                event="upload.failed",
-                due_at=utcnow(),
-                deadline_at=utcnow(),
-                ended_at=utcnow(),
-            )
-        )
-    return {"endpoint_id": endpoint, "delivery_id": delivery}
 
 
 def _named(names: Mapping[str, Any], found: re.Match[str]) -> str:
@@ -177,8 +153,8 @@ def test_it_is_text_wherever_it_is_shown(two: Two, planted: Mapping[str, Any]) -
     paths["outcome"] = f"/o/{two.mine.outcome_token}"
     for endpoint, page in PAGES.items():
         if page.method == "GET" and not page.anybody:
-            house = endpoint.startswith("house_")
-            names = {name: planted.get(f"house_{name}" if house else name, planted.get(name)) for name in planted}
+            house = endpoint.startswith(TWIN)
+            names = {name: planted.get(TWIN + name if house else name, planted.get(name)) for name in planted}
             paths[endpoint] = re.sub(r"<(?:\w+:)?(\w+)>", partial(_named, names), page.path)
     for endpoint, path in paths.items():
         answer = planted["client"].get(path, follow_redirects=True)
