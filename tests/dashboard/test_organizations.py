@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 import pytest
+from bs4 import BeautifulSoup
 
 from app.database import utcnow
 from app.tenants import organizations
@@ -153,3 +154,15 @@ def test_made_step_by_step(two: Two) -> None:
         assert led.status_code == 303
     assert "To which provider?" in sitting.see(made.headers["Location"])
     assert sitting.send(page, page, **named).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("path", "current"),
+    [("", "page"), ("/tokens", "page"), ("/tokens/new", "true")],
+)
+def test_its_pages_are_led_to_and_where_one_is_is_marked(two: Two, path: str, current: str) -> None:
+    tabs = BeautifulSoup(two.sit().see(two.root + path), "html.parser").select("nav.tabs a")
+    addresses = [str(tab["href"]) for tab in tabs]
+    assert {two.root, f"{two.root}/connections", f"{two.root}/tokens"} <= set(addresses)
+    (marked,) = (tab for tab in tabs if tab.get("aria-current"))
+    assert (marked["href"], marked["aria-current"]) == (two.root + path.removesuffix("/new"), current)
