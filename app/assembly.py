@@ -39,7 +39,7 @@ from app.delivery import Deliverer
 from app.errors import Refusal
 from app.intake.addresses import is_from_proxy
 from app.intake.shedding import QueueAge, Shedding
-from app.intake.spool import Spool
+from app.intake.spool import Shares, Spool
 from app.records.processes import Heartbeat
 from app.seeing import metrics, spans
 from app.seeing.requests import SPAN, Identified, method_of
@@ -82,7 +82,8 @@ def assemble(settings: Settings | None, clock: Callable[[], datetime] | None) ->
     database = Database(settings.database_url, pool=settings.database_pool)
     checks.INSPECTIONS.limit = settings.inspection_bytes
     process = Heartbeat(database, "web", vault)
-    spool = Spool.from_settings(settings)
+    most = settings.spool_share_bytes
+    spool = Spool.from_settings(settings, Shares(database, most, process.work.process_id) if most else None)
     behind = QueueAge(database, timedelta(seconds=settings.queue_age_seconds), clock)
     nothing: Any = None
     app = Gateway("app", json_errors=False, enable_openapi=False, static_folder=nothing, template_folder=nothing)

@@ -148,6 +148,11 @@ class Settings(BaseSettings):
     spool_quota_bytes: PositiveInt | None = Field(
         default=None, description="Most bytes that copies may take up. What would be more is `spool-full`, 507."
     )
+    spool_share_bytes: PositiveInt | None = Field(
+        default=None,
+        description="Of these, most that one organization's copies may take up, what is arriving for it through any "
+        "node included. What would be more is `spool-share-full`, 507.",
+    )
     spool_high_water: float = Field(
         default=0.95,
         gt=0,

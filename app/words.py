@@ -150,6 +150,10 @@ LOAD: Final = {
     "spool-full": N_(
         "There is no room to keep more files at the moment. Nothing was sent; try again in a few minutes."
     ),
+    "spool-share-full": N_(
+        "As many files wait here as are kept for one organization (%(limit)s bytes). Nothing was sent; try again when "
+        "some of them have been delivered."
+    ),
     "database-away": N_("Nothing can be written down at the moment, so nothing was sent. Try again in a few minutes."),
     "spool-away": N_("Files cannot be kept at the moment. Nothing was sent; try again in a few minutes."),
     "spool-busy": N_(

@@ -15,7 +15,17 @@ from sqlalchemy.orm import Session
 
 from app.database import HOUSE, Database
 from app.records import attempts, uploads
-from app.records.models import Attempt, Breaker, Copy, IdempotencyKey, OutcomeMail, Resumable, ResumableKind, Upload
+from app.records.models import (
+    Attempt,
+    Breaker,
+    Copy,
+    IdempotencyKey,
+    OutcomeMail,
+    Promise,
+    Resumable,
+    ResumableKind,
+    Upload,
+)
 from app.records.states import State
 from app.tenants import connections, forms, links, organizations, tokens
 from app.tenants.models import Connection, Environment, Form, Link, Organization, WebhookEndpoint, WebhookSecret
@@ -89,6 +99,7 @@ def tenant(db: Database, vault: Vault, slug: str, *, passphrase: str | None = No
         )
         attempt = attempts.start(session, upload, process_id=process_id, now=NOW)
         session.add(Copy(organization_id=organization.id, upload_id=upload.id, size=1, stored=1, sealed=b"x"))
+        session.add(Promise(organization_id=organization.id, copy_id=upload.id, process_id=process_id, bytes=1))
         session.add(Breaker(organization_id=organization.id, connection_id=connection.id))
         session.add(OutcomeMail(organization_id=organization.id, upload_id=upload.id, sealed=b"x", locale="es"))
         session.add(_resumable(organization.id))

@@ -35,6 +35,7 @@ CAUSES: Final = {
     "token-revoked": N_("token withdrawn"),
     "organization-suspended": N_("organization suspended"),
     "spool-full": N_("no room for a copy"),
+    "spool-share-full": N_("its share of the spool is full"),
     "spool-away": N_("spool not reached"),
     "spool-busy": N_("spool too busy"),
     "not-multipart": N_("not sent as a form"),

@@ -51,7 +51,7 @@ class Journal(Opening):
         One that is there already stays as it is: the answer to a commit can be lost.
         """
         now = self._clock()
-        with self._database.transaction(self._organization_id) as session:
+        with self._database.transaction(self.organization_id) as session:
             if (found := uploads.find(session, self.id)) is not None:
                 self.record = self._found(session, found)
                 return found.state
@@ -117,13 +117,13 @@ class Journal(Opening):
         return self.record.upload.state
 
     def _write_settled(self, outcome: Outcome, effect: Consequence, now: datetime) -> Record:
-        with self._database.transaction(self._organization_id) as session:
+        with self._database.transaction(self.organization_id) as session:
             return self._settle(session, uploads.lock(session, self.id), outcome, effect, now)
 
     def _write_end(self, outcome: Outcome, effect: Consequence, now: datetime) -> Record:
         """As the rows were left here; raises Overtaken where they are not so any more."""
         if self._upload is None or self._attempt is None:
-            with self._database.transaction(self._organization_id) as session:
+            with self._database.transaction(self.organization_id) as session:
                 record = self._end_unbegun(session, outcome, effect, now)
                 self._tell(session, record.upload, outcome, effect, now)
             return record
@@ -138,7 +138,7 @@ class Journal(Opening):
 
         if upload.link_id is None and not settling.has_more_to_it(outcome, effect):
             return finish(self._database.alone())
-        with self._database.transaction(self._organization_id) as session:
+        with self._database.transaction(self.organization_id) as session:
             record = finish(session)
             settling.follow_up(session, record.upload, effect)
             self._tell(session, record.upload, outcome, effect, now)

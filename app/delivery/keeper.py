@@ -174,9 +174,10 @@ class Keeper(Sender):
         return Shelf(spool=self._spool, cipher=cipher, organization_id=origin.organization.id, upload_id=upload_id)
 
     def _forget(self, journal: Journal) -> None:
-        """Remove the bytes of a copy that is not needed."""
+        """Remove the bytes of a copy that is not needed; one that is counts by its row now."""
         if not journal.keeps_copy:
             self._spool.discard(journal.id)
+        self._spool.settle(journal.organization_id, journal.id)
 
 
 def _held(connection: Connection, *, later: bool) -> Outcome | None:

@@ -100,7 +100,7 @@ class Opening:
     def _mark(
         self, upload: Upload, attempt: Attempt, baseline: Mapping[str, Any], now: datetime
     ) -> tuple[Upload, Attempt]:
-        with self._database.transaction(self._organization_id) as session:
+        with self._database.transaction(self.organization_id) as session:
             self._check_not_withdrawn(session)
             attempt = attempts.mark(session, attempt, baseline=baseline, now=now)
             upload = uploads.learn(session, upload, parts=self.contents.parts, facts=self.contents.facts)
@@ -109,7 +109,7 @@ class Opening:
         return upload, attempt
 
     def _check_not_cancelled(self) -> None:
-        with self._database.transaction(self._organization_id) as session:
+        with self._database.transaction(self.organization_id) as session:
             if uploads.get(session, self.id).state is State.CANCELLED:
                 raise self._cancelled()
 
@@ -122,14 +122,15 @@ class Opening:
         tokens.check_not_withdrawn(session, self._origin.api_token_id)
 
     @property
-    def _organization_id(self) -> UUID:
+    def organization_id(self) -> UUID:
+        """Whose it is."""
         return self._origin.organization.id
 
     def _start(self, now: datetime, state: State, attempt: Attempt | None) -> Upload:
         link, key = self._origin.link, self._origin.key
         if link is None and key is None:
             return self._row(self._database.alone(), state, now, attempt=attempt)
-        with self._database.transaction(self._organization_id) as session:
+        with self._database.transaction(self.organization_id) as session:
             if link:
                 links.reserve(session, link, now)
             upload = self._row(session, state, now, attempt=attempt)
@@ -139,7 +140,7 @@ class Opening:
 
     def _first(self, now: datetime, **known: Any) -> Attempt:
         return attempts.first(
-            organization_id=self._organization_id,
+            organization_id=self.organization_id,
             upload_id=self.id,
             process_id=self._process_id,
             now=now,

@@ -32,8 +32,8 @@ log = structlog.get_logger("ventanilla.shedding")
 Clock = Callable[[], float]
 #: Organizations whose queue is behind, as far as that is known.
 Behind = Callable[[], Collection[UUID]]
-#: Raises where the spool has no room for so many bytes more.
-Room = Callable[[int], None]
+#: Raises where the spool has no room for so many bytes more, of that organization.
+Room = Callable[[int, UUID], None]
 
 #: What is waited for frees itself in seconds: an upload ends.
 SOON: Final = 5.0
@@ -253,7 +253,7 @@ class Shedding:
     def _check_backlog(self, organization_id: UUID, size: int) -> None:
         if organization_id in self._behind():
             raise _later(QueueBehind(), LATER)
-        self._room(size)
+        self._room(size, organization_id)
 
     def _take(self, organization_id: UUID) -> None:
         with self._counting:

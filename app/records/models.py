@@ -40,6 +40,7 @@ __all__ = [
     "IdempotencyKey",
     "OutcomeMail",
     "Process",
+    "Promise",
     "Receipt",
     "Resumable",
     "SigningKey",
@@ -157,6 +158,7 @@ class Copy(Base):
         UniqueConstraint("upload_id"),
         ForeignKeyConstraint(["organization_id", "upload_id"], ["uploads.organization_id", "uploads.id"]),
         Index("ix_copies_keep_until", "keep_until"),
+        Index("ix_copies_organization_id", "organization_id"),
     )
 
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
@@ -171,6 +173,20 @@ class Copy(Base):
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     #: When it is deleted although it was not delivered, or although it was; without a date it is still needed.
     keep_until: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class Promise(Base):
+    """Room in the spool for a copy that is being written, until its own row says what it takes up."""
+
+    __tablename__ = "spool_promises"
+    __table_args__ = (UniqueConstraint("organization_id", "copy_id"),)
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    copy_id: Mapped[UUID]
+    #: Who writes it; if that one dies, nothing is promised any more.
+    process_id: Mapped[UUID]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
 class OutcomeMail(Base):
@@ -269,6 +285,7 @@ class Resumable(Base):
         ForeignKeyConstraint(["organization_id", "link_id"], ["links.organization_id", "links.id"]),
         CheckConstraint("received BETWEEN 0 AND coalesce(length, received)", name="received"),
         Index("ix_resumables_expires_at", "expires_at"),
+        Index("ix_resumables_organization_id", "organization_id"),
         Index("ix_resumables_objects", "objects", postgresql_using="gin"),
     )
 

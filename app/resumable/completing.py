@@ -65,7 +65,10 @@ def _one_part(found: Found, hold: Hold) -> Part:
     """The file as one copy, whose id is written down as the upload's."""
     parts = resumables.parts(hold.row, begun=True)
     part = parts[0] if len(parts) == 1 and hold.row.kind is ResumableKind.WHOLE else _merged(found, parts)
-    _change(hold, parts=(part,), upload_id=part.id, received=part.size, length=part.size)
+    try:
+        _change(hold, parts=(part,), upload_id=part.id, received=part.size, length=part.size)
+    finally:
+        services().spool.settle(found.organization_id, part.id)
     for merged in {one.id for one in parts} - {part.id}:
         services().spool.remove(merged)
     return part

@@ -113,7 +113,10 @@ class Taking:
                 broke_off = exc
             if checksum:
                 checksum.verify()
-        self._count(part.grown(size=size, stored=writer.stored), size)
+        try:
+            self._count(part.grown(size=size, stored=writer.stored), size)
+        finally:
+            spool.settle(self._found.organization_id, part.id)
         if broke_off is not None:
             raise broke_off
 

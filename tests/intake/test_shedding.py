@@ -24,7 +24,7 @@ MINE, THEIRS = uuid4(), uuid4()
 def shedding(**limits: Any) -> Shedding:
     generous: dict[str, Any] = {"in_all": 100, "per_organization": 100}
     generous |= dict.fromkeys(("a_minute", "a_minute_by_link", "calls_a_minute", "guesses_a_minute"), 1000)
-    return Shedding(**generous | {"behind": frozenset, "room": lambda _: None} | limits)
+    return Shedding(**generous | {"behind": frozenset, "room": lambda *_: None} | limits)
 
 
 def mine(**more: Any) -> Caller:
@@ -76,7 +76,7 @@ def test_a_place_is_given_back_however_it_ends(how: type[BaseException]) -> None
 
 
 def test_a_place_is_given_back_by_who_is_refused_for_something_else() -> None:
-    def full(size: int) -> None:
+    def full(*_: object) -> None:
         raise SpoolFull
 
     door = shedding(in_all=1, a_minute=2, behind=lambda: {THEIRS}, room=full)
@@ -123,9 +123,9 @@ def test_what_nothing_is_kept_of_is_asked_nothing_of_queue_and_spool() -> None:
 
 
 def test_what_is_kept_has_to_find_room() -> None:
-    asked: list[int] = []
-    with shedding(room=asked.append).admit(mine(), keeps=7):
-        assert asked == [7]
+    asked: list[tuple[int, UUID]] = []
+    with shedding(room=lambda *of: asked.append(of)).admit(mine(), keeps=7):
+        assert asked == [(7, mine().organization_id)]
 
 
 def test_a_queue_that_is_behind_is_its_organizations_own() -> None:

@@ -63,6 +63,7 @@ APP = {
     "uploads": "INSERT SELECT UPDATE",
     "attempts": "INSERT SELECT UPDATE",
     "copies": "DELETE INSERT SELECT UPDATE",
+    "spool_promises": "DELETE INSERT SELECT UPDATE",
     "outcome_mails": "INSERT SELECT UPDATE",
     "certificate_notices": "SELECT",
     "certificate_mails": "SELECT",

@@ -53,7 +53,7 @@ UNIQUE: dict[str, dict[str, Any]] = {
     "audit_entries": {"number": None},
 }
 #: Of these there is one of each organization, connection or upload.
-ONE_EACH = {"data_keys", "copies", "breakers", "outcome_mails"}
+ONE_EACH = {"data_keys", "copies", "spool_promises", "breakers", "outcome_mails"}
 #: What the worker alone writes.
 SEALED = {"receipts", "chain_heads", "tallies", "certificate_notices", "certificate_mails"}
 #: What it alone adds.
@@ -61,7 +61,7 @@ TOLD = {"webhook_deliveries"}
 #: The house's own: people have no organization's rows.
 PEOPLE = {"users", "passkeys", "user_sessions", "invitations", "password_resets", "sign_in_tries"}
 CHANGEABLE = set(TABLES) - {"audit_entries", "data_keys"} - SEALED
-DELETABLE = {"credentials", "copies", "webhook_secrets", "webhook_deliveries"}
+DELETABLE = {"credentials", "copies", "spool_promises", "webhook_secrets", "webhook_deliveries"}
 #: Deleted behind what refers to it.
 REFERRED_TO = {"webhook_endpoints"}
 

@@ -46,6 +46,7 @@ NOTHING = {
     "certificate_notices",
     "certificate_mails",
     "resumables",
+    "spool_promises",
     "chain_heads",
     "signing_keys",
     "slots",

@@ -20,6 +20,12 @@ class SpoolFull(Refusal):
     retry_after = 60.0
 
 
+class ShareFull(SpoolFull):
+    """The organization's copies take up as much as one organization's may."""
+
+    slug: ClassVar[str] = "spool-share-full"
+
+
 class SpoolAway(Refusal):
     """The place where files wait does not answer, or does not take them."""
 

@@ -24,6 +24,11 @@ LENGTH_BYTES: Final = 2
 KEY: Final = streaming_aead.streaming_aead_key_templates.AES256_GCM_HKDF_4KB
 #: What is read at a time.
 BLOCK_BYTES: Final = 1 << 20
+#: Of each part Tink's tag, and of the first one its header; no object's own header is longer than that.
+PART_BYTES: Final = 4096
+TAG_BYTES: Final = 16
+STREAM_HEADER_BYTES: Final = 40
+HEADER_BYTES: Final = 1 << 10
 #: What is handed to Tink at a time, who copies it: for larger ones, finding room takes longer than encrypting.
 SLICE_BYTES: Final = 64 << 10
 
@@ -31,6 +36,12 @@ Block = bytes | bytearray | memoryview
 Feed = Callable[[Block], object]
 
 streaming_aead.register()
+
+
+def sealed_bytes(size: int) -> int:
+    """What an object of a file of so many bytes takes up at most."""
+    parts = -(-(size + STREAM_HEADER_BYTES) // (PART_BYTES - TAG_BYTES))
+    return HEADER_BYTES + STREAM_HEADER_BYTES + size + max(parts, 1) * TAG_BYTES
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from app.intake.spool.bucket import Bucket
 from app.intake.spool.cipher import BLOCK_BYTES, Feed, opening, sealing
 from app.intake.spool.local import Folder
 from app.intake.spool.room import Room, Share
+from app.intake.spool.shares import Held, Shares
 
 log = structlog.get_logger("ventanilla.spool")
 
@@ -30,24 +31,33 @@ PROBE: Final = b"Can this be read?" * 64
 class Spool:
     """Keeps copies, each under its organization's data key, in a place that never sees what they are."""
 
-    def __init__(self, place: Place, *, quota: int | None = None, high_water: float = 1.0) -> None:
+    def __init__(
+        self, place: Place, *, quota: int | None = None, high_water: float = 1.0, shares: Shares | None = None
+    ) -> None:
         """`quota` is in bytes; `high_water` is the share of the place's disk that may be in use, by whomever."""
         self.place = place
+        self._shares = shares
         self._room = Room(place, quota=quota, high_water=high_water)
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
+    def from_settings(cls, settings: Settings, shares: Shares | None = None) -> Self:
         """The spool that the settings name; asks it nothing yet."""
         place: Place
         if "://" in settings.spool_url:
             place = Bucket.at(settings.spool_url, buffers=settings.spool_buffer_bytes)
         else:
             place = Folder(Path(settings.spool_url or settings.instance_dir / "spool"))
-        return cls(place, quota=settings.spool_quota_bytes, high_water=settings.spool_high_water)
+        quota, high_water = settings.spool_quota_bytes, settings.spool_high_water
+        return cls(place, quota=quota, high_water=high_water, shares=shares)
 
-    def check_room(self, size: int) -> None:
-        """Raise SpoolFull if a file of so many bytes would be too much, or SpoolAway; before a byte of it is taken."""
+    def check_room(self, size: int, organization_id: UUID | None = None) -> None:
+        """Raise SpoolFull if a file of so many bytes would be too much, or SpoolAway; before a byte of it is taken.
+
+        `organization_id`: whose it is; then it may be too much of its share.
+        """
         self._room.check(size)
+        if self._shares is not None and organization_id is not None:
+            self._shares.check(organization_id, size)
 
     @contextmanager
     def write(
@@ -56,13 +66,35 @@ class Spool:
         """Keep what is fed to the writer: there for good once the context has ended well, else nothing of it is left.
 
         `size` is what is expected, 0 where nobody knows: the room for it is promised, or SpoolFull raised, at once.
+        What ended well stays promised to its organization until `settle`.
         """
         place = _place(organization_id, upload_id, segment)
-        with self._room.share(size) as share, self.place.write(upload_id, segment, size) as sink:
-            counted = _Counted(sink, share)
+        with (
+            self._room.share(size) as share,
+            self._held(organization_id, upload_id, size) as held,
+            self.place.write(upload_id, segment, size) as sink,
+        ):
+            counted = _Counted(sink, share, held)
             with sealing(cipher, place, counted) as feed:
                 writer = Writer(feed, share)
                 yield writer
+
+    @contextmanager
+    def _held(self, organization_id: UUID, upload_id: UUID, size: int) -> Iterator[Held | None]:
+        if self._shares is None:
+            yield None
+            return
+        held = Held(self._shares, organization_id, upload_id, size)
+        try:
+            yield held
+        except BaseException:
+            held.drop()
+            raise
+
+    def settle(self, organization_id: UUID, upload_id: UUID) -> None:
+        """Note that a row says by now how much a copy takes up, or that there is none."""
+        if self._shares is not None:
+            self._shares.settle(organization_id, upload_id)
 
     def read(self, cipher: aead.Aead, organization_id: UUID, upload_id: UUID, segments: int = 1) -> Iterator[bytes]:
         """A copy from its beginning, in blocks of up to 1 MiB; raises CopyLost, if need be after others were given."""
@@ -137,12 +169,15 @@ class Writer:
 class _Counted:
     """A sink that asks for room before it takes anything."""
 
-    def __init__(self, sink: Sink, share: Share) -> None:
+    def __init__(self, sink: Sink, share: Share, held: Held | None) -> None:
         self._sink = sink
         self._share = share
+        self._held = held
 
     def write(self, data: bytes, /) -> int:
         self._share.take(len(data))
+        if self._held is not None:
+            self._held.take(len(data))
         return self._sink.write(data)
 
 
