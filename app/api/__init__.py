@@ -10,6 +10,7 @@ from apiflask import APIFlask
 from werkzeug.exceptions import HTTPException
 
 from app.api import (
+    answers,
     auditing,
     connections,
     document,
@@ -62,6 +63,7 @@ api.register_error_handler(HTTPException, problems.failed)
 for fault in AWAY:
     api.register_error_handler(fault, problems.away)
 api.after_request(limits.write)
+api.after_request(answers.attach)
 
 
 def init_app(app: APIFlask) -> None:

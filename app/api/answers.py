@@ -1,4 +1,4 @@
-"""What is answered to a hand-in: its upload where it was taken, a problem where it was not."""
+"""What is answered to a hand-in: its upload where it was taken, a problem where not; and what browsers make of it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ def shown(found: Found, status: int) -> Response:
         response.headers["Location"] = url_for("api.upload", upload_id=found.upload.id)
     # Of this answer, not of the file: that one's hash stands in it. Nothing else may stand in an answer's header.
     response.headers["Content-Digest"] = response.headers["Repr-Digest"] = digests.sha256(response.get_data())
+    return response
+
+
+def attach(response: Response) -> Response:
+    """Let no browser show what is answered as if it were a page, unless it is one."""
+    if response.mimetype != "text/html" and response.calculate_content_length() != 0:
+        response.headers.setdefault("Content-Disposition", problems.ATTACHMENT)
     return response
 
 

@@ -32,6 +32,8 @@ PREFIX: Final = "/api/"
 #: Where every problem stands, by its slug.
 PAGE: Final = "/docs/problems"
 MEDIA_TYPE: Final = "application/problem+json"
+#: What a browser is told to make of an answer that is no page: a file, whatever it would take its bytes for.
+ATTACHMENT: Final = 'attachment; filename="api.json"'
 #: The first is spoken where none is asked for.
 LANGUAGES: Final = ("en", "es")
 
@@ -168,6 +170,7 @@ def problem(
     response = Response(json.dumps(told), status, content_type=MEDIA_TYPE)
     response.headers["Content-Language"] = language()
     response.headers["Vary"] = "Accept-Language"
+    response.headers["Content-Disposition"] = ATTACHMENT
     if upload_id is not None:
         response.headers["Location"] = url_for("api.upload", upload_id=upload_id)
     return response

@@ -6,11 +6,14 @@ from datetime import timedelta
 
 import click
 from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
 
 from app.cli import finding
 from app.cli.asking import secret, shown, table
 from app.cli.finding import Commands, written
+from app.dashboard import user_letters
 from app.database import HOUSE
+from app.mail import Message
 from app.services import services
 from app.tenants import doors, factors, people, user_sessions, ways_in
 from app.tenants.roles import Role
@@ -152,7 +155,17 @@ def reset(email: str, ask: bool, drop: bool, end: bool) -> None:  # noqa: FBT001
             written(session, HOUSE, "user.factors_reset", found)
         user_sessions.end_others(session, found.id)
         written(session, HOUSE, "user.sessions_ended", found)
+    if ask:
+        _tell(user_letters.changed(found, uuid7()))
+    if drop:
+        _tell(user_letters.factors_changed(found))
     click.echo("Done.")
+
+
+def _tell(letter: Message) -> None:
+    """Mail somebody what was done, where mail is sent; it stays done, whether they hear of it or not."""
+    if services().mailer is not None and not user_letters.send(letter):
+        click.echo(f"They could not be told by mail: “{letter.subject}”.", err=True)
 
 
 def _found(session: Session, email: str) -> User:

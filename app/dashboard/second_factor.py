@@ -19,7 +19,7 @@ from app.tenants import factors, passkeys, tries
 from app.tenants import people as rules
 from app.tenants.factors import Offer
 from app.tenants.tries import Count
-from app.tenants.user_errors import SignInAgain, WrongPasskey
+from app.tenants.user_errors import SignInAgain, UsedCode, WrongPasskey
 from app.tenants.user_models import User
 
 #: What a passkey is asked for here.
@@ -156,18 +156,22 @@ def take_code(user: User, said: str) -> str:
     """Take somebody's code, and use it up; which kind it was. Raises WrongCode, TooManySignIns."""
     counts = tries.proving(user.id)
     signing_in.count(*counts)
-    failure = None
+    failure, tells = None, False
     with services().database.transaction(HOUSE) as db:
         current = rules.lock(db, user.id) or user
         try:
             via = factors.check(db, services().vault, current, said, services().clock())
         except Refusal as refusal:
-            failure = refusal
-            note(db, "user.factor_failed", current, actor=signing_in.VISITOR, address=browsers.address())
+            failure, used = refusal, isinstance(refusal, UsedCode)
+            more = {"used_before": True} if used else {}
+            note(db, "user.factor_failed", current, actor=signing_in.VISITOR, address=browsers.address(), **more)
+            tells = used and tries.count(db, tries.telling(user.id), services().clock()) is None
         else:
             tries.clear(db, counts, services().clock())
             if via == "recovery code":
                 note(db, "user.recovery_code_used", current, left=len(current.recovery))
+    if tells:
+        user_letters.tell_of_used_code(current)
     if failure is not None:
         raise failure
     return via

@@ -41,6 +41,14 @@ FACTORS: Final = N_("Your second factors for %(place)s were changed")
 FACTORS_CHANGED: Final = N_(
     "A second factor with which you sign in at %(place)s was added, taken away or made anew just now."
 )
+USED_CODE: Final = N_("A code of yours for %(place)s was used twice")
+CODE_USED: Final = N_(
+    "A code of your authenticator that had been used at %(place)s already was typed again just now. It was refused."
+)
+NOT_TWICE: Final = N_(
+    "If you typed it twice yourself, do nothing. If not, somebody has your password and saw the code: change your "
+    "password at once, and tell an owner of %(place)s."
+)
 NOT_YOU: Final = N_("If that was not you, ask for a new password at once, and tell an owner of %(place)s.")
 
 
@@ -66,10 +74,21 @@ def changed(user: User, event_id: UUID) -> Message:
     return _letter(event_id, user.email, user.locale, CHANGED, [CHANGES, NOT_YOU], until=services().clock(), of=user)
 
 
-def tell_of_factors(user: User) -> None:
-    """Tell somebody, beside the answer, that what they sign in with beside their password is another now."""
+def factors_changed(user: User) -> Message:
+    """Tell somebody that what they sign in with beside their password is another now."""
     said = [FACTORS_CHANGED, NOT_YOU]
-    send_later(_letter(uuid7(), user.email, user.locale, FACTORS, said, until=services().clock(), of=user))
+    return _letter(uuid7(), user.email, user.locale, FACTORS, said, until=services().clock(), of=user)
+
+
+def tell_of_factors(user: User) -> None:
+    """Tell them so beside the answer."""
+    send_later(factors_changed(user))
+
+
+def tell_of_used_code(user: User) -> None:
+    """Tell somebody, beside the answer, that a code of theirs was brought a second time."""
+    said = [CODE_USED, NOT_TWICE]
+    send_later(_letter(uuid7(), user.email, user.locale, USED_CODE, said, until=services().clock(), of=user))
 
 
 def send(message: Message) -> bool:

@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.database import HOUSE
-from app.tenants.user_errors import WrongCode
+from app.tenants.user_errors import UsedCode, WrongCode
 from app.tenants.user_models import Passkey, User
 from app.tenants.vault import Vault, VaultError
 
@@ -100,13 +100,16 @@ def accept(session: Session, vault: Vault, user: User, offer: Offer, *, code: st
 
 
 def check(session: Session, vault: Vault, user: User, said: str, now: datetime) -> str:
-    """Take a code, of the authenticator or for recovery, which is then used up; raises WrongCode.
+    """Take a code, of the authenticator or for recovery, which is then used up; raises WrongCode, or UsedCode.
 
     `user` is locked: of two that bring the same code at once, one is let in. Returns which of the two it was.
     """
     if user.totp is not None and CODE.fullmatch(bare := "".join(said.split())):
-        if _is_of_now(user, _open(session, vault, user, user.totp, "kept"), bare, now):
+        uri = _open(session, vault, user, user.totp, "kept")
+        if _is_of_now(user, uri, bare, now):
             return "code"
+        if _was_used(user, uri, bare, now):
+            raise UsedCode(field="code")
     else:
         used = _recovery_hash(said)
         if used in user.recovery:
@@ -151,6 +154,14 @@ def _is_of_now(user: User, uri: str, code: str, now: datetime) -> bool:
     good = bool(CODE.fullmatch(code)) and codes.verify_totp(code, uri, nobody, window=WINDOW)
     user.totp_counter = codes.last
     return good
+
+
+def _was_used(user: User, uri: str, code: str, now: datetime) -> bool:
+    """Whether it is a code of now that is no good because it, or one behind it, was taken already."""
+    codes, nobody = _Codes(now), cast("UserMixin", None)
+    if user.totp_counter is None or not codes.verify_totp(code, uri, nobody, window=WINDOW) or codes.last is None:
+        return False
+    return codes.last <= user.totp_counter
 
 
 def _open(session: Session, vault: Vault, user: User, sealed: bytes, use: str) -> str:

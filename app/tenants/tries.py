@@ -57,6 +57,11 @@ def proving(user_id: UUID) -> tuple[Count, ...]:
     return (Count(what=f"factor|{user_id}", most=10, span=QUARTER),)
 
 
+def telling(user_id: UUID) -> tuple[Count, ...]:
+    """What a mail about codes that were used twice counts for: one an hour says it."""
+    return (Count(what=f"told of codes|{user_id}", most=1, span=HOUR),)
+
+
 def resetting(email: str, address: str) -> tuple[Count, ...]:
     """What asking for a new password counts for: mails to one mailbox, and questions from one address."""
     return (

@@ -26,6 +26,10 @@ class WrongCode(WrongSignIn):
     slug = "wrong-code"
 
 
+class UsedCode(WrongCode):
+    """The code is one of now, and was used: somebody has seen it. Whoever brings it is told no more than of any."""
+
+
 class WrongPasskey(WrongSignIn):
     """The passkey is not one of theirs, or did not answer to what it was asked."""
 

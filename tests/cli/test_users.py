@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+from flask import Flask
 from pydantic import SecretStr
 
 from app.database import HOUSE, Database
+from app.mail import MailAway, Message
 from app.records import audit
 from app.tenants import passwords, people
 from app.tenants.roles import Role
@@ -78,6 +84,55 @@ def test_somebody_begins_anew(run: Run, database: Database) -> None:
     with database.transaction(HOUSE) as session:
         written = {entry.action for entry in audit.listing(session)}
     assert {"user.added", "user.password_reset", "user.factors_reset", "user.sessions_ended"} <= written
+
+
+@dataclass
+class Box:
+    """Keeps what was mailed, or is away."""
+
+    away: bool = False
+    letters: list[Message] = field(default_factory=list)
+
+    def send(self, message: Message) -> None:
+        if self.away:
+            raise MailAway("gone")
+        self.letters.append(message)
+
+
+@pytest.fixture
+def box(app: Flask) -> Iterator[Box]:
+    box, parts = Box(), app.extensions["ventanilla"]
+    app.extensions["ventanilla"] = replace(parts, mailer=box)
+    yield box
+    app.extensions["ventanilla"] = parts
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--factors"], ["tus segundos factores"]),
+        (["--password"], ["tu contraseña"]),
+        (["--password", "--factors"], ["tu contraseña", "tus segundos factores"]),
+        (["--sessions"], []),
+    ],
+)
+def test_they_are_told_what_was_done_to_them(run: Run, box: Box, options: list[str], told: list[str]) -> None:
+    add(run)
+    assert run("user", "reset", "ana@example.com", *options, stdin="another good password\n").output == "Done.\n"
+    assert {letter.to for letter in box.letters} <= {"ana@example.com"}
+    assert len(box.letters) == len(told)
+    assert all(words in letter.subject for letter, words in zip(box.letters, told, strict=True))
+    assert all("another good password" not in letter.text for letter in box.letters)
+
+
+def test_who_cannot_be_told_is_named_and_it_is_done_all_the_same(run: Run, box: Box, database: Database) -> None:
+    add(run)
+    box.away = True
+    done = run("user", "reset", "ana@example.com", "--factors")
+    assert (done.exit_code, done.stdout) == (0, "Done.\n")
+    assert "could not be told by mail" in done.stderr
+    with database.transaction(HOUSE) as session:
+        assert "user.factors_reset" in {entry.action for entry in audit.listing(session)}
 
 
 def test_an_invitation_is_shown_once(run: Run, database: Database) -> None:
