@@ -9,7 +9,7 @@ from flask import url_for
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from app.api import etags
+from app.api import etags, letters
 from app.api.asking import Asker
 from app.api.paging import Page, Paging, page
 from app.api.resources import Resource
@@ -196,10 +196,13 @@ def delete_organization(asker: Asker) -> Organization:
     with asker.transaction() as session:
         found = organizations.get(session, asker.the_organization, lock=True)
         etags.check(Organization.of(found))
-        if found.deletes_at is None:
+        begins = found.deletes_at is None
+        if begins:
             ending.delete(found, services().clock(), timedelta(days=services().settings.deletion_days))
             asker.written(session, "organization.deleting", found, deletes_at=found.deletes_at)
-        return Organization.of(found)
+    if begins:
+        letters.tell_of_deletion(asker, found)
+    return Organization.of(found)
 
 
 @resource.route(

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
-from html import escape
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-import structlog
-from babel.dates import format_datetime
-from flask import copy_current_request_context, url_for
+from flask import url_for
 from uuid_utils.compat import uuid7
 
+from app.api import letters
+from app.api.letters import BESIDE, beside, send, send_later
 from app.dashboard import ceremony
-from app.delivery.letters import REGIONS, page, plain, words_of
 from app.errors import N_
-from app.mail import Mailer, MailError, Message
+from app.mail import Message
 from app.services import services
 from app.tenants.user_models import Invitation, User
 
-log = structlog.get_logger("ventanilla.people")
-
-BESIDE: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="letters")
+__all__ = [
+    "BESIDE",
+    "beside",
+    "changed",
+    "factors_changed",
+    "invitation",
+    "reset",
+    "send",
+    "send_later",
+    "tell_of_factors",
+    "tell_of_used_code",
+    "where",
+]
 
 INVITED: Final = N_("You are invited to %(place)s")
 INVITES: Final = N_("%(inviter)s invites you to sign in at %(place)s. Choose your name and a password here:")
@@ -91,39 +96,6 @@ def tell_of_used_code(user: User) -> None:
     send_later(_letter(uuid7(), user.email, user.locale, USED_CODE, said, until=services().clock(), of=user))
 
 
-def send(message: Message) -> bool:
-    """Send a letter while somebody waits; whether it went."""
-    mailer = services().mailer
-    return mailer is not None and _sent(mailer, message)
-
-
-def send_later(message: Message) -> None:
-    """Send a letter beside the answer."""
-    beside(partial(send, message))
-
-
-def beside(work: Callable[[], object]) -> None:
-    """Do something beside the answer, which comes as soon whether there is anything to do; one after the other."""
-
-    @copy_current_request_context
-    def done() -> None:
-        try:
-            work()
-        except Exception:  # nobody waits for it who could be told
-            log.exception("letter not written")
-
-    BESIDE.submit(done)
-
-
-def _sent(mailer: Mailer, message: Message) -> bool:
-    try:
-        mailer.send(message)
-    except MailError as exc:
-        log.warning("letter not sent", why=str(exc))
-        return False
-    return True
-
-
 def _letter(
     number: UUID,
     to: str,
@@ -135,25 +107,5 @@ def _letter(
     of: User | None = None,
     inviter: str = "",
 ) -> Message:
-    words, zone = words_of(locale), of.timezone if of else services().settings.default_timezone
-    values = {
-        "place": services().settings.public_url.partition("://")[2],
-        "until": format_datetime(until, "d MMM y, HH:mm", tzinfo=ZoneInfo(zone), locale=REGIONS[locale]),
-        "inviter": inviter,
-    }
-    title = words.gettext(subject) % values
-    lines = [one if one.startswith("http") else words.gettext(one) % values for one in said]
-    return Message(
-        id=str(number),
-        to=to,
-        subject=title,
-        text=plain(lines),
-        html=page(locale, title, [_paragraph(one) for one in lines]),
-        language=locale,
-        at=services().clock(),
-    )
-
-
-def _paragraph(line: str) -> str:
-    written = escape(line)
-    return f'<a href="{written}">{written}</a>' if line.startswith("http") else written
+    zone = of.timezone if of else services().settings.default_timezone
+    return letters.letter(number, to, locale, subject, said, until=until, zone=zone, inviter=inviter)

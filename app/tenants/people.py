@@ -87,6 +87,12 @@ def listing(session: Session) -> Sequence[User]:
     return session.scalars(select(User).order_by(User.disabled_at.is_not(None), func.lower(User.name), User.id)).all()
 
 
+def owners(session: Session) -> Sequence[User]:
+    """Every owner who can sign in."""
+    wanted = select(User).where(User.role == Role.OWNER, User.disabled_at.is_(None))
+    return session.scalars(wanted.order_by(User.id)).all()
+
+
 def lock(session: Session, user_id: UUID) -> User | None:
     """Somebody, whom nobody else changes until the transaction ends."""
     return session.get(User, user_id, with_for_update=True, populate_existing=True)
