@@ -21,14 +21,21 @@ const does = {
   height(frame, { height }) {
     if (Number.isFinite(height)) frame.style.height = `${height}px`;
   },
-  page(frame, { page, state }) {
-    // The next page may be shorter, and begin above what the visitor looks at.
-    if (greeted.has(frame) && frame.getBoundingClientRect().top < 0) frame.scrollIntoView();
+  page(frame, { page, state, from, to }) {
+    // What the visitor has to see may be above what they look at, or below it; the first page moves nothing.
+    if (greeted.has(frame)) show(frame, from, to);
     greeted.add(frame);
     tell(frame, "page", { page, state });
   },
   "handed-in": (frame) => tell(frame, "handed-in"),
 };
+
+/** Scrolls as little as brings into view what stands between two heights in the frame, its upper end first. */
+function show(frame, from, to) {
+  const { top } = frame.getBoundingClientRect();
+  if (top + from < 0 || to - from > innerHeight) scrollBy(0, top + from);
+  else if (top + to > innerHeight) scrollBy(0, top + to - innerHeight);
+}
 
 function tell(frame, name, detail) {
   frame.dispatchEvent(new CustomEvent(`ventanilla:${name}`, { bubbles: true, detail }));

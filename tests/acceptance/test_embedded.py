@@ -160,6 +160,7 @@ def test_a_frame_that_is_added_later_is_seen_too(browser: Browser, framed: Count
     with visiting(browser, address) as visit:
         visit.page.wait_for_function("seen.length === 1")
         visit.page.evaluate("document.body.append(document.querySelector('iframe').cloneNode())")
+        visit.page.evaluate("document.body.lastElementChild.scrollIntoView()")  # it loads as it is come near
         visit.page.wait_for_function("seen.length === 2")
 
 
@@ -183,6 +184,10 @@ def test_what_is_wrong_is_said_in_the_frame(
         visit.fill(paths, "not the password")
         expect(visit.frame.locator("[role=alert]")).to_be_visible()
         expect(visit.frame.locator("#password")).to_be_focused()
+        # What is wrong is far down in a frame that is as high as the form; the page around it goes there.
+        visit.page.wait_for_function("seen.length === 2")
+        expect(visit.frame.locator("#password-error")).to_be_in_viewport(ratio=1)
+        expect(visit.frame.locator("#password")).to_be_in_viewport(ratio=1)
 
 
 def shut(visit: Visit) -> bool:
