@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from flask import Response, stream_with_context
 from flask.typing import ResponseReturnValue
@@ -16,7 +16,7 @@ from app import spreadsheets
 from app.api.asking import Asker
 from app.api.ledgers import Entry, Narrowed, resource
 from app.api.schemas import Model
-from app.records import searching, verifying
+from app.records import log_uses, searching, verifying
 from app.records.chain import Wrong
 from app.records.models import AuditEntry
 from app.records.signing import Keys
@@ -100,9 +100,11 @@ FILE: Final = {
 def export_audit(asker: Asker, query: ExportQuery) -> ResponseReturnValue:
     """Write out what the audit log says of an organization, or of the house; the newest first.
 
-    It is read and sent some entries at a time, so it may be of any length.
+    It is read and sent some entries at a time, so it may be of any length. That it was, is an entry of it: the first.
     """
     write, media_type = WRITERS[query.format]
+    narrowed = {name: getattr(query, name) for name in Narrowed.model_fields if getattr(query, name) is not None}
+    _used(asker, log_uses.EXPORTED, {"format": query.format, **narrowed})
     pages = _pages(asker, query)
     first = next(pages)  # what is wrong with the database is said before the answer has begun
     lines = (write(rows) for rows in chain([first], pages))
@@ -115,13 +117,17 @@ def export_audit(asker: Asker, query: ExportQuery) -> ResponseReturnValue:
 
 @resource.route("GET", VERIFY, scope=Scope.AUDIT_READ, query=VerifyQuery, shows=Verification, house=True)
 def verify_audit(asker: Asker, query: VerifyQuery) -> Verification:
-    """Look at every entry of an audit log: whether it is what was signed, in its place, and none is missing."""
+    """Look at every entry of an audit log: whether it is what was signed, in its place, and none is missing.
+
+    What was found is an entry of it, too.
+    """
     services().shedding.wishes.count([f"audit:{asker.organization_id}"])
     with services().database.doors() as session:
         keys = Keys.load(session)
     with asker.transaction() as session:
         report = verifying.audit_log(session, asker.organization_id, keys, known=_known(query.known))
     looked = report.looked
+    _used(asker, log_uses.VERIFIED, {"whole": report.is_whole, "number": looked.number})
     faults = [
         Fault(wrong=one.wrong, number=one.number, entry=one.name, belongs=one.belongs) for one in report.faults[:MOST]
     ]
@@ -136,6 +142,19 @@ def verify_audit(asker: Asker, query: VerifyQuery) -> Verification:
         unsealed=report.unsealed,
         unsealed_since=report.since,
     )
+
+
+def _used(asker: Asker, action: str, details: Mapping[str, Any]) -> None:
+    """Write in the log that it was taken out, or verified."""
+    with asker.transaction() as session:
+        log_uses.write(
+            session,
+            organization_id=asker.organization_id,
+            actor=asker.actor,
+            action=action,
+            now=services().clock(),
+            details=details,
+        )
 
 
 def _known(said: str | None) -> dict[int, bytes]:

@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
-from app.cli import reporting
+from app.cli import finding, reporting
 from app.cli.finding import Commands
 from app.cli.receipts import KEYS_OPTION
-from app.records import verifying
+from app.records import log_uses, verifying
 from app.services import services
 
 audit = Commands("audit", help="The log of who did what, when.")
@@ -51,6 +51,14 @@ def verify(org: str | None, known: tuple[int, bytes] | None, keys_file: Path | N
     for owner, slug in reporting.chosen(org, house=True):
         with services().database.transaction(owner) as session:
             report = verifying.audit_log(session, owner, trusted, known=dict([known]) if known else None)
+            log_uses.write(
+                session,
+                organization_id=owner,
+                actor=finding.actor(),
+                action=log_uses.VERIFIED,
+                now=services().clock(),
+                details={"whole": report.is_whole, "number": report.looked.number},
+            )
         good = reporting.tell(slug, report) and good
     if not good:
         raise SystemExit(1)

@@ -11,6 +11,7 @@ CURES: Final[Mapping[str, str]] = {
     "setting": "set it",
     "not-https": "put TLS in front, and let PUBLIC_URL begin with https://",
     "metrics-open": "let METRICS_ALLOW name the networks of who asks, and give everybody else METRICS_TOKEN",
+    "proxies-anybody": "let FORWARDED_ALLOW_IPS name the addresses or networks of the proxies in front, and no others",
     "traces-missing": "pip install --require-hashes -r requirements-otel.txt, or take TRACES_URL away",
     "traces-away": "start the collector at TRACES_URL, or take it away",
     "vault-unread": "flask vault create, or bring it back",

@@ -110,6 +110,8 @@ def _public(settings: Settings) -> Finding:
         )
     if settings.metrics_token is None and set(map(str, settings.metrics_allow)) & set(config.EVERYWHERE):
         return failed("settings", "metrics-open", "METRICS_ALLOW lets anybody read /metrics")
+    if not settings.demo and set(map(str, settings.forwarded_allow_ips)) & set(config.EVERYWHERE):
+        return failed("settings", "proxies-anybody", "FORWARDED_ALLOW_IPS believes whoever comes where they come from")
     return Finding(about="settings", detail=f"{settings.ventanilla_mode}, {settings.public_url}")
 
 

@@ -83,7 +83,7 @@ def test_a_log_that_nobody_touched_is_whole(desk: Desk, worker: Database, vault:
     seal(worker, vault)
     told = verified(desk)
     assert (told["whole"], told["faults"], told["unsealed"]) == (True, [], 0)
-    assert told["entries"] == told["number"] == len(entries(desk))
+    assert told["entries"] == told["number"] == len(entries(desk)) - 1, "that it was looked at came behind all of them"
     assert verified(desk, f"?known={told['number']}:{told['hash']}")["whole"] is True
     assert verified(desk, f"?known={told['number']}:{64 * '0'}")["whole"] is False
     assert verified(desk, f"?known={told['number'] + 1}:{64 * '0'}")["faults"] == [
@@ -104,6 +104,40 @@ def test_a_planted_change_is_found_and_told_where(
     assert [(one["wrong"], one["number"], one["entry"]) for one in told["faults"]] == [
         ("changed", changed["number"], changed["id"])
     ]
+
+
+def test_whoever_takes_it_out_or_verifies_it_stands_in_it(desk: Desk, worker: Database, vault: Vault) -> None:
+    verified(desk)
+    assert desk.ask("GET", at(desk, "export?actor=nobody")).text == "", "nothing is given but what was asked for"
+    taken = [json.loads(line) for line in desk.ask("GET", at(desk, "export")).text.splitlines()]
+    assert taken[0]["action"] == "audit.exported", "the file says by whom it was taken"
+    found = entries(desk)[:3]
+    assert [one["action"] for one in found] == ["audit.exported", "audit.exported", "audit.verified"]
+    assert {(one["subject_type"], one["subject_id"]) for one in found} == {
+        ("audit_log", str(desk.mine.organization.id))
+    }
+    assert all(one["actor"].startswith("token:") for one in found)
+    assert found[1]["details"] == {"format": "jsonl", "actor": "nobody"}
+    assert found[2]["details"].keys() == {"whole", "number"}
+    seal(worker, vault)
+    assert verified(desk)["whole"], "they are sealed as all others are"
+    theirs = desk.ask("GET", f"/api/v1/organizations/{desk.theirs.slug}/audit", "their both").json
+    assert theirs
+    assert not [one for one in theirs["items"] if one["subject_type"] == "audit_log"]
+
+
+def test_the_houses_log_says_so_too(desk: Desk) -> None:
+    desk.ask("GET", "/api/v1/organizations/house/audit/export?action=x", "house both")
+    answer = desk.ask("GET", "/api/v1/organizations/house/audit?action=audit.*", "house both").json
+    assert answer
+    assert answer["items"][0]["details"] == {"format": "jsonl", "action": "x"}
+    assert answer["items"][0]["subject_id"] == "00000000-0000-0000-0000-000000000000"
+
+
+def test_a_stranger_who_checks_a_receipt_leaves_nothing(desk: Desk) -> None:
+    before = entries(desk)
+    assert desk.app.test_client().get("/verify").status_code == 200
+    assert entries(desk) == before
 
 
 def test_looking_has_a_pace_and_takes_no_strange_note(desk: Desk) -> None:

@@ -193,6 +193,9 @@ ILLS: Final[Mapping[str, Ill]] = {
     "setting": set_to(SECRET_KEY="short"),
     "not-https": set_to(VENTANILLA_MODE="production", PUBLIC_URL="http://gateway.example"),
     "metrics-open": set_to(METRICS_ALLOW="*"),
+    "proxies-anybody": set_to(
+        VENTANILLA_MODE="production", PUBLIC_URL="https://gateway.example", FORWARDED_ALLOW_IPS="*"
+    ),
     "traces-missing": of_folder(_without_collector),
     "traces-away": set_to(TRACES_URL="http://127.0.0.1:1/v1/traces"),
     "vault-unread": set_to(VAULT_KEYSET="/nowhere/keyset.json"),
