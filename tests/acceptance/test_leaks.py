@@ -48,6 +48,11 @@ def test_base64_is_found_wherever_the_secret_stands_in_it(before: bytes, after: 
     assert [*canary.search("log", base64.urlsafe_b64encode(before + secret + after))]
 
 
+@given(secret=st.binary(min_size=1, max_size=40), before=st.binary(max_size=20), after=st.binary(max_size=20))
+def test_however_long_it_is_and_wherever_it_stands_it_is_found(secret: bytes, before: bytes, after: bytes) -> None:
+    assert [*Canary({"key": secret}).search("log", before + secret + after)]
+
+
 def test_what_is_not_there_is_not_found() -> None:
     canary = Canary({"password": PASSWORD.encode(), "key": window(KEY, at=90)})
     assert not [*canary.search("log", b"canary password key " * 1000)]
