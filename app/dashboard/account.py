@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from flask import flash, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -20,7 +19,7 @@ from app.dashboard.pages import page
 from app.dashboard.signing_in import note
 from app.database import HOUSE
 from app.services import services
-from app.tenants import factors, passkeys, tries, user_sessions
+from app.tenants import factors, names, passkeys, tries, user_sessions
 from app.tenants import people as rules
 from app.tenants.factors import Offer
 from app.tenants.user_errors import FactorNeeded, WrongCode
@@ -41,7 +40,7 @@ def account_page(asker: Asker) -> ResponseReturnValue:
         keys=keys,
         sessions=sessions,
         here=g.person.session_id,
-        zones=sorted(available_timezones()),
+        zones=names.zones(),
         named=browsers.named,
         site=ceremony.site(),
     )

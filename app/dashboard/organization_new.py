@@ -6,7 +6,6 @@ Where somebody is follows from what there is already, so who leaves in the middl
 from __future__ import annotations
 
 from typing import Final
-from zoneinfo import available_timezones
 
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -28,6 +27,7 @@ from app.dashboard.whose import ORGANIZATION
 from app.errors import N_
 from app.providers import registry
 from app.services import services
+from app.tenants import names
 
 #: The steps after the organization itself, in order.
 STEPS: Final = {
@@ -45,7 +45,7 @@ def new_organization(asker: Asker) -> ResponseReturnValue:  # noqa: ARG001 - who
     return render_template(
         "dashboard/organizations/new.html",
         steps=STEPS,
-        zones=[(zone, zone) for zone in sorted(available_timezones())],
+        zones=[(zone, zone) for zone in names.zones()],
         zone=services().settings.default_timezone,
     )
 

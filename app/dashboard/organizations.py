@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from flask import Response, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -25,7 +25,7 @@ from app.providers import registry
 from app.records import certificates, directory
 from app.records.directory import Sought, Standing
 from app.services import services
-from app.tenants import organizations, sheets
+from app.tenants import names, organizations, sheets
 from app.tenants.errors import BadValue
 from app.tenants.models import Organization
 
@@ -108,7 +108,7 @@ def organization_settings(asker: Asker) -> ResponseReturnValue:
         "dashboard/organizations/settings.html",
         asker=asker,
         organization=found,
-        zones=[(zone, zone) for zone in sorted(available_timezones())],
+        zones=[(zone, zone) for zone in names.zones()],
         house=asker.is_house,
         days=services().settings.deletion_days,
     )
