@@ -164,7 +164,7 @@ LOAD: Final = {
 #: Who may come in, and to what.
 ENTRANCE: Final = {
     "not-found": N_("There is nothing at this address."),
-    "form-closed": N_("This form is closed."),
+    "form-closed": N_("This form takes nothing at the moment. Ask how else to hand it in."),
     "form-link-only": N_("This form opens only with a personal link. Ask for yours."),
     "not-embedded": N_("This form is not shown inside other pages. Ask for the address of its own page."),
     "link-expired": N_("This link expired on %(date)s. Ask for a new one."),
@@ -292,6 +292,9 @@ API: Final = {
     "not-valid": N_("Some of it is not as it has to be; “errors” says what."),
     "unknown-member": N_("“%(name)s” is not known here. Leave it out."),
     "not-taken": N_("“%(name)s” is not taken: %(reason)s."),
+    "not-an-origin": N_(
+        "“%(value)s” cannot be named. Write https:// and one host, with a port if it has one: https://www.example.com"
+    ),
     "bad-cursor": N_("The cursor is not one of this list. Begin at the start, or follow “next” as it was given."),
     "changed-meanwhile": N_("It was changed since you looked. Look again, and say the new ETag."),
     "not-json": N_("Send one JSON object as application/json."),

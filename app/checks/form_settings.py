@@ -36,6 +36,16 @@ class BadSetting(Refusal):
         super().__init__(field=field, name=field, reason=reason)
 
 
+class BadOrigin(BadSetting):
+    """What may frame no form: it is no origin, names more than one host, or anybody could change its pages."""
+
+    slug: ClassVar[str] = "not-an-origin"
+
+    def __init__(self, origin: str) -> None:
+        super().__init__("frame_origins", f"{origin} is no origin of https and one host, as https://www.example.com")
+        self.params["value"] = origin
+
+
 def judged(operation: Operation, settings: Mapping[str, Any]) -> dict[str, Any]:
     """A form's settings as they are kept: what is as the operation has it is left out. Raises BadSetting."""
     try:
@@ -71,12 +81,11 @@ def _judged_origins(origins: Sequence[str]) -> list[str]:
         try:
             one = config.origin(given)
         except ValueError:
-            raise BadSetting("frame_origins", f"{given[:200]} is no origin, such as https://www.example.com") from None
+            raise BadOrigin(given[:200]) from None
         parts = urlsplit(one)
-        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-            raise BadSetting("frame_origins", f"{one} has no https, so anybody on the way could change its pages")
-        if not HOST.fullmatch(parts.hostname or ""):
-            raise BadSetting("frame_origins", f"{one[:200]} is no single host; each has to be named")
+        secure = parts.scheme == "https" or parts.hostname in LOOPBACK
+        if not secure or not HOST.fullmatch(parts.hostname or ""):
+            raise BadOrigin(given[:200])
         kept.append(one)
     if len(kept) > MOST_ORIGINS:
         raise BadSetting("frame_origins", f"a form is framed by {MOST_ORIGINS} origins at most")

@@ -66,8 +66,10 @@ WHOM: Final = N_("If you have questions, ask %(organization)s and give them this
 FORGOTTEN: Final = N_("Your address was kept for this message alone and has been deleted. Nobody reads answers to it.")
 
 PAGE: Final = """<!doctype html>
-<html lang="{language}"><head><meta charset="utf-8"><title>{title}</title></head>
-<body style="margin: 0 auto; max-width: 36rem; padding: 24px; font: 16px/1.5 system-ui, sans-serif">
+<html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>{title}</title></head>
+<body style="margin: 0 auto; max-width: 36rem; padding: 24px; font: 16px/1.5 system-ui, sans-serif;
+  overflow-wrap: anywhere">
 {paragraphs}
 </body></html>
 """

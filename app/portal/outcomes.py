@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -207,11 +207,15 @@ def _reason(handed_in: HandedIn) -> str | None:
 
 
 def _files(handed_in: HandedIn) -> Iterator[tuple[str, str, str]]:
-    labels = {part.name: part.label for part in handed_in.operation.parts}
     for part in handed_in.upload.parts:
-        label = labels.get(part["name"]) or N_("File")
         # Of what did not come whole nobody knows how large it is.
-        yield gettext(label), str(part["filename"]), "" if part["size"] is None else size(int(part["size"]))
+        large = "" if part["size"] is None else size(int(part["size"]))
+        yield gettext(_label(handed_in, part)), str(part["filename"]), large
+
+
+def _label(handed_in: HandedIn, part: Mapping[str, object]) -> str:
+    labels = {declared.name: declared.label for declared in handed_in.operation.parts}
+    return labels.get(str(part["name"])) or N_("File")
 
 
 def _facts(handed_in: HandedIn) -> Iterator[tuple[str, str, bool]]:
@@ -230,6 +234,7 @@ def _facts(handed_in: HandedIn) -> Iterator[tuple[str, str, bool]]:
         yield gettext("Reference at the provider"), upload.reference, True
     for part in upload.parts:
         if digest := part.get("sha256"):
-            yield gettext("Fingerprint (SHA-256)"), f"{str(digest)[:PRINT]}…", True
+            file = gettext(_label(handed_in, part))
+            yield gettext("%(file)s: fingerprint (SHA-256)", file=file), f"{str(digest)[:PRINT]}…", True
     yield gettext("Handed in"), when(upload.created_at), False
     yield gettext("Upload"), str(upload.id), True

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.database import AWAY, DatabaseAway
 from app.errors import N_, Refusal
-from app.portal.errors import Closed
+from app.portal.errors import Closed, NothingHere
 from app.portal.language import say
 from app.tenants.errors import LinkClosed
 
@@ -70,8 +70,10 @@ def come_again(refusal: Refusal) -> dict[str, str]:
 
 def refused(refusal: Refusal) -> ResponseReturnValue:
     """Show a refusal that no form can."""
-    title = TITLES.get(refusal.slug, OTHERWISE[0])
-    response = _page(refusal.status, gettext(title), say(refusal.slug, refusal.params))
+    title, text = gettext(TITLES.get(refusal.slug, OTHERWISE[0])), say(refusal.slug, refusal.params)
+    if refusal.slug == NothingHere.slug:  # whoever looks at a page can do something about it
+        text = gettext(FAULTS[404][1])
+    response = _page(refusal.status, title, text)
     response.headers.update(come_again(refusal))
     return response
 

@@ -79,7 +79,7 @@ def test_what_is_kept(operation: str, settings: dict[str, Any], kept: dict[str, 
 def test_what_cannot_be_kept(operation: str, settings: dict[str, Any], field: str) -> None:
     with pytest.raises(BadSetting) as raised:
         judged(registry.operation(operation), settings)
-    assert (raised.value.slug, raised.value.field) == ("not-taken", field)
+    assert raised.value.field == field
     assert "12345678a" not in raised.value.reason
 
 

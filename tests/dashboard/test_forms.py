@@ -158,7 +158,7 @@ def test_what_shows_it_inside_a_page_is_offered_once_its_origin_is_named(two: Tw
     assert "&lt;iframe" not in operator.see(page)
     wrong = operator.send(page, page, offered="0", frame_origins="https://a.example\nhttp://b.example")
     assert wrong.status_code == 422
-    assert "http://b.example has no https" in wrong.text
+    assert "“http://b.example” cannot be named" in wrong.text
     assert "https://a.example\nhttp://b.example" in wrong.text
     said = {"offered": "0", "settings.texts.es.title": 'Tu "logo"'}
     operator.send(page, page, **said, frame_origins="https://A.example/\r\nhttps://b.example")

@@ -161,7 +161,7 @@ def test_pages_lead_both_ways(enter: Enter, acme: Tenant, hand_in: Callable[...,
         hand_in(acme, f"file-{number:03}.cer", State.REJECTED)
     client = enter()
     first = client.get("/admin/uploads?state=rejected").text
-    assert first.count("file-") == 50
+    assert len(_names(first)) == 50
     second = client.get(addresses(first, "next")).text
     third = client.get(addresses(second, "next")).text
     assert "file-000.cer" in third

@@ -146,9 +146,9 @@ def test_the_mail_brings_a_link_into_the_form_of_that_operation(counter: Counter
 @pytest.mark.parametrize(
     ("locale", "left", "subject", "said"),
     [
-        ("es", 45, "un certificado termina el 5 ene 2027, 08:05", "Consigue el siguiente en el SAT"),
+        ("es", 45, "un certificado vence el 5 ene 2027, 08:05", "Tramita el siguiente en el SAT"),
         ("en", 45, "a certificate ends on 5 Jan 2027, 08:05", "Get the next one from the SAT"),
-        ("es", -1, "un certificado terminó el 20 nov 2026, 08:05", "ya no sirve"),
+        ("es", -1, "un certificado venció el 20 nov 2026, 08:05", "ya no sirve"),
         ("en", -1, "a certificate ended on 20 Nov 2026, 08:05", "good for nothing any more"),
     ],
 )

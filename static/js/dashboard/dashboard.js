@@ -7,8 +7,10 @@ import { watchDialogs } from "./dialogs.js";
 import { watchKeys } from "./keyboard.js";
 import { watchNotices } from "./notices.js";
 import { watchPasskeys } from "./passkeys.js";
+import { showTab } from "./tabs.js";
 import { watchTimes } from "./times.js";
 
+showTab();
 watchBranding();
 watchCopying();
 watchDialogs();
