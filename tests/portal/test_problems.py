@@ -6,6 +6,7 @@ import pytest
 from flask import abort
 from flask.testing import FlaskClient
 
+from app.errors import Refusal
 from app.portal.errors import FormClosed, LinkOnly, NothingHere, Suspended
 from app.portal.problems import TITLES, shuts
 from app.tenants.errors import LinkExpired, LinkRevoked, LinkUsedUp, TooManyTries
@@ -41,10 +42,10 @@ def test_an_error_is_a_page_like_the_others(
 @pytest.mark.parametrize("lang", ["es", "en"])
 @pytest.mark.parametrize(
     "refusal",
-    [NothingHere(), FormClosed(), LinkOnly(), Suspended(), LinkExpired(date=NOON), LinkUsedUp(), LinkRevoked()],
+    [FormClosed(), LinkOnly(), Suspended(), LinkExpired(date=NOON), LinkUsedUp(), LinkRevoked()],
     ids=lambda refusal: refusal.slug,
 )
-def test_what_is_closed_says_so_kindly(refusal: NothingHere, lang: str) -> None:
+def test_what_is_closed_says_so_kindly(refusal: Refusal, lang: str) -> None:
     app = make_app()
 
     @app.get("/closed")
@@ -57,6 +58,19 @@ def test_what_is_closed_says_so_kindly(refusal: NothingHere, lang: str) -> None:
     assert refusal.slug in TITLES
     assert (TITLES[refusal.slug] in response.text) is (lang == "en")
     assert WORDS[refusal.slug].partition("%")[0].partition(".")[0] in response.text or lang == "es"
+
+
+def test_where_nothing_is_the_address_is_what_to_look_at() -> None:
+    app = make_app()
+
+    @app.get("/o/unknown")
+    def nothing() -> str:
+        raise NothingHere
+
+    client: FlaskClient = app.test_client()
+    of_ours, nowhere = (client.get(path, headers={"Accept-Language": "en"}) for path in ("/o/unknown", "/nowhere"))
+    assert (of_ours.status_code, "Check the address" in of_ours.text) == (404, True)
+    assert of_ours.text == nowhere.text
 
 
 def test_only_a_way_in_that_is_shut_takes_the_form_away() -> None:
