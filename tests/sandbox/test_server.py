@@ -12,6 +12,7 @@ import pytest
 
 from app.local.place import ROOT
 from app.sandbox import PROVIDERS
+from app.sandbox.server import main
 from tests.sandbox.facturapi.conftest import ACME, SEED
 from tests.servers import Sandbox
 
@@ -32,19 +33,33 @@ KNOWN = ", ".join(provider.slug for provider in PROVIDERS)
         ({"SANDBOX_SEED": "/no/such/file"}, "SANDBOX_SEED cannot be used: FileNotFoundError."),
         ({"SANDBOX_SEED": "broken"}, "SANDBOX_SEED cannot be used: it is not JSON."),
         ({"SANDBOX_SEED": "wrong"}, f"SANDBOX_SEED cannot be used: a seed is an object with, at most, {KNOWN}."),
-        ({"SANDBOX_STORE_PORT": "http"}, "SANDBOX_STORE_PORT is no number: the port that the object store listens on."),
-        ({"SANDBOX_STORE_PORT": "70000"}, "SANDBOX_STORE_PORT cannot be listened on: OverflowError."),
     ],
 )
-def test_what_is_missing_is_said_in_one_line(tmp_path: Path, environment: dict[str, str], line: str) -> None:
+def test_what_is_missing_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], line: str
+) -> None:
     (tmp_path / "broken").write_text('{"user_keys": ["sk_user_secret"')
     (tmp_path / "wrong").write_text('{"other": {}}')
-    if environment.get("SANDBOX_SEED") in {"broken", "wrong"}:
-        environment = {"SANDBOX_SEED": str(tmp_path / environment["SANDBOX_SEED"])}
+    monkeypatch.chdir(tmp_path)
+    for name, value in ({"SANDBOX_PORT": "1", "SANDBOX_DIR": str(tmp_path / "files")} | environment).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == line
+
+
+@pytest.mark.parametrize(
+    ("port", "line"),
+    [
+        ("http", "SANDBOX_STORE_PORT is no number: the port that the object store listens on."),
+        ("70000", "SANDBOX_STORE_PORT cannot be listened on: OverflowError."),
+    ],
+)
+def test_a_process_says_it_and_ends(tmp_path: Path, port: str, line: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "app.sandbox"],
         cwd=ROOT,
-        env=os.environ | {"SANDBOX_PORT": "1", "SANDBOX_DIR": str(tmp_path / "files")} | environment,
+        env=os.environ | {"SANDBOX_PORT": "0", "SANDBOX_DIR": str(tmp_path / "files"), "SANDBOX_STORE_PORT": port},
         capture_output=True,
         text=True,
         timeout=30,
