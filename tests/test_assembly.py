@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from flask import Flask
@@ -14,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from app import create_app
+from app.assembly import preflight
 from app.checks import INSPECTIONS
 from app.config import ConfigurationError, Settings
 from app.database import Database
@@ -40,24 +42,36 @@ def logged(settings: Settings, clean: None) -> Iterator[tuple[Flask, io.StringIO
     root.setLevel(level)
 
 
-@pytest.mark.live
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ({"SECRET_KEY": None}, "SECRET_KEY is missing."),
-        ({"SECRET_KEY": "short"}, "SECRET_KEY is too short."),
-        ({"DATABASE_URL": "mysql://db"}, "DATABASE_URL: must begin with postgresql://"),
-        ({"DRAIN_SECONDS": "soon"}, "DRAIN_SECONDS: "),
-        ({"VAULT_KEYSET": "/nowhere/keyset.json"}, "VAULT_KEYSET: /nowhere/keyset.json cannot be read"),
-        ({"VENTANILLA_MODE": "production"}, "VAULT_KEYSET is the demo's"),
-    ],
-    ids=str,
-)
-def test_a_wrong_setting_stops_the_server_with_one_line(
-    wrong: dict[str, str | None], said: str, settings: Settings
+#: What is wrong, by what is said of it.
+WRONG: Final[dict[str, dict[str, str | None]]] = {
+    "SECRET_KEY is missing.": {"SECRET_KEY": None},
+    "SECRET_KEY is too short.": {"SECRET_KEY": "short"},
+    "DATABASE_URL: must begin with postgresql://": {"DATABASE_URL": "mysql://db"},
+    "DRAIN_SECONDS: ": {"DRAIN_SECONDS": "soon"},
+    "VAULT_KEYSET: /nowhere/keyset.json cannot be read": {"VAULT_KEYSET": "/nowhere/keyset.json"},
+    "VAULT_KEYSET is the demo's": {"VENTANILLA_MODE": "production", "SECRET_KEY": 40 * "k"},
+}
+
+
+@pytest.mark.parametrize("said", WRONG)
+def test_a_wrong_setting_is_told_in_one_line_before_a_server_starts(
+    said: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name, value in (environment_of(settings) | WRONG[said]).items():
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as raised:
+        preflight()
+    (line,) = raised.value.lines
+    assert line.startswith(said)
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("said", ["SECRET_KEY is missing.", "VAULT_KEYSET is the demo's"])
+def test_a_wrong_setting_stops_the_server_with_one_line(said: str, settings: Settings) -> None:
     """Under gunicorn too, which starts a worker that fails again and again."""
-    told = {"PATH": os.environ["PATH"], "PORT": "0", **environment_of(settings), **wrong}
+    told = {"PATH": os.environ["PATH"], "PORT": "0", **environment_of(settings), **WRONG[said]}
     program, *arguments = processes.procfile(ROOT / "Procfile")["web"]
     line = [str(Path(sys.executable).with_name(program)), *arguments]
     environment = {name: value for name, value in told.items() if value is not None}

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, Final
 
 import certifi
@@ -177,8 +178,9 @@ def connections(egress: Egress) -> tuple[type[HTTPConnection], type[HTTPSConnect
     return type("Plain", (_Plain,), {"egress": egress}), type("Tls", (_Tls,), {"egress": egress})
 
 
+@cache
 def tls_context(authorities: str | None = None) -> ssl.SSLContext:
-    """Trust in the usual authorities (or those of a file), for sockets that wait as ours do."""
+    """Trust in the usual authorities (or those of a file), read once a process, for sockets that wait as ours do."""
     context = ssl.create_default_context(cafile=authorities or certifi.where())
     context.sslsocket_class = TlsSocket
     return context
