@@ -28,7 +28,7 @@ from tests.relay.files import csv
 from tests.relay.house import House
 from tests.relay.samples import BY_OPERATION
 from tests.relay.sending import Sending
-from tests.servers import Sandbox, Server
+from tests.servers import Server
 from tests.tenancy import becomes
 
 pytestmark = pytest.mark.live
@@ -47,9 +47,21 @@ class Pair:
     there: House
 
 
+@pytest.fixture(scope="module")
+def neighbour(place: Path, settings: Settings) -> Iterator[Server]:
+    """A second node, which shares database and spool with the first."""
+    with keeping("neighbour", place, settings, SPOOL_URL=str(place / "patient.spool")) as server:
+        yield server
+
+
 @pytest.fixture
-def pair(patient: Server, place: Path, settings: Settings, sandbox: Sandbox, house: House) -> Iterator[Pair]:
-    """The second node shares database and spool with the first, and is the test's to kill."""
+def pair(neighbour: Server, house: House) -> Pair:
+    return Pair(here=replace(house, gateway=neighbour), there=house)
+
+
+@pytest.fixture
+def doomed(place: Path, settings: Settings, house: House) -> Iterator[Pair]:
+    """Here is the test's to kill."""
     with keeping("mortal", place, settings, SPOOL_URL=str(place / "patient.spool")) as mortal:
         yield Pair(here=replace(house, gateway=mortal), there=house)
 
@@ -146,38 +158,38 @@ def test_who_leaves_in_the_middle_leaves_the_key_free(pair: Pair, query: str) ->
 
 
 @QUERIES
-def test_who_dies_in_the_middle_leaves_the_key_free(pair: Pair, query: str, worker: Database) -> None:
+def test_who_dies_in_the_middle_leaves_the_key_free(doomed: Pair, query: str, worker: Database) -> None:
     content = csv(1 << 20)
-    with sending(pair.here, "k", query, content) as first:
+    with sending(doomed.here, "k", query, content) as first:
         first.give_share(0.5)
-        assert became(pair.here, "delivering")
-        kill(pair.here.gateway)
-    assert post(pair.there, "k", query, content).status_code == 409  # until it is known to be dead
+        assert became(doomed.here, "delivering")
+        kill(doomed.here.gateway)
+    assert post(doomed.there, "k", query, content).status_code == 409  # until it is known to be dead
     sweep(worker)
-    again = post(pair.there, "k", query, content)
+    again = post(doomed.there, "k", query, content)
     assert (again.status_code, again.headers.get("Idempotent-Replayed")) == (201, None)
-    assert whole(SAMPLE, pair.here) == 1
+    assert whole(SAMPLE, doomed.here) == 1
 
 
 @pytest.mark.parametrize(("query", "status", "state"), [("", 202, "waiting"), ("?durable=0", 504, "unknown")])
 def test_who_dies_at_the_end_is_answered_by_the_record(
-    pair: Pair, worker: Database, query: str, status: int, state: str
+    doomed: Pair, worker: Database, query: str, status: int, state: str
 ) -> None:
     """The provider has all of it, and whoever was to hear so is no more."""
     content = csv(300_000)
-    pair.here.sandbox.fault(action="status", status=500, seconds=SECONDS, **order(pair.here, SAMPLE))
-    with sending(pair.here, "k", query, content) as first:
+    doomed.here.sandbox.fault(action="status", status=500, seconds=SECONDS, **order(doomed.here, SAMPLE))
+    with sending(doomed.here, "k", query, content) as first:
         first.give()
-        assert becomes(lambda: whole(SAMPLE, pair.here) == 1)
-        kill(pair.here.gateway)
+        assert becomes(lambda: whole(SAMPLE, doomed.here) == 1)
+        kill(doomed.here.gateway)
     sweep(worker)
-    assert became(pair.here, state)
+    assert became(doomed.here, state)
     for _ in range(2):
-        again = post(pair.there, "k", query, content)
+        again = post(doomed.there, "k", query, content)
         assert (again.status_code, again.headers["Idempotent-Replayed"]) == (status, "true")
-        assert again.headers["Location"].endswith(str(upload_of(pair.here).id))
-    assert post(pair.there, "k", query, content[:-1] + b"2\n").status_code == 422
-    assert whole(SAMPLE, pair.here) == 1
+        assert again.headers["Location"].endswith(str(upload_of(doomed.here).id))
+    assert post(doomed.there, "k", query, content[:-1] + b"2\n").status_code == 422
+    assert whole(SAMPLE, doomed.here) == 1
 
 
 def test_curl_sends_a_file_as_it_is(house: House, tmp_path: Path) -> None:
