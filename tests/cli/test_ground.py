@@ -17,7 +17,9 @@ from typing import Any
 
 import pytest
 
-from app.config import Settings
+from app import create_app
+from app.cli import without_gateway
+from app.config import ConfigurationError, Settings
 from app.database import Database, is_migrated
 from app.local.place import ROOT
 from app.local.postgres import Embedded
@@ -64,12 +66,26 @@ def test_vault_create_makes_a_keyset_and_never_replaces_one(tmp_path: Path) -> N
         (["connection", "add", "acme", "facturapi", "--environment", "live"], {}, "DATABASE_URL is missing."),
     ],
 )
-def test_what_is_missing_is_named(arguments: list[str], environment: dict[str, str], sentence: str) -> None:
-    done = flask(*arguments, **environment)
+def test_what_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], environment: dict[str, str], sentence: str
+) -> None:
+    """In the application that `wsgi` makes where nothing is set."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    with pytest.raises(ConfigurationError) as fault:
+        create_app()
+    done = without_gateway(fault.value).test_cli_runner().invoke(args=arguments, env=environment)
+    assert isinstance(done.exception, SystemExit)
+    assert done.exit_code
+    assert sentence in done.stderr + str(done.exception)
+    assert "hunter2" not in done.output + str(done.exception)
+
+
+def test_a_process_names_it_too() -> None:
+    done = flask("org", "list")
     assert done.returncode
-    assert sentence in done.stderr
+    assert done.stderr.splitlines()[0].startswith("SECRET_KEY is missing.")
     assert "Traceback" not in done.stderr
-    assert "hunter2" not in done.stderr + done.stdout
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -78,6 +77,8 @@ def size(written: str) -> int:
 
 
 def test_compose_is_what_its_schema_allows() -> None:
+    import jsonschema  # which makes dozens of grammars, in every process that collects tests
+
     schema = resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
     jsonschema.validate(COMPOSE, json.loads(schema.read_text()))
 
