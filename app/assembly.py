@@ -55,6 +55,10 @@ ExcInfo = tuple[type, BaseException, TracebackType] | tuple[None, None, None]
 class Gateway(APIFlask):
     """A Flask that can write down its API, and whose own lines name a request by its rule: some addresses are keys."""
 
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Take it as it is: nothing here is asynchronous, and Flask would ask a dozen times a request."""
+        return func
+
     def handle_user_exception(self, e: Exception) -> HTTPException | ResponseReturnValue:
         """Count what is refused, whoever spells the refusal out."""
         if isinstance(e, Refusal):

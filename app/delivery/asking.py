@@ -102,7 +102,7 @@ class Asker:
         if isinstance(way, NoWay):
             return Verdict(ok=False, detail=str(way), outcome=way.outcome)
         steps = way.provider.verify(way.account, way.credential, self.now())
-        return Cleaner(way.secrets()).verdict(self._ways.look(way, steps))
+        return way.cleaner.verdict(self._ways.look(way, steps))
 
     def try_credential(self, connection: Connection, credential: Mapping[str, SecretStr]) -> Verdict:
         """The same of a credential that is not kept yet, for a connection that need not be either."""
@@ -131,7 +131,7 @@ class Asker:
         return self._visit(way, build)
 
     def _visit(self, way: Way, build: Visit[T]) -> T:
-        cleaner = Cleaner(way.secrets())
+        cleaner = way.cleaner
         try:
             answer = self._ways.look(way, build(way.account))
         except Unavailable as exc:
@@ -169,7 +169,7 @@ class Asker:
 def cleaner_of(way: Way, handin: HandIn) -> Cleaner:
     secrets = [secret.get_secret_value() for secret in handin.secrets.values()]
     files = [part.source.content for part in handin.parts.values() if isinstance(part.source, CollectedFile)]
-    return Cleaner([*way.secrets(), *secrets, *files])
+    return way.cleaner.knowing([*secrets, *files])
 
 
 def _as_recorded(upload: Upload) -> Outcome:

@@ -10,7 +10,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
@@ -32,12 +32,17 @@ _CODE: Final = re.compile(r"[\w.:-]{1,80}", re.ASCII)
 class Cleaner:
     """Knows what is secret in one delivery."""
 
-    def __init__(self, secrets: Iterable[str | bytes]) -> None:
+    def __init__(self, secrets: Collection[str | bytes]) -> None:
+        self._secrets = secrets
         spelt = {spelling.casefold() for secret in secrets for spelling in _spellings(secret)} - {""}
         self._short = {one for one in spelt if len(one) < SHORTEST}
         self._whole = {one for one in spelt if SHORTEST <= len(one) <= RUN}
         #: Line feeds part them, and no text that is looked at has any.
         self._long = "\n".join(one for one in spelt if len(one) > RUN)
+
+    def knowing(self, more: Collection[str | bytes]) -> Cleaner:
+        """One that knows of more secrets; itself where there are none."""
+        return Cleaner([*self._secrets, *more]) if more else self
 
     def outcome(self, outcome: Outcome) -> Outcome:
         """The same outcome, fit to be kept."""

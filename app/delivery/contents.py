@@ -44,4 +44,6 @@ def _size(file: FilePart | CollectedFile | Arriving | Reread) -> int | None:
 
 def _printable(filename: str) -> str:
     """A file's name as it can be kept, also where it is what the file was refused for."""
+    if filename.isprintable():
+        return filename[:255]
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in filename)[:255]

@@ -7,7 +7,6 @@ from urllib.parse import urlencode, urlsplit
 
 from app.delivery.asking import Visit
 from app.delivery.calls import Answered, Call, Whole, read_whole
-from app.delivery.cleaning import Cleaner
 from app.delivery.forwarding import Forwarder
 from app.delivery.way import NoWay, Way
 from app.providers.base import Outcome, Unavailable
@@ -43,7 +42,7 @@ def _refused(way: Way, answered: Answered | Outcome) -> Outcome:
     if isinstance(answered, Answered):
         whole = read_whole(answered)
         answered = by_status(whole.reply) if isinstance(whole, Whole) else by_cause(whole)
-    return Cleaner(way.secrets()).outcome(answered)
+    return way.cleaner.outcome(answered)
 
 
 def _call(outgoing: Outgoing) -> Call:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pydantic import SecretStr, ValidationError
 from sqlalchemy.orm import Session
 
+from app.delivery.cleaning import Cleaner
 from app.providers import registry
 from app.providers.base import Account, Ending, Outcome, Provider
 from app.tenants import connections
@@ -24,7 +26,7 @@ class NoWay(RuntimeError):  # noqa: N818 - says what it is
         super().__init__(detail)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Way:
     """All that a connection tells about its provider, read in one short transaction."""
 
@@ -58,7 +60,7 @@ class Way:
         account = Account(environment=connection.environment.value, settings=connection.settings)
         return cls(connection=connection, provider=provider, account=account, credential=credential, sealed=sealed)
 
-    @property
+    @cached_property
     def fingerprint(self) -> bytes:
         """What tells one credential at the provider from another, and says nothing about it."""
         prints = sorted(f"{one.field}={one.fingerprint}" for one in self.sealed)
@@ -69,6 +71,11 @@ class Way:
     def headers(self) -> Mapping[str, str]:
         """What authenticates a request."""
         return self.provider.headers(self.account, self.credential)
+
+    @cached_property
+    def cleaner(self) -> Cleaner:
+        """What knows that no text may repeat the credential."""
+        return Cleaner(self.secrets())
 
     def secrets(self) -> list[str]:
         """What no text may repeat."""

@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.database import Database
 from app.delivery.calls import Answered, Call
-from app.delivery.cleaning import Cleaner
 from app.delivery.deadlines import Deadlines, Exchange
 from app.delivery.egress import Egress
 from app.delivery.engine import Engine
@@ -128,7 +127,7 @@ class Ways:
             again = self._reopened(way.connection)
             if not _is_due(again, self._clock()):  # another process used the same refresh token up, and has its answer
                 return again
-            outcome = Cleaner(way.secrets()).outcome(exc.outcome)
+            outcome = way.cleaner.outcome(exc.outcome)
             log.warning("credential could not be renewed", connection=str(way.connection.id), because=outcome.problem)
             return NoWay("its credential could not be renewed", outcome)
         with self._database.transaction(way.sealed[0].organization_id) as session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Final
 
@@ -48,6 +49,7 @@ def is_from_proxy(environ: WSGIEnvironment, proxies: Collection[IPv4Network | IP
     return not peer or (found is not None and any(found in network for network in proxies))
 
 
+@lru_cache(1_024)
 def _parsed(hop: str) -> IPv4Address | IPv6Address | None:
     try:
         found = ip_address(hop)

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from flask import current_app, request
+from flask import Flask, Request, current_app, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.wrappers import Response
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Flask's own; but where there is no cookie to read, nothing is made that would read it: no service has one."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Return what the cookie holds; empty where there is none, or one that is not ours."""
+        return super().open_session(app, request) if request.cookies else self.session_class()
 
 
 def read(name: str) -> str:

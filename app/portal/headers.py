@@ -7,6 +7,7 @@ from datetime import timedelta
 from flask import Flask, Response
 
 from app.config import Settings
+from app.portal.cookies import Sessions
 
 #: Nothing inline and nothing of others: scripts, styles and pictures come from here or not at all.
 POLICY = {
@@ -76,6 +77,7 @@ PAGE_LIFE = timedelta(hours=12)
 def init_app(app: Flask, settings: Settings) -> None:
     """Set the cookie's rules and add the headers to every response that has not its own."""
     secure = settings.public_url.startswith("https://")
+    app.session_interface = Sessions()
     app.config.update(
         SESSION_COOKIE_NAME="__Host-session" if secure else "session",
         SESSION_COOKIE_SECURE=secure,
@@ -84,11 +86,11 @@ def init_app(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_PATH="/",
         WTF_CSRF_TIME_LIMIT=int(PAGE_LIFE.total_seconds()),
     )
+    # That of this host alone: of those below it somebody else may have to decide.
+    added = HEADERS | ({"Strict-Transport-Security": STRICT_TRANSPORT} if secure else {})
 
     @app.after_request
     def add(response: Response) -> Response:
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        if secure:  # of this host alone: of those below it somebody else may have to decide
-            response.headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
+        own = {name.lower() for name, _ in response.headers}
+        response.headers.extend([(name, value) for name, value in added.items() if name.lower() not in own])
         return response

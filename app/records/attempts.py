@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
-from uuid_utils.compat import uuid7
 
+from app.database import new
 from app.records.jsonable import jsonable
 from app.records.models import Attempt, Upload
 
@@ -54,8 +54,8 @@ def first(
     **ending: Any,
 ) -> Attempt:
     """Make the first attempt of an upload that is about to be written; marked, or at its end, if it is so at once."""
-    return Attempt(
-        id=uuid7(),
+    return new(
+        Attempt,
         organization_id=organization_id,
         upload_id=upload_id,
         number=1,

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from uuid_utils.compat import uuid7
 
-from app.database import Base
+from app.database import Base, new
 from app.records import canonical
 from app.records.chain import Link
 from app.records.jsonable import jsonable
@@ -57,8 +57,8 @@ def entry(
     details: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
     """Make an entry about a row; `details` never hold a secret, and a SecretStr among them is refused."""
-    return AuditEntry(
-        id=uuid7(),
+    return new(
+        AuditEntry,
         organization_id=organization_id,
         at=now,
         actor=actor,
@@ -82,6 +82,7 @@ def listing(
     return session.scalars(query).all()
 
 
+@cache
 def subject_type(kind: type[Base]) -> str:
     """How a table's rows are called in the log: `api_token` for ApiToken."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()

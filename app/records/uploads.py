@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from app.database import copied, once_committed
+from app.database import copied, new, once_committed
 from app.errors import Refusal
 from app.records import audit, states, writing
 from app.records.jsonable import jsonable
@@ -76,7 +76,8 @@ def begin(
     first, where it has one already.
     """
     states.check(None, state)
-    upload = Upload(
+    upload = new(
+        Upload,
         organization_id=organization_id,
         connection_id=connection_id,
         form_id=form_id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -39,11 +40,10 @@ def begin(on: On, upload: Upload, attempt: Attempt | None, entry: AuditEntry) ->
     why: str | None = _ask(on, BEGIN, {"organization": str(upload.organization_id), **_json(rows)})
     if why is not None:
         return why
-    for row in (upload, attempt, entry):
-        if row is not None:
+    if isinstance(on, Session):
+        for row in filter(None, (upload, attempt, entry)):
             make_transient_to_detached(row)
-            if isinstance(on, Session):
-                on.add(row)
+            on.add(row)
     return None
 
 
@@ -64,15 +64,14 @@ def _ask(on: On, statement: TextClause, values: Mapping[str, Any]) -> Any:
 
 
 def _row(row: Base) -> dict[str, Any]:
-    """A row by its columns; what it has no value for gets its default."""
-    values = {}
-    for name, attribute in row.__mapper__.column_attrs.items():
-        column = attribute.columns[0]
-        if name not in row.__dict__:
-            default: Any = column.default
-            setattr(row, name, default and (default.arg(None) if default.is_callable else default.arg))
-        values[column.name] = row.__dict__[name]
-    return values
+    """A row by its columns."""
+    return {column: row.__dict__[name] for name, column in _columns(type(row))}
+
+
+@cache
+def _columns(kind: type[Base]) -> tuple[tuple[str, str], ...]:
+    """The names of its attributes, and of their columns."""
+    return tuple((name, attribute.columns[0].name) for name, attribute in kind.__mapper__.column_attrs.items())
 
 
 def _json(rows: Mapping[str, Mapping[str, Any] | None]) -> dict[str, str | None]:
