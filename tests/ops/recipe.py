@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -70,17 +70,21 @@ def stages(text: str) -> list[Stage]:
 
 def context(root: Path = ROOT) -> list[Path]:
     """The files that are sent to whoever builds: what `.dockerignore` leaves, as paths below `root`."""
-    rules = [
-        (not line.startswith("!"), _pattern(line.lstrip("!")))
-        for line in (root / ".dockerignore").read_text().splitlines()
-        if line and not line.startswith("#")
-    ]
-    return sorted(path for path in _files(root) if not _left_out(path, rules))
+    said = [line for line in (root / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    rules = [(not line.startswith("!"), _pattern(line.lstrip("!"))) for line in said]
+
+    def may_hold(folder: Path) -> bool:
+        """Whether something in it can be let through; what is installed here is hundreds of thousands of files."""
+        return not _left_out(folder, rules) or any(line.startswith((f"!{folder}/", "!**")) for line in said)
+
+    return sorted(path for path in _files(root, may_hold) if not _left_out(path, rules))
 
 
-def _files(root: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(root):
-        yield from ((Path(folder) / name).relative_to(root) for name in names)
+def _files(root: Path, may_hold: Callable[[Path], bool]) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        here = Path(folder).relative_to(root)
+        folders[:] = [name for name in folders if may_hold(here / name)]
+        yield from (here / name for name in names)
 
 
 def _left_out(path: Path, rules: list[tuple[bool, re.Pattern[str]]]) -> bool:
