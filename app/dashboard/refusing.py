@@ -22,6 +22,7 @@ from app.errors import N_, Refusal
 from app.portal import headers, problems
 from app.portal.language import say
 from app.providers.base import Outcome
+from app.tenants.errors import BadName, NameTaken
 from app.words import WORDS
 
 log = structlog.get_logger("ventanilla.dashboard")
@@ -50,6 +51,10 @@ SAID: Final = {
 }
 
 
+#: Problems of a name: their `name` is what was typed, and not where.
+NAMES: Final = frozenset({BadName.slug, NameTaken.slug})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faulty:
     """One thing that is wrong with what was typed."""
@@ -62,7 +67,7 @@ class Faulty:
     def said(self, label: str | None = None) -> str:
         """What to do about it, which calls the field by its label."""
         params = dict(self.params)
-        if label is not None and "name" in params:
+        if label is not None and "name" in params and self.slug not in NAMES:
             params["name"] = label
         return sentence(self.slug, params)
 

@@ -146,7 +146,11 @@ def test_made_step_by_step(two: Two) -> None:
     sitting, slug = two.sit(Role.OPERATOR), f"n-{secrets.token_hex(5)}"
     page = "/admin/new-organization"
     named = {"name": "New", "slug": slug, "locale": "es", "timezone": "America/Mexico_City", "accent": "#1f6f5c"}
-    assert sitting.send(page, page, **named | {"slug": "Not a slug"}).status_code == 422
+    wrong = sitting.send(page, page, **named | {"slug": "Not a slug"})
+    assert wrong.status_code == 422
+    beside = BeautifulSoup(wrong.text, "html.parser").select_one(".field .fault")
+    assert beside
+    assert beside.text.startswith("“Not a slug” cannot be a name here")
     made = sitting.send(page, page, **named)
     assert made.headers["Location"] == f"/admin/organizations/{slug}/setup/connection"
     for step in ("verify", "form", "link"):
