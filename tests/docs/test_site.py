@@ -77,6 +77,13 @@ def test_every_page_is_made_and_none_loads_from_elsewhere(site: Path) -> None:
         assert not re.search(r"(?:@import|url\()\s*[\"']?(?:https?:)?//", sheet.read_text()), sheet
 
 
+def test_a_page_is_read_out_loud_in_its_own_language(site: Path) -> None:
+    said = {
+        name: re.search(r'<html lang="(\w+)"', (site / name).read_text()) for name in ("es/entregar.html", "api.html")
+    }
+    assert [found[1] for found in said.values() if found] == ["es", "en"]
+
+
 @pytest.fixture
 def served(site: Path) -> Iterator[str]:
     class Quiet(SimpleHTTPRequestHandler):
