@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from app.config import Settings
 from app.local import processes
 
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -46,6 +46,7 @@ class Installation:
         self.port = free_ports()
         self.process: subprocess.Popen[bytes] | None = None
         self.output = instance.parent / "output.txt"
+        self._said_before = 0
         self._started: set[psutil.Process] = set()
 
     def launch(self, **environment: str) -> subprocess.Popen[bytes]:
@@ -53,6 +54,7 @@ class Installation:
         told = {"INSTANCE_DIR": str(self.instance), "PORT": str(self.port), **environment}
         outside = {name: value for name, value in os.environ.items() if name != "MAKELEVEL"}
         with self.output.open("ab") as output:
+            self._said_before = output.tell()
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "app.local"], cwd=ROOT, env=outside | told, stdout=output, stderr=output
             )
@@ -70,8 +72,7 @@ class Installation:
         assert wait_until(ended, PATIENCE), self.said()
         assert process.poll() is None, self.said()
         self._started |= set(psutil.Process(process.pid).children(recursive=True))
-        described: dict[str, Any] = json.loads(path.read_text())
-        return described
+        return described(self)
 
     def stop(self, signum: int = signal.SIGINT) -> int:
         """Ask it to stop, and wait until it has."""
@@ -79,8 +80,17 @@ class Installation:
         self.process.send_signal(signum)
         return self.process.wait(STOP_SECONDS)
 
+    @property
+    def runs(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def says_where(self) -> bool:
+        return self.runs and (self.instance / "demo.json").exists()
+
     def said(self) -> str:
-        return self.output.read_text(errors="replace")
+        """All since it was last started."""
+        return self.output.read_bytes()[self._said_before :].decode(errors="replace")
 
     def left(self) -> list[psutil.Process]:
         """Everything of it that still runs: what it had started when it was ready, and whatever works in its folder."""
@@ -98,14 +108,46 @@ class Installation:
             return False
 
 
-@pytest.fixture
-def installation() -> Iterator[Installation]:
+@contextmanager
+def in_a_folder() -> Iterator[Installation]:
     folder = Path(tempfile.mkdtemp(prefix="ventanilla-test-"))
     made = Installation(folder / "instance")
     yield made
-    if made.process and made.process.poll() is None:
+    if made.runs:
         made.stop(signal.SIGTERM)
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def installation() -> Iterator[Installation]:
+    """One that never ran."""
+    with in_a_folder() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def former() -> Iterator[Installation]:
+    """One for several tests: making its database and the demo takes longer than all that they do."""
+    with in_a_folder() as made:
+        yield made
+        if made.runs:
+            made.stop()
+        assert made.left() == []
+
+
+@pytest.fixture
+def running(former: Installation) -> Installation:
+    """One that runs, which a test may end in any way: then the next has to start it again."""
+    if not former.says_where:
+        if former.runs:  # a test that failed left it half way
+            former.stop(signal.SIGTERM)
+        former.start()
+    return former
+
+
+def described(installation: Installation) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((installation.instance / "demo.json").read_text())
+    return found
 
 
 def free_ports() -> int:
@@ -140,12 +182,12 @@ ASKED = {
 }
 
 
-def ask(described: dict[str, str], path: str) -> tuple[int, bytes]:
+def ask(given: dict[str, str], path: str) -> tuple[int, bytes]:
     """Make a call as a vendor's client does that was given this address and key."""
-    key, parts = described["key"], urlsplit(described["base_url"] + path)
+    key, parts = given["key"], urlsplit(given["base_url"] + path)
     connection = http.client.HTTPConnection(parts.netloc, timeout=10)
     try:
-        bare = key.startswith("Basic ") or "/formkiq" in described["base_url"]
+        bare = key.startswith("Basic ") or "/formkiq" in given["base_url"]
         authorization = key if bare else f"Bearer {key}"
         connection.request(
             "GET", parts._replace(scheme="", netloc="").geturl(), headers={"Authorization": authorization}
@@ -167,8 +209,8 @@ def get(url: str) -> tuple[int, str]:
         connection.close()
 
 
-def test_it_becomes_ready_says_where_to_go_and_leaves_nothing(installation: Installation) -> None:
-    first = installation.start()
+def test_it_becomes_ready_says_where_to_go_and_leaves_nothing(running: Installation) -> None:
+    installation, first = running, described(running)
 
     path = installation.instance / "demo.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -258,25 +300,23 @@ def look_at(one: dict[str, Any], base: str, sandbox: str) -> None:
         assert stat.S_IMODE(Path(one["certificate"][name]).stat().st_mode) == 0o600
 
 
-def test_no_process_shows_a_key_or_a_password(installation: Installation) -> None:
-    described = installation.start()
-    hidden = [held["sandbox"]["key"] for one in described["organizations"] for held in one["connections"]]
-    hidden += [one["api_token"] for one in described["organizations"]]
-    hidden += [one["certificate"]["password"] for one in described["organizations"]]
-    hidden += [described["admin"]["password"]]
-    hidden += [form["link"].rpartition("/")[2] for one in described["organizations"] for form in one["forms"][:1]]
+def test_no_process_shows_a_key_or_a_password(running: Installation) -> None:
+    demo = described(running)
+    hidden = [held["sandbox"]["key"] for one in demo["organizations"] for held in one["connections"]]
+    hidden += [one["api_token"] for one in demo["organizations"]]
+    hidden += [one["certificate"]["password"] for one in demo["organizations"]]
+    hidden += [demo["admin"]["password"]]
+    hidden += [form["link"].rpartition("/")[2] for one in demo["organizations"] for form in one["forms"][:1]]
     shown = b""
-    for process in processes.belonging_to(installation.instance):
+    for process in processes.belonging_to(running.instance):
         shown += Path(f"/proc/{process.pid}/environ").read_bytes() + Path(f"/proc/{process.pid}/cmdline").read_bytes()
     assert b"wsgi" in shown
     assert not [secret for secret in hidden if secret.encode() in shown]
 
 
 @pytest.mark.parametrize("victim", ["web", "worker", "sandbox", "postgres"])
-def test_after_kill_9_of_a_process_the_rest_stops_and_the_next_start_works(
-    installation: Installation, victim: str
-) -> None:
-    first = installation.start()
+def test_after_kill_9_of_a_process_the_rest_stops_and_the_next_start_works(running: Installation, victim: str) -> None:
+    installation, first = running, described(running)
     assert installation.process
     names = {"web": "[wsgi:app]", "worker": "worker", "sandbox": "[ventanilla-sandbox]", "postgres": "/postgres"}
     (found,) = [
@@ -292,22 +332,20 @@ def test_after_kill_9_of_a_process_the_rest_stops_and_the_next_start_works(
     assert installation.start() == first
 
 
-def test_after_kill_9_of_the_supervisor_the_next_start_works_at_once(installation: Installation) -> None:
-    first = installation.start()
-    assert installation.process
-    installation.process.kill()
-    installation.process.wait()
-    assert installation.start() == first
-    assert installation.stop() == 0
-    assert installation.left() == []
+def test_after_kill_9_of_the_supervisor_the_next_start_works_at_once(running: Installation) -> None:
+    first, its = described(running), running.left()
+    assert running.process
+    running.process.kill()
+    running.process.wait()
+    assert running.start() == first
+    assert not [process for process in its if lives(process)]
 
 
-def test_everything_ends_when_the_supervisor_is_killed_even_without_a_next_start(installation: Installation) -> None:
-    installation.start()
-    assert installation.process
-    installation.process.kill()
-    installation.process.wait()
-    assert wait_until(lambda: installation.left() == [], STOP_SECONDS), installation.left()
+def test_everything_ends_when_the_supervisor_is_killed_even_without_a_next_start(running: Installation) -> None:
+    assert running.process
+    running.process.kill()
+    running.process.wait()
+    assert wait_until(lambda: running.left() == [], STOP_SECONDS), running.left()
 
 
 def test_interrupted_while_it_starts_it_leaves_nothing_either(installation: Installation) -> None:
@@ -330,15 +368,14 @@ def test_a_port_in_use_is_one_clear_line_and_changes_nothing(installation: Insta
     assert installation.left() == []
 
 
-def test_a_second_start_beside_the_first_is_refused_and_disturbs_nothing(installation: Installation) -> None:
-    described = installation.start()
-    running = installation.process
-    assert running
-    assert installation.launch().wait(PATIENCE) == 1
-    assert f"is already being run by process {running.pid}" in installation.said()
-    installation.process = running
-    assert json.loads((installation.instance / "demo.json").read_text()) == described
-    assert get(f"{described['base_url']}/readyz")[0] == 200
+def test_a_second_start_beside_the_first_is_refused_and_disturbs_nothing(running: Installation) -> None:
+    first, process = described(running), running.process
+    assert process
+    assert running.launch().wait(PATIENCE) == 1
+    running.process = process
+    assert f"is already being run by process {process.pid}" in running.said()
+    assert described(running) == first
+    assert get(f"{first['base_url']}/readyz")[0] == 200
 
 
 def test_a_wrong_setting_stops_the_start_with_a_line_that_names_it(installation: Installation) -> None:
