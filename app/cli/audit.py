@@ -44,7 +44,7 @@ class Known(click.ParamType[tuple[int, bytes]]):
 @click.option("--known", type=Known(), help="How it ended when it was looked at before; needs --org.")
 @KEYS_OPTION
 def verify(org: str | None, known: tuple[int, bytes] | None, keys_file: Path | None) -> None:
-    """Say whether the audit log is what was signed, and of what is not, where it stands; exit code 1 if any is not."""
+    """Say whether the audit log is what was signed. Of what is not, where it stands; exit code 1 if any is not."""
     if known and not org:
         raise click.UsageError("--known needs --org.")
     trusted, good = reporting.keys(keys_file), True

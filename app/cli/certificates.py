@@ -18,7 +18,7 @@ from app.tenants import doors
 @click.argument("org", required=False)
 @click.option("--days", type=click.IntRange(0, 3650), default=30, show_default=True, help="Within so many days.")
 def expiring(org: str | None, days: int) -> None:
-    """List the certificates that end soon or have ended, of ORG or of every organization.
+    """List the certificates that end soon or have ended. Of ORG, or of every organization.
 
     They are those that were delivered last through each connection.
     """

@@ -51,7 +51,7 @@ def add(
     made_anew: tuple[tuple[str, str], ...],
     no_verify: bool,
 ) -> None:
-    """Add a connection; its credential is asked for, read from a pipe, or taken from the environment."""
+    """Add a connection. Its credential is asked for, read from a pipe, or taken from the environment."""
     adapter = _provider(provider)
     organization = finding.organization_or_house(org)
     if organization is None and lent_by:
@@ -97,7 +97,7 @@ def add(
 )
 @click.option("--no-verify", is_flag=True, help="Do not try the credential; a paused connection stays paused.")
 def replace(*, org: str, name: str, secret_env: tuple[tuple[str, str], ...], no_verify: bool) -> None:
-    """Put a new credential in the place of the former; a paused connection that works with it is used again."""
+    """Put a new credential in the place of the former. A paused connection that works with it is used again."""
     organization = finding.organization_or_house(org)
     with services().database.transaction(organization) as session:
         found = finding.connection(session, org, name)
@@ -140,7 +140,7 @@ def list_(org: str) -> None:
 @click.argument("org")
 @click.argument("name")
 def test(org: str, name: str) -> None:
-    """Try the credential by a call that changes nothing; a paused connection that works is used again."""
+    """Try the credential by a call that changes nothing. A paused connection that works is used again."""
     with services().database.transaction(finding.organization_or_house(org)) as session:
         found = finding.connection(session, org, name)
     _verify(found)
@@ -150,7 +150,7 @@ def test(org: str, name: str) -> None:
 @click.argument("org")
 @click.argument("name")
 def calls(org: str, name: str) -> None:
-    """List the calls of a connection's provider, and which of them are passed on through the gateway."""
+    """List the calls of a connection's provider. Also which of them are passed on through the gateway."""
     with services().database.transaction(finding.organization_or_house(org)) as session:
         found = finding.connection(session, org, name)
     rows = [
@@ -170,7 +170,7 @@ def calls(org: str, name: str) -> None:
 @click.argument("name")
 @click.argument("call")
 def allow(org: str, name: str, call: str) -> None:
-    """Have CALL, one that has to be asked for, passed on: as `flask connection calls` spells it."""
+    """Have CALL, one that has to be asked for, passed on. It is spelled as `flask connection calls` spells it."""
     _open(org, name, call, "connection.call_opened", lambda opened: opened | {call})
     click.echo(f"Passed on from now on: {call}")
 

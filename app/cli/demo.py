@@ -50,7 +50,7 @@ ABOUT_TO_END: Final = timedelta(days=2)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same makes the same; another adds others.")
 @with_appcontext
 def demo(count: int, uploads: int, days: int, seed: int) -> None:
-    """Fill the demo with organizations and uploads that look as in life.
+    """Fill the demo with what looks as in life. Organizations, their forms and links, and uploads.
 
     What is there stays. Organizations of the same seed that are there already are left out, with their uploads.
     Nothing was sent anywhere: their connections have keys that no provider takes, what failed of theirs has no copy to
@@ -146,7 +146,7 @@ def _ways(session: Session, about: Invented, organization_id: UUID, now: datetim
 
 
 def _connection(session: Session, organization_id: UUID, provider: str) -> Connection:
-    adapter = registry.provider(provider)
+    adapter, sandbox = registry.provider(provider), services().settings.sandbox_url
     connection = connections.add(
         session,
         services().vault,
@@ -154,7 +154,8 @@ def _connection(session: Session, organization_id: UUID, provider: str) -> Conne
         provider=provider,
         name=provider,
         environment=Environment.SANDBOX,
-        settings={},
+        # Each installation of it has an address of its own; `flask doctor` would miss it.
+        settings={"base_url": f"{sandbox}/formkiq"} if sandbox and provider == "formkiq" else {},
         credential={"key": SecretStr(f"made-up-{adapter.slug}")},
     )
     connection.next_check_at = services().clock() + NEVER

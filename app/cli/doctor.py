@@ -47,7 +47,7 @@ ROLE: Final = text("""
 
 @click.command("doctor")
 def doctor() -> None:
-    """Look at everything that has to be right; exit code 1 if something is not."""
+    """Look at everything that has to be right. Exit code 1 if something is not."""
     bad = False
     for finding in examine():
         click.echo(str(finding))

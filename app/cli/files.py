@@ -24,7 +24,7 @@ from app.services import services
 @click.argument("name")
 @click.argument("setting")
 def choices(org: str, name: str, setting: str) -> None:
-    """List what SETTING of a connection may be, as the provider tells."""
+    """List what SETTING of a connection may be. It is the provider that tells."""
     found = visits.found(org, name)
     chooser = choosing.chooser_of(found, setting)
     with visits.told():
@@ -64,7 +64,7 @@ def files(org: str, name: str, cursor: str | None) -> None:
 @click.argument("id")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write it to.")
 def fetch(org: str, name: str, id: str, output: Path) -> None:  # noqa: A002 - the provider's id
-    """Download one thing; it is written as it comes, and has its name once it is whole."""
+    """Download one thing. It is written as it comes, and has its name once it is whole."""
     found = visits.found(org, name)
     giver = visits.able(found.provider, Downloads, "give files back")  # type: ignore[type-abstract]
     if output.exists():

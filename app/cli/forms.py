@@ -19,7 +19,7 @@ from app.tenants import doors, forms, links
 from app.tenants.models import Connection, Form, Link
 
 form = Commands("form", help="Published pages, one for an operation of a connection.")
-link = Commands("link", help="Personal ways into a form, which expire, are counted and can be revoked.")
+link = Commands("link", help="Personal ways into a form. They expire, are counted and can be revoked.")
 
 
 @form.command("add")
@@ -73,7 +73,7 @@ def add_form(
 @click.argument("address")
 @settings_options
 def edit_form(*, address: str, **changes: Any) -> None:
-    """Change what a form presets and takes; ADDRESS is its address or the end of it. What is not named stays."""
+    """Change what a form presets and takes. ADDRESS is its address or the end of it. What is not named stays."""
     found = _form(address)
     settings = changed(registry.operation(found.operation), found.settings, **changes)
     with services().database.transaction(found.organization_id) as session:

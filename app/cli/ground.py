@@ -22,7 +22,7 @@ db = AppGroup("db", help="The database's tables.")
 
 @db.command("upgrade")
 def upgrade() -> None:
-    """Bring the tables up to this version, as their owner (DATABASE_OWNER_URL)."""
+    """Bring the tables up to this version. Done as their owner (DATABASE_OWNER_URL)."""
     url = needed("DATABASE_OWNER_URL", "PostgreSQL as the owner of the tables")
     try:
         migrate(SecretStr(url))
@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 @db.command("restored")
 def restored() -> None:
-    """Say that a backup was brought back, before anything works with it (DATABASE_OWNER_URL).
+    """Say that a backup was brought back. To be said before anything works with it (DATABASE_OWNER_URL).
 
     What had not ended when it was made may have arrived since: it is looked for, before it is sent again.
     """
@@ -65,7 +65,7 @@ def restored() -> None:
 )
 @click.option("--limits", is_flag=True, envvar="SANDBOX_LIMITS", help="Keep to the providers' rate limits.")
 def sandbox(*, port: int, store_port: int, seed: str | None, limits: bool) -> None:
-    """Run the simulated providers alone, on this machine only, until Ctrl-C: for tests of your own.
+    """Run the simulated providers alone, until Ctrl-C. On this machine only, for tests of your own.
 
     Prints a line of JSON for each provider, with what its own client is given, once it takes connections. A port of 0
     takes a free one.

@@ -36,7 +36,7 @@ KEYS_OPTION = click.option(
 @click.argument("org")
 @click.argument("id", type=click.UUID)
 def show(org: str, id: UUID) -> None:  # noqa: A002 - the argument's name on the command line
-    """Write the file of a receipt of ORG, by its own id or by its upload's."""
+    """Write the file of a receipt of ORG. It is named by its own id or by its upload's."""
     with services().database.transaction(finding.organization(org)) as session:
         found = receipts.find(session, id) or receipts.of_upload(session, id)
     if found is None:
@@ -47,7 +47,7 @@ def show(org: str, id: UUID) -> None:  # noqa: A002 - the argument's name on the
 @receipt.command("export")
 @click.argument("org")
 def export(org: str) -> None:
-    """Write every receipt of ORG, a line each, in their order: what `verify` takes, on any machine."""
+    """Write every receipt of ORG, a line each. In their order: what `verify` takes, on any machine."""
     owner = finding.organization(org)
     with services().database.transaction(owner) as session:
         for one in verifying.receipts_of(session, owner):
@@ -66,7 +66,7 @@ def keys() -> None:
 @click.option("--org", help="Look at the receipts that are kept here of this organization.")
 @KEYS_OPTION
 def verify(files: tuple[Path, ...], org: str | None, keys_file: Path | None) -> None:
-    """Say whether receipts are what was signed; exit code 1 if one is not.
+    """Say whether receipts are what was signed. Exit code 1 if one is not.
 
     FILES, a receipt or an export each, need nothing but --keys: no gateway, no database, no network. Without FILES
     those that are kept here are looked at, as chains: ORG's, or everybody's.

@@ -91,7 +91,7 @@ def rotate(org: str, id: UUID, overlap: timedelta) -> None:  # noqa: A002 - the 
 @click.argument("org")
 @click.argument("id", type=click.UUID)
 def revoke(org: str, id: UUID) -> None:  # noqa: A002 - the argument's name on the command line
-    """Withdraw a token of ORG; from now on it lets nobody in, and what is arriving by it is not taken."""
+    """Withdraw a token of ORG. From now on it lets nobody in, and what is arriving by it is not taken."""
     organization = finding.organization_or_house(org)
     with services().database.transaction(organization) as session:
         found = _found(session, org, id)

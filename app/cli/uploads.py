@@ -30,7 +30,7 @@ class Uploads(Commands):
         return super().parse_args(ctx, args)
 
 
-upload = Uploads("upload", help="Hand-ins and what became of them: `flask upload FILE… --to ORG/CONNECTION/OPERATION`.")
+upload = Uploads("upload", help="Hand-ins and what became of them. `flask upload FILE… --to ORG/CONNECTION/OPERATION`.")
 
 SINCE = click.option("--since", type=Span(), help="Only what failed within that time, as 12h, 30d or 4w.")
 OPERATION = click.option("--operation", help="Only of that operation, as codat/file.")
@@ -40,7 +40,7 @@ OPERATION = click.option("--operation", help="Only of that operation, as codat/f
 @click.argument("org")
 @click.argument("id", type=click.UUID)
 def check_again(org: str, id: UUID) -> None:  # noqa: A002 - the argument's name on the command line
-    """Ask the provider whether an unconfirmed upload arrived; any other is told as it is."""
+    """Ask the provider whether an unconfirmed upload arrived. Any other is told as it is."""
     organization = finding.organization(org)
     try:
         result = services().deliverer.check_again(organization, id, actor=_actor())
@@ -56,7 +56,7 @@ def check_again(org: str, id: UUID) -> None:  # noqa: A002 - the argument's name
 @click.argument("org")
 @click.argument("id", type=click.UUID)
 def cancel(org: str, id: UUID) -> None:  # noqa: A002 - the argument's name on the command line
-    """Stop an upload that is under way, as long as the provider has not all of it."""
+    """Stop an upload that is under way. Done as long as the provider has not all of it."""
     with services().database.transaction(finding.organization(org)) as session:
         try:
             cancelling.cancel(session, id, actor=_actor(), now=services().clock())
@@ -71,7 +71,7 @@ def cancel(org: str, id: UUID) -> None:  # noqa: A002 - the argument's name on t
 @OPERATION
 @SINCE
 def failed(org: str | None, operation: str | None, since: timedelta | None) -> None:
-    """List what could not be delivered, or is unconfirmed, and until when it can be sent again."""
+    """List what could not be delivered, or is unconfirmed. Also until when it can be sent again."""
     table(
         [
             (
@@ -106,7 +106,7 @@ def retry(
     since: timedelta | None,
     may_be_there: bool,
 ) -> None:
-    """Send again what failed: uploads of ORG by their ids, or with --all whatever there is, of ORG or of everybody."""
+    """Send again what failed. Uploads of ORG by their ids, or with --all whatever there is, of ORG or of everybody."""
     if everything == bool(ids) or (ids and (operation or since)):
         raise click.UsageError("Name ORG and ids, or --all with filters.")
     if everything:

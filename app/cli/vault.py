@@ -50,7 +50,7 @@ def create() -> None:
 
 @vault.command("keys")
 def keys() -> None:
-    """Show the master keys, how much lies under each, and which processes know them."""
+    """Show the master keys and how much lies under each. Also which processes know them."""
     file = _file()
     with _sentences(file.path), _owner() as owner:
         keyset, under, processes = file.read(), rotation.standing(owner), rotation.knowing(owner)
@@ -67,7 +67,7 @@ def keys() -> None:
 @click.option("--wait", default=120.0, show_default=True, help="Seconds to wait for processes, at each step.")
 @click.option("--finish", is_flag=True, help="Only end what was begun before.")
 def rotate(*, wait: float, finish: bool) -> None:
-    """Let a new master key take the place of the one that encrypts, while everything runs.
+    """Let a new master key take the place of the former. Everything runs meanwhile.
 
     Where a machine has a copy of the keyset of its own, bring the file there when this says that it waits, and give it
     again: it goes on where it is. So it does after it was killed. Exit code 75: not done yet.
@@ -90,7 +90,7 @@ def rotate(*, wait: float, finish: bool) -> None:
 @vault.command("wrap")
 @click.option("--from", "former", default="", help="Address of the key that wraps it now; without it, none does.")
 def wrap(*, former: str) -> None:
-    """Write the keyset anew, wrapped by the key at VAULT_KMS; without VAULT_KMS, unwrapped.
+    """Write the keyset anew, wrapped by the key at VAULT_KMS. Without VAULT_KMS, unwrapped.
 
     The keys themselves stay: whoever has the file of before still has them. `flask vault rotate` ends that.
     """

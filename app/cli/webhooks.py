@@ -69,7 +69,7 @@ def list_(org: str) -> None:
 @OF
 @ENDPOINT
 def test(org: str, endpoint: UUID) -> None:
-    """Send a webhook that tells of nothing, and say what is answered."""
+    """Send a webhook that tells of nothing. What is answered is said."""
     parts, organization = services(), finding.organization_or_house(org)
     with _endpoint(org, endpoint):
         pass
@@ -84,7 +84,7 @@ def test(org: str, endpoint: UUID) -> None:
 @OF
 @ENDPOINT
 def disable(org: str, endpoint: UUID) -> None:
-    """Send nothing more there; what was still to be sent has failed."""
+    """Send nothing more there. What was still to be sent has failed."""
     with _endpoint(org, endpoint) as (session, found, now):
         if not endpoints.disable(session, found, Because.OPERATOR, actor=finding.actor(), now=now):
             raise click.ClickException("It was disabled before.")
@@ -95,7 +95,7 @@ def disable(org: str, endpoint: UUID) -> None:
 @OF
 @ENDPOINT
 def enable(org: str, endpoint: UUID) -> None:
-    """Tell it again of what happens from now on; what it missed is sent by `redeliver`."""
+    """Tell it again of what happens from now on. What it missed is sent by `redeliver`."""
     with _endpoint(org, endpoint) as (session, found, now):
         if not endpoints.enable(session, found, actor=finding.actor(), now=now):
             raise click.ClickException("It is not disabled.")
