@@ -16,9 +16,9 @@ import pytest
 from app.cli.gateway import Code
 from app.cli.handing_in import INTERRUPTED, hand_in
 from app.local.place import ROOT
-from tests.local.test_run import Installation, installation
+from tests.local.test_run import Installation, former, running
 
-__all__ = ["installation"]
+__all__ = ["former", "running"]
 
 pytestmark = pytest.mark.live
 
@@ -77,9 +77,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, installation: Installation) -> Desk:
-    installation.start()
-    return Desk(tmp_path, installation)
+def desk(tmp_path: Path, running: Installation) -> Desk:
+    return Desk(tmp_path, running)
 
 
 def test_every_command_and_every_program_does_what_it_says(desk: Desk) -> None:
