@@ -34,7 +34,12 @@ def one(database: Database, vault: Vault) -> Tenant:
 def named(rule: Rule, one: Tenant) -> dict[str, Any]:
     """What leads to something of the organization's, wherever a page is about something."""
     token = one.link_token if "/l/" in rule.rule else one.outcome_token
-    there = {"public_id": one.form.public_id, "token": token, "code": "es", "organization": one.organization.slug}
+    there: dict[str, Any] = {
+        "public_id": one.form.public_id,
+        "token": token,
+        "code": "es",
+        "organization": one.organization.slug,
+    }
     there |= {"connection": one.connection.name, "form_id": one.form.id, "link_id": one.link.id, "colour": "1f6f5c"}
     about_uploads = "upload_id" in rule.arguments
     return {name: there.get(name, one.upload.id if about_uploads else uuid4()) for name in rule.arguments}
