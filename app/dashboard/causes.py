@@ -118,6 +118,21 @@ CAUSES: Final = {
 }
 
 
+#: Why an endpoint gave no answer → what that is called.
+UNANSWERED: Final = {
+    "egress": N_("address not allowed"),
+    "connect": N_("no connection"),
+    "timeout": N_("no answer in time"),
+    "reset": N_("broke off"),
+    "truncated": N_("broke off"),
+}
+
+
+def answer(told: str | None) -> str:
+    """What telling an endpoint came to: the status that it answered, or why it answered nothing."""
+    return str(gettext(UNANSWERED[told])) if told in UNANSWERED else told or ""
+
+
 def cause(slug: str | None) -> str:
     """What a problem is called in a list; one that has no name of its own by its slug."""
     if not slug:

@@ -13,7 +13,7 @@ from flask import Flask, g, request, url_for
 from flask_wtf.csrf import generate_csrf
 
 from app.dashboard import looks, pages
-from app.dashboard.causes import cause
+from app.dashboard.causes import answer, cause
 from app.errors import N_
 from app.portal import language
 from app.portal.outcomes import LOOKS, Look
@@ -56,7 +56,7 @@ HEAD, TAIL = 4, 6
 def init_app(app: Flask) -> None:
     """Give the templates what is theirs; names that only these templates use."""
     own = (ways, way_to, nearest, may, csrf, fault, faults, typed, ticked, here, look, shortened, provider_name)
-    for function in (*own, now, cause):
+    for function in (*own, now, cause, answer):
         app.add_template_global(function, f"dashboard_{function.__name__}")
     app.add_template_global(looks.theme, "dashboard_theme")
     app.add_template_global(looks.keys, "dashboard_keys")

@@ -14,7 +14,7 @@ from flask_babel import gettext, ngettext
 from app.api import webhooks as api
 from app.api.asking import Asker
 from app.api.paging import Paging
-from app.dashboard import whose
+from app.dashboard import causes, whose
 from app.dashboard.rights import Right
 from app.dashboard.taking import filled
 from app.dashboard.tokens import OVERLAPS
@@ -82,7 +82,7 @@ def test_webhook(asker: Asker, endpoint_id: UUID) -> ResponseReturnValue:
     if told.arrived:
         flash(gettext("It arrived: %(answer)s was answered.", answer=told.answer), "good")
     else:
-        flash(gettext("It did not arrive: %(answer)s.", answer=told.answer), "bad")
+        flash(gettext("It did not arrive: %(answer)s.", answer=causes.answer(told.answer)), "bad")
     return _back(asker, endpoint_id)
 
 

@@ -106,8 +106,11 @@ def test_what_was_sent_and_answered_is_shown_and_sent_again(two: Two, worker: Da
     owner, one = two.sit(), f"{two.root}/webhooks/{endpoint_id}"
     failed = told(two, worker, endpoint_id)
     told(two, worker, endpoint_id, event="upload.delivered", arrived=True, answer="204")
-    assert owner.see(one).count("/deliveries/") == 2
-    assert owner.see(f"{one}?failed=true").count("/deliveries/") == 1
+    told(two, worker, endpoint_id, event="upload.delivered", answer="connect")
+    assert owner.see(one).count("/deliveries/") == 3
+    assert "<td>204</td>" in owner.see(one)
+    assert "<td>no connection</td>" in owner.see(one)
+    assert owner.see(f"{one}?failed=true").count("/deliveries/") == 2
     shown = owner.see(f"{one}/deliveries/{failed}")
     assert "503" in shown
     assert "&lt;i&gt;ñ&lt;/i&gt;.pdf" in shown
