@@ -8,7 +8,7 @@ CATALOGUES := $(patsubst %.po,%.mo,$(wildcard translations/*/LC_MESSAGES/message
 FRONT := $(shell find static -type f -not -path 'static/dist/*' 2>/dev/null)
 # What the kit's stylesheet is cut down to: the rules that these have words for.
 FRONT += $(shell find templates/dashboard app/dashboard -name '*.html' -o -path '*/dashboard/*.py' 2>/dev/null)
-BROWSERS := $(CHROMIUM) chromium chromium-browser google-chrome google-chrome-stable
+BROWSERS := $(CHROMIUM) chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable
 # What decides about bytes and keys, and how much of it tests have to reach, in per cent of lines and branches.
 DECIDES := app/intake/*,app/checks/*,app/delivery/*,app/tenants/vault.py,app/tenants/keyset.py,app/tenants/master.py
 REACHED := 100
@@ -200,9 +200,12 @@ else \
 fi
 endef
 
+# Where it can be had, the one without windows: it opens a page in a quarter of the time.
 .PHONY: chromium
 chromium:
-	@for name in $(BROWSERS); do command -v "$$name" >/dev/null && exit 0; done; \
+	@command -v $(firstword $(BROWSERS)) >/dev/null && exit 0; \
+	apt-cache show chromium-headless-shell >/dev/null 2>&1 && ( $(call get,chromium-headless-shell,The tests are quicker with it) ) && exit 0; \
+	for name in $(BROWSERS); do command -v "$$name" >/dev/null && exit 0; done; \
 	$(call get,chromium,The tests need a browser. Set CHROMIUM to its path or install one)
 
 .PHONY: slowhttptest

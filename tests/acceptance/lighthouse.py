@@ -48,7 +48,9 @@ receipts and all other pages ask search engines to pass them by (`X-Robots-Tag`)
 def judged(address: str, folder: Path, *options: str) -> dict[str, Any]:
     """One run's report."""
     report = folder / "report.json"
-    chrome = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)))
+    chrome = os.environ.get("CHROMIUM") or next(
+        filter(None, map(shutil.which, (*NAMES[1:], NAMES[0])))
+    )  # as people have it
     command = [
         str(ROOT / ".venv/bin/node"),
         str(LIGHTHOUSE),

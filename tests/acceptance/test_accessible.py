@@ -19,7 +19,7 @@ from app.records.states import State
 from app.sandbox.sat import Issued, issue
 from app.tenants import links
 from app.tenants.models import Form, Link
-from tests.acceptance.browser import AXE, examine, fill, visit, visit_to_examine
+from tests.acceptance.browser import examine, fill, visit, visit_to_examine
 from tests.acceptance.counter import Counter
 from tests.acceptance.walking import ZOOMED, read, walk
 from tests.checks.cases import NOW as ISSUED
@@ -124,7 +124,7 @@ def test_a_link_that_wants_a_page_of_its_own(language: str, browser: Browser, co
     with Session(counter.world.owner) as session, session.begin():
         session.execute(update(Form).values(settings={"frame_origins": ["https://acme.example"]}))
     inside = f"{counter.world.gateway.url}/embedded/{language}"
-    with visit(browser, f"{inside}/l/{token}", language=language, width=640, script=AXE) as page:
+    with visit(browser, f"{inside}/l/{token}", language=language, width=640) as page:
         for address in (f"{inside}/l/{token}", f"{inside}/f/{counter.form.public_id}"):
             page.goto(address)
             examine(page, language)

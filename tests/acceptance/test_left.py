@@ -22,7 +22,7 @@ from app.local.place import ROOT
 from app.tenants import forms
 from app.tenants.models import Connection
 from app.tenants.vault import Vault
-from tests.acceptance.browser import AXE, examine, visit
+from tests.acceptance.browser import examine, visit
 from tests.acceptance.walking import ZOOMED, read, walk
 from tests.relay.house import House
 from tests.servers import Sandbox, Server, environment_of
@@ -102,7 +102,7 @@ def waiting(house: House) -> Iterator[str]:
 @pytest.mark.parametrize("language", ["es", "en"])
 def test_who_left_is_told(house: House, browser: Browser, waiting: str, mail: Path, language: str) -> None:
     before = set(mail.glob("*.eml"))
-    with visit(browser, f"{waiting}?lang={language}", language=language, script=AXE) as page:
+    with visit(browser, f"{waiting}?lang={language}", language=language) as page:
         expect(page.locator(".state")).to_have_text({"es": "en espera", "en": "waiting"}[language])
         examine(page, language)
         page.set_viewport_size(ZOOMED)

@@ -19,7 +19,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app.tenants.models import Organization
 from app.tenants.roles import Role
-from tests.acceptance.browser import AXE, SMALLEST, launch, needed
+from tests.acceptance.browser import SMALLEST, axe, launch, needed
 
 Theme = Literal["light", "dark"]
 WIDE, NARROW = 1280, 360
@@ -72,12 +72,6 @@ class Visit:
 Opened = Callable[..., AbstractContextManager[Visit]]
 
 
-def axe(page: Page) -> list[str]:
-    """What keeps somebody from reading or using the page as it is now."""
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'], preload: false })")
-    return [f"{fault['id']}: {node['html']}" for fault in found["violations"] for node in fault["nodes"]]
-
-
 @contextmanager
 def served(app: Flask) -> Iterator[str]:
     """The application on a socket; its pages send from there."""
@@ -109,7 +103,6 @@ def visited(
         reduced_motion="reduce",
         service_workers="block",
     )
-    context.add_init_script(path=AXE)
     if client is not None:
         kept = client._cookies or {}
         context.add_cookies([{"name": one.key, "value": one.value, "url": url} for one in kept.values()])

@@ -26,7 +26,7 @@ from app.records.states import State
 from app.tenants import forms, links
 from app.tenants.models import Form
 from app.tenants.vault import Vault
-from tests.acceptance.browser import AXE, examine, visit
+from tests.acceptance.browser import examine, visit
 from tests.acceptance.conftest import browser
 from tests.durable.conftest import keeping
 from tests.durable.shelf import Shelves
@@ -295,6 +295,6 @@ def test_on_a_phone_without_scripts(
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.screenshot(path=tmp_path / f"several-{language}.png", full_page=True)
     assert becomes(lambda: all_ended(shelves), SECONDS)
-    with visit(browser, f"{listed_at}?lang={language}", language=language, script=AXE) as page:
+    with visit(browser, f"{listed_at}?lang={language}", language=language) as page:
         expect(page.locator("h1")).to_have_text({"es": "No llegó todo", "en": "Not everything arrived"}[language])
         examine(page, language)
