@@ -6,6 +6,7 @@ Each is made when it is first asked for, and imported then: most tests need none
 from __future__ import annotations
 
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +17,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text
 from structlog import contextvars
 
-from app.local import processes
-from app.local.place import ROOT
-from tests.servers import Sandbox, Server, environment_of
+from tests.servers import Sandbox, Server, running_gateway
 from tests.watch import Watch
 
 if TYPE_CHECKING:
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
 
 #: Attacks are tests with a mark.
 pytest_plugins = ["tests.attacks"]
+
+#: Long enough for a machine that is busy, short enough to wait for.
+PATIENCE = {"CONNECT_SECONDS": "2", "ANSWER_SECONDS": "3", "TOTAL_SECONDS": "12", "DRAIN_SECONDS": "3"}
 
 
 @pytest.fixture(autouse=True)
@@ -190,7 +192,21 @@ def app(settings: Settings, clean: None) -> Iterator[Flask]:
 @pytest.fixture(scope="session")
 def gateway(place: Path, settings: Settings) -> Iterator[Server]:
     """The gateway as it runs in life: gunicorn with the Procfile's settings, on a socket."""
-    command = [*processes.procfile(ROOT / "Procfile")["web"], "--bind", "fd://{fd}"]
-    environment = environment_of(settings) | {"PUBLIC_URL": "{url}"}
-    with Server.running("gateway", command, place, environment, ready="/readyz") as server:
+    with running_gateway("gateway", place, settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def stage() -> int:
+    """Port of a provider that a test plays by hand."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def brisk(place: Path, settings: Settings, stage: int) -> Iterator[Server]:
+    """The same, which does not wait long for a provider."""
+    allowed = (*settings.egress_allow, f"http://127.0.0.1:{stage}")
+    with running_gateway("brisk", place, settings, EGRESS_ALLOW=",".join(allowed), **PATIENCE) as server:
         yield server

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from app.config import Settings
 from app.local import processes
+from app.local.place import ROOT
 
 READY_SECONDS = 60.0
 
@@ -93,6 +94,13 @@ class Server:
             return self.ask("GET", path, seconds=2)[0] == 200
         except (OSError, ValueError, http.client.HTTPException):
             return False
+
+
+def running_gateway(name: str, place: Path, settings: Settings, **changes: str) -> AbstractContextManager[Server]:
+    """The gateway with the Procfile's settings, and what is changed in those of the application."""
+    command = [*processes.procfile(ROOT / "Procfile")["web"], "--bind", "fd://{fd}"]
+    environment = environment_of(settings) | {"PUBLIC_URL": "{url}"} | changes
+    return Server.running(name, command, place, environment, ready="/readyz")
 
 
 @dataclass(frozen=True, kw_only=True)

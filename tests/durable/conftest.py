@@ -12,12 +12,10 @@ from app.config import Settings
 from app.database import Database
 from app.intake.spool import Spool
 from app.intake.spool.local import Folder
-from app.local import processes
-from app.local.place import ROOT
 from app.tenants.vault import Vault
 from tests.durable.shelf import Shelves
 from tests.relay.house import House
-from tests.servers import Sandbox, Server, environment_of
+from tests.servers import Sandbox, Server, running_gateway
 
 #: Nothing but the grace ends what takes long.
 PATIENCE = {"ANSWER_SECONDS": "50", "TOTAL_SECONDS": "50", "PROVIDER_GRACE_SECONDS": "1"}
@@ -26,9 +24,8 @@ PATIENCE = {"ANSWER_SECONDS": "50", "TOTAL_SECONDS": "50", "PROVIDER_GRACE_SECON
 @contextmanager
 def keeping(name: str, place: Path, settings: Settings, **more: str) -> Iterator[Server]:
     """The gateway with the Procfile's settings, and a spool below its place."""
-    command = [*processes.procfile(ROOT / "Procfile")["web"], "--bind", "fd://{fd}"]
-    own = {"PUBLIC_URL": "{url}", "SPOOL_URL": str(place / f"{name}.spool"), **PATIENCE, **more}
-    with Server.running(name, command, place, environment_of(settings) | own, ready="/readyz") as server:
+    own = {"SPOOL_URL": str(place / f"{name}.spool"), **PATIENCE, **more}
+    with running_gateway(name, place, settings, **own) as server:
         yield server
 
 

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from app.config import Settings
 from app.database import Database
-from app.local import processes
-from app.local.place import ROOT
 from app.tenants.vault import Vault
 from tests.relay.house import House
-from tests.servers import Sandbox, Server, environment_of
-
-#: Long enough for a machine that is busy, short enough to wait for.
-PATIENCE = {"CONNECT_SECONDS": "2", "ANSWER_SECONDS": "3", "TOTAL_SECONDS": "12", "DRAIN_SECONDS": "3"}
-
-
-@pytest.fixture(scope="session")
-def brisk(place: Path, settings: Settings) -> Iterator[Server]:
-    """The gateway with the Procfile's settings, which does not wait long for a provider."""
-    command = [*processes.procfile(ROOT / "Procfile")["web"], "--bind", "fd://{fd}"]
-    environment = environment_of(settings) | {"PUBLIC_URL": "{url}", **PATIENCE}
-    with Server.running("brisk", command, place, environment, ready="/readyz") as server:
-        yield server
+from tests.servers import Sandbox, Server
 
 
 @pytest.fixture
