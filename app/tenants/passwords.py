@@ -5,9 +5,12 @@ Set up in the gateway's own it would ask at every request of every face who is s
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from threading import BoundedSemaphore
 from typing import Any, Final
@@ -22,6 +25,8 @@ LEAST: Final = 12
 MOST: Final = 128
 #: As often somebody has to guess who knows what people think of first, the person's name too.
 LEAST_GUESSES: Final = 10**9
+#: As often also who has what is kept of it, and machines for it, guesses no more.
+STRONG_GUESSES: Final = 10**12
 #: Of longer ones so much is judged: the time that it takes grows faster than they do.
 JUDGED: Final = 72
 #: What people think of here; of English the library knows tens of thousands.
@@ -48,6 +53,24 @@ class _Nobody(UserDatastore):
         """Hold nobody."""
 
 
+class Verdict(StrEnum):
+    """What is to be said of a password; what is not GOOD or STRONG is nobody's."""
+
+    SHORT = "short"
+    LONG = "long"
+    EASY = "easy"
+    GOOD = "good"
+    STRONG = "strong"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strength:
+    """How hard a password is to guess, as a power of ten, and what follows."""
+
+    power: float
+    verdict: Verdict
+
+
 def hashed(plain: SecretStr) -> str:
     """What is kept of a password."""
     with _turns, _application().app_context():
@@ -65,9 +88,23 @@ def fits(plain: SecretStr, kept: str | None) -> bool:
 
 def check(plain: SecretStr, *, field: str = "password", about: tuple[str, ...] = ()) -> None:
     """Raise WeakPassword unless it can be somebody's password; `about`: what it must not be made of, as their name."""
-    said = _normal(plain)
-    if not LEAST <= len(said) <= MOST or _guesses(said, about) < LEAST_GUESSES:
+    if strength(plain, about=about).verdict not in {Verdict.GOOD, Verdict.STRONG}:
         raise WeakPassword(field=field, least=LEAST, most=MOST)
+
+
+def strength(plain: SecretStr, *, about: tuple[str, ...] = ()) -> Strength:
+    """Measure one by what it is judged by."""
+    said = _normal(plain)
+    guesses = _guesses(said, about)
+    return Strength(power=round(math.log10(max(guesses, 1)), 1), verdict=_verdict(len(said), guesses))
+
+
+def _verdict(length: int, guesses: int) -> Verdict:
+    if not LEAST <= length <= MOST:
+        return Verdict.SHORT if length < LEAST else Verdict.LONG
+    if guesses < LEAST_GUESSES:
+        return Verdict.EASY
+    return Verdict.GOOD if guesses < STRONG_GUESSES else Verdict.STRONG
 
 
 def _guesses(said: str, about: tuple[str, ...]) -> int:
@@ -75,6 +112,8 @@ def _guesses(said: str, about: tuple[str, ...]) -> int:
     from zxcvbn import zxcvbn  # with all its words; few processes are ever asked
 
     bare = "".join(letter for letter in unicodedata.normalize("NFKD", said) if not unicodedata.combining(letter))
+    if not bare:  # nothing but accents
+        return 1
     parts = [part for one in about for part in (one, *re.split(r"\W+", one)) if part]
     return int(zxcvbn(bare[:JUDGED], user_inputs=[*WORDS, *parts])["guesses"])
 

@@ -42,6 +42,7 @@ HOUSE_OWNS = Row(LOGIN, YES, NO, NO, NOTHING, NOTHING)
 GROUPS: Final[tuple[tuple[Row, str], ...]] = (
     # Coming in: nobody has to be there already.
     (ANYBODY, "sign_in_page sign_in recover_page recover new_password_page choose_new_password join_page join"),
+    (ANYBODY, "measure_password"),
     (ANYBODY, "factor_page show_factor ask_passkey sign_in_by_passkey"),
     (ANYBODY, "new_factor_page set_up_factor ask_new_passkey set_up_passkey"),
     # About oneself.

@@ -7,8 +7,10 @@ import { watchDialogs } from "./dialogs.js";
 import { watchKeys } from "./keyboard.js";
 import { watchNotices } from "./notices.js";
 import { watchPasskeys } from "./passkeys.js";
+import { watchStrength } from "./strength.js";
 import { showTab } from "./tabs.js";
 import { watchTimes } from "./times.js";
+import { watchPassword } from "../password.js";
 
 showTab();
 watchBranding();
@@ -17,4 +19,6 @@ watchDialogs();
 watchKeys();
 watchNotices();
 watchPasskeys();
+watchStrength();
 watchTimes();
+for (const box of document.querySelectorAll("[data-password]")) watchPassword(box);
