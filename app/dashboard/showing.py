@@ -56,7 +56,7 @@ HEAD, TAIL = 4, 6
 def init_app(app: Flask) -> None:
     """Give the templates what is theirs; names that only these templates use."""
     own = (ways, way_to, nearest, may, csrf, fault, faults, typed, ticked, here, look, shortened, provider_name)
-    for function in (*own, now, cause, answer):
+    for function in (*own, now, cause, answer, turn):
         app.add_template_global(function, f"dashboard_{function.__name__}")
     app.add_template_global(looks.theme, "dashboard_theme")
     app.add_template_global(looks.keys, "dashboard_keys")
@@ -154,6 +154,12 @@ def here(**changes: Any) -> str:
 def look(state: State | str) -> Look:
     """Colour, icon and word of a state."""
     return LOOKS[State(state)]
+
+
+def turn(action: str) -> State | None:
+    """The state that an upload came to by what an entry of the log tells of; None: it is about something else."""
+    _, _, came_to = action.partition(".")
+    return next((one for one in State if one == came_to), None)
 
 
 def shortened(whole: object) -> str:

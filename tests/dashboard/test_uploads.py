@@ -229,9 +229,11 @@ def test_names_are_text_and_nothing_else(enter: Enter, acme: Tenant, hand_in: Ca
 
 
 def test_an_upload_shows_why_and_what_next(enter: Enter, acme: Tenant, hand_in: Callable[..., Upload]) -> None:
-    upload = hand_in(acme, "a.cer", provider_message="El documento ya existe.")
+    facts = {"not_after": "2030-01-01T03:00:00+00:00"}
+    upload = hand_in(acme, "a.cer", provider_message="El documento ya existe.", facts=facts)
     page = enter().get(f"/admin/uploads/{upload.id}").text
     assert "El documento ya existe." in page
+    assert "31 Dec 2029, 21:00" in page, "the day it ends where the reader is"
     assert "has to be handed in again" in page
     page = enter().get(f"/admin/uploads/{acme.upload.id}").text
     assert "It is being sent" in page
@@ -248,6 +250,7 @@ def test_a_part_of_it_is_sent_once_it_changed(enter: Enter, acme: Tenant, databa
     part = client.get(address)
     assert part.status_code == 200
     assert "rejected" in part.text
+    assert "<code>upload.rejected" not in part.text
     assert "hx-get" not in part.text  # it has ended, and is not asked after any more
 
 
