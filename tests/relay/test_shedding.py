@@ -34,7 +34,12 @@ pytestmark = pytest.mark.live
 OPERATION: Final = "flatfile/file"
 TABLE: Final = {"file": ("tabla.csv", "text/csv", b"a,b\n" + b"1,2\n" * 50_000)}
 KEPT: Final = "?durable=1"
-LIMITS: Final = {"UPLOADS_IN_FLIGHT": "3", "UPLOADS_IN_FLIGHT_PER_ORGANIZATION": "2", "UPLOADS_A_MINUTE": "1000000"}
+LIMITS: Final = {
+    "UPLOADS_IN_FLIGHT": "3",
+    "UPLOADS_IN_FLIGHT_PER_ORGANIZATION": "2",
+    "UPLOADS_A_MINUTE": "1000000",
+    "QUEUE_AGE_SECONDS": "60",
+}
 PATIENCE: Final = {"IDLE_SECONDS": "2", "RATE_GRACE_SECONDS": "2", "DRAIN_SECONDS": "2"}
 
 
@@ -214,20 +219,19 @@ def test_a_rate_is_counted_for_each_organization_token_and_address(
 
 
 def test_a_queue_that_is_behind_takes_no_more_of_its_organization(
-    place: Path, settings: Settings, sandbox: Sandbox, database: Database, vault: Vault
+    houses: tuple[House, House], database: Database
 ) -> None:
-    with gateway("behind", place, settings, QUEUE_AGE_SECONDS="60") as server:
-        mine, theirs = (House.build(server, sandbox, database, vault) for _ in range(2))
-        left_waiting(mine, utcnow() - timedelta(minutes=5))
-        # What is known of the queue, since somebody asked after the gateway's health, may be some seconds old.
-        assert becomes(lambda: hand_in(mine, KEPT).status == 503)
-        check(hand_in(mine, KEPT), 503, "queue-behind")
-        assert hand_in(mine).status == 201, "what is passed on waits in no queue"
-        assert hand_in(theirs, KEPT).status == 201
-        with database.transaction(mine.organization.id) as session:
-            session.execute(update(Connection).values(paused_at=utcnow()))
-        # Nobody is to take it, so nobody is late.
-        assert becomes(lambda: hand_in(mine, KEPT).status == 202)
+    mine, theirs = houses
+    left_waiting(mine, utcnow() - timedelta(minutes=5))
+    # What is known of the queue, since somebody asked after the gateway's health, may be some seconds old.
+    assert becomes(lambda: hand_in(mine, KEPT).status == 503)
+    check(hand_in(mine, KEPT), 503, "queue-behind")
+    assert hand_in(mine).status == 201, "what is passed on waits in no queue"
+    assert hand_in(theirs, KEPT).status == 201
+    with database.transaction(mine.organization.id) as session:
+        session.execute(update(Connection).values(paused_at=utcnow()))
+    # Nobody is to take it, so nobody is late.
+    assert becomes(lambda: hand_in(mine, KEPT).status == 202)
 
 
 def left_waiting(house: House, due_at: datetime) -> None:
