@@ -112,6 +112,7 @@ const result = await build({
     ...["portal", "resumable"].flatMap((name) => [`static/js/${name}.js`, `static/css/${name}.css`]),
     "static/js/dashboard/dashboard.js",
     "static/js/dashboard/dashboard-handing-in.js",
+    "static/js/dashboard/dashboard-passwords.js",
     "static/css/dashboard.css",
     "static/js/dashboard/charts.js",
     "static/css/charts.css",

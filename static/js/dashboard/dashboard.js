@@ -7,10 +7,8 @@ import { watchDialogs } from "./dialogs.js";
 import { watchKeys } from "./keyboard.js";
 import { watchNotices } from "./notices.js";
 import { watchPasskeys } from "./passkeys.js";
-import { watchStrength } from "./strength.js";
 import { showTab } from "./tabs.js";
 import { watchTimes } from "./times.js";
-import { watchPassword } from "../password.js";
 
 showTab();
 watchBranding();
@@ -19,6 +17,4 @@ watchDialogs();
 watchKeys();
 watchNotices();
 watchPasskeys();
-watchStrength();
 watchTimes();
-for (const box of document.querySelectorAll("[data-password]")) watchPassword(box);
