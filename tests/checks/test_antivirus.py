@@ -10,13 +10,14 @@ import struct
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
 from app.checks import Rejected, Scanner, ScannerAway, Watch, run
-from app.checks.clamd import NoVerdict, Stream
+from app.checks.clamd import NoVerdict, Stream, signed_at
 from app.config import Settings
 from app.intake import Collected
 from app.local.processes import wait_until
@@ -164,6 +165,16 @@ def answering(answer: bytes) -> Play:
     return play
 
 
+def saying(answer: bytes, heard: list[bytes]) -> Play:
+    """Answers a command that is nothing but a line."""
+
+    def play(connection: socket.socket) -> None:
+        heard.append(connection.recv(64))
+        connection.sendall(answer)
+
+    return play
+
+
 def drained(connection: socket.socket) -> bool:
     """Whether anything came before the other side hung up."""
     with connection.makefile("rb") as stream:
@@ -246,6 +257,38 @@ def test_where_there_is_no_daemon_nothing_is_begun(url: str) -> None:
     assert not scanner(url).answers()
 
 
+@pytest.mark.parametrize(
+    ("answer", "there"), [(b"PONG\0", True), (b"pong\0", False), (b"UNKNOWN COMMAND\0", False), (b"PONG", False)]
+)
+def test_it_is_there_where_it_says_that_it_is(answer: bytes, there: bool) -> None:
+    heard: list[bytes] = []
+    with played(saying(answer, heard)) as url:
+        assert scanner(url).answers() is there
+    assert heard == [b"zPING\0"]
+
+
+def test_whether_it_is_there_has_to_be_said_as_soon_as_a_connection_is_made() -> None:
+    """A file may wait for it much longer."""
+    ticking = itertools.count(step=4)
+    with played(saying(b"PONG\0", [])) as url:
+        late = scanner(url, connect_seconds=5.0, seconds=60.0, clock=lambda: float(next(ticking)))
+        assert not late.answers()
+        assert replace(late, connect_seconds=60.0).answers()
+
+
+def test_its_version_tells_how_old_its_signatures_are() -> None:
+    heard: list[bytes] = []
+    with played(saying(b"ClamAV 1.4.6/27810/Sat Nov 21 09:12:44 2026\0", heard)) as url:
+        version = scanner(url).version()
+    assert (version, heard) == ("ClamAV 1.4.6/27810/Sat Nov 21 09:12:44 2026", [b"zVERSION\0"])
+    assert signed_at(version) == datetime(2026, 11, 21, 9, 12, 44, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("version", ["", "ClamAV 1.4.6", "ClamAV 1.4.6/27810/of late"])
+def test_a_version_need_not_tell(version: str) -> None:
+    assert signed_at(version) is None
+
+
 def test_all_waits_for_one_file_add_up() -> None:
     """A daemon that is a little late each time is late."""
     ticking = itertools.count(step=4)
@@ -307,10 +350,16 @@ def settings(**changes: Any) -> Settings:
 
 def test_what_the_settings_say() -> None:
     assert Scanner.from_settings(settings(antivirus="off")) is None
-    told = {"antivirus_url": "tcp://clamav:3310", "antivirus_seconds": 7.0, "antivirus_max_bytes": 99}
+    told = {
+        "antivirus_url": "tcp://clamav:3310",
+        "antivirus_seconds": 7.0,
+        "antivirus_max_bytes": 99,
+        "connect_seconds": 3.0,
+    }
     asked = Scanner.from_settings(settings(antivirus="required", **told))
     assert asked is not None
-    assert (asked.url, asked.seconds, asked.most_bytes, asked.required) == ("tcp://clamav:3310", 7.0, 99, True)
+    assert (asked.url, asked.connect_seconds, asked.seconds) == ("tcp://clamav:3310", 3.0, 7.0)
+    assert (asked.most_bytes, asked.required) == (99, True)
     lenient = Scanner.from_settings(settings(antivirus="when-available"))
     assert lenient is not None
     assert not lenient.required

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -82,12 +83,16 @@ def test_a_service_that_is_away_when_the_file_changed(wrapped: KeysetFile, servi
     service.away = True
     with structlog.testing.capture_logs() as logged:
         assert not vault.refresh()
+        assert len(logged) == 1
         assert not vault.refresh()
-    assert [one["event"] for one in logged] == ["keyset not taken up"], "once, not at every heartbeat"
-    assert len(vault.known) == 1
-    service.away = False
-    assert vault.refresh()
+        assert len(vault.known) == 1
+        service.away = False
+        assert vault.refresh()
     assert len(vault.known) == 2
+    told, taken_up = logged  # once, not at every heartbeat
+    cause = f"VAULT_KMS: {ADDRESS} was asked and did not do it (ConnectionError)."
+    assert (told["event"], told["log_level"], told["cause"]) == ("keyset not taken up", "error", cause)
+    assert (taken_up["event"], taken_up["keys"]) == ("keyset taken up", vault.known)
 
 
 def test_a_service_that_takes_its_time_keeps_no_heart_from_beating(
@@ -105,6 +110,8 @@ def test_a_service_that_takes_its_time_keeps_no_heart_from_beating(
     monkeypatch.setattr(KeysetFile, "read", slowly)
     assert not vault.refresh()
     assert len(vault.known) == 1
+    (reading,) = (one for one in threading.enumerate() if one.name == "keyset")
+    assert reading.daemon, "nor a process from ending"
     answers.set()
     assert becomes(vault.refresh)
     assert len(vault.known) == 2
@@ -155,6 +162,47 @@ def test_a_client_that_is_not_installed(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("aws-kms://arn:aws:kms:us-east-1:1:key/x", ("aws-kms://arn:aws:kms:us-east-1:1:key/x", None)),
+        (
+            "gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/k",
+            ("gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/k", None),
+        ),
+        ("hcvault://vault.example:8200/transit/keys/k", ("https://vault.example:8200", "a token")),
+    ],
+)
+def test_a_client_is_told_of_which_key(
+    address: str, told: tuple[str, str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its credentials are for each to find, but for the token, which is read where HashiCorp's own tools do."""
+    key = Keyset.new().cipher()
+    made: list[tuple[str, str | None]] = []
+
+    class Client:
+        def __init__(self, url: str, token: str | None) -> None:
+            made.append((url, token))
+
+        def get_aead(self, key_uri: str) -> Aead:
+            assert key_uri == address
+            return key
+
+    def new_aead(path: str, client: object) -> Aead:
+        assert isinstance(client, Client)
+        assert path == "/transit/keys/k"
+        return key
+
+    monkeypatch.setenv("VAULT_TOKEN", "a token")
+    monkeypatch.setitem(sys.modules, "tink.integration.awskms", SimpleNamespace(AwsKmsClient=Client))
+    monkeypatch.setitem(sys.modules, "tink.integration.gcpkms", SimpleNamespace(GcpKmsClient=Client))
+    monkeypatch.setitem(sys.modules, "tink.integration.hcvault", SimpleNamespace(new_aead=new_aead))
+    monkeypatch.setitem(sys.modules, "hvac", SimpleNamespace(Client=Client))
+    create_keyset(tmp_path / "keyset.json", wrapped_by=address)
+    assert KeysetFile(path=tmp_path / "keyset.json", wrapped_by=address).read().numbers
+    assert made == [told, told]
+
+
 def test_services_are_known() -> None:
     assert set(kms.SERVICES) == {"aws-kms", "gcp-kms", "hcvault"}
 
@@ -170,6 +218,8 @@ def test_where_a_rotation_stands() -> None:
     assert promoted.known == (following, first.primary)
     last = promoted.without_former()
     assert last.numbers == (following,)
+    third = both.with_another()
+    assert third.promoted().primary == third.numbers[2], "the newest of those that follow"
 
 
 def test_each_opens_what_one_before_it_sealed() -> None:
@@ -191,6 +241,11 @@ def test_what_does_not_say_its_key(ciphertext: bytes) -> None:
     assert number_of(ciphertext) is None
 
 
+@pytest.mark.parametrize("rest", [b"", b"rest"])
+def test_what_says_its_key(rest: bytes) -> None:
+    assert number_of(b"\x01\x00\x00\x02\x01" + rest) == 513
+
+
 def test_nothing_of_a_key_is_shown() -> None:
     made = Keyset.new()
     assert made.keys["key"][0]["keyData"]["value"] not in repr(made)
@@ -201,13 +256,18 @@ def test_a_keyset_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
     file.create(Keyset.new(demo=True))
     before = file.read()
 
+    written: list[Path] = []
+
     def full(self: Path, _: Path) -> None:
+        written.append(self)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "rename", full)
     with pytest.raises(OSError, match="No space left"):
         file.replace(before.with_another())
     monkeypatch.undo()
+    (new,) = written
+    assert (new.parent, new.name.startswith(".keyset.json.")) == (tmp_path, True), "where the next writer finds it"
     assert file.read() == before
     assert [one.name for one in tmp_path.iterdir()] == ["keyset.json"]
     file.replace(before.with_another())
@@ -239,5 +299,12 @@ def test_it_stays_its_owners(tmp_path: Path) -> None:
 def test_a_number_is_not_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     first = Keyset.new()
     numbers = iter([first.primary, 7])
-    monkeypatch.setattr("app.tenants.keyset.secrets.choice", lambda _: next(numbers))
+    offered: list[range] = []
+
+    def choice(among: range) -> int:
+        offered.append(among)
+        return next(numbers)
+
+    monkeypatch.setattr("app.tenants.keyset.secrets.choice", choice)
     assert first.with_another().following == (7,)
+    assert offered == [range(1, 1 << 32)] * 2, "nought is no number"
