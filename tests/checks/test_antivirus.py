@@ -9,20 +9,23 @@ import socket
 import struct
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from structlog.testing import capture_logs
 
 from app.checks import Rejected, Scanner, ScannerAway, Watch, run
-from app.checks.clamd import NoVerdict, Stream, signed_at
+from app.checks.clamd import Beyond, NoVerdict, Stream, signed_at
 from app.config import Settings
 from app.intake import Collected
 from app.local.processes import wait_until
 from app.providers.facturapi import CERTIFICATE
 from app.sandbox import sat
+from app.seeing.metrics import REGISTRY
 from app.words import WORDS
 from tests.checks.documents import PDF, begun
 from tests.checks.hand_ins import NOW, file
@@ -195,6 +198,7 @@ def silent(connection: socket.socket) -> None:
         pass
 
 
+ENOUGH: Final = b"INSTREAM size limit exceeded. ERROR\0"
 HUNG_UP: Final = "pipe|reset|ended in the middle"
 AWAY: Final[dict[str, tuple[Play, str]]] = {
     "hangs up at once": (lambda _: None, HUNG_UP),
@@ -289,6 +293,92 @@ def test_a_version_need_not_tell(version: str) -> None:
     assert signed_at(version) is None
 
 
+BEYOND: Final[dict[str, tuple[Play, str]]] = {
+    "says so when it has enough, and hangs up": (
+        lambda connection: (connection.recv(100), connection.send(ENOUGH)),
+        "size",
+    ),
+    "says so at the end": (answering(ENOUGH), "size"),
+    "looked through a part of it": (
+        answering(b"stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND\0"),
+        "did not look through all of it: Heuristics.Limits.Exceeded.MaxFileSize",
+    ),
+}
+
+
+@pytest.mark.parametrize(("play", "why"), BEYOND.values(), ids=BEYOND)
+def test_a_file_that_it_has_not_looked_through_is_not_clean(play: Play, why: str) -> None:
+    blocks = [b"a" * 65_536] * 64
+    with played(play) as url:
+        strict = scanner(url, most_bytes=1 << 30)
+        with pytest.raises(Rejected) as refusal:
+            passed(strict, *blocks)
+        assert (refusal.value.slug, refusal.value.status) == ("not-scannable", 413)
+        assert said(passed(replace(strict, required=False), *blocks)) == "not-scannable"
+        with pytest.raises(Beyond, match=why):
+            strict.look(*blocks)
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem", "logged"),
+    [
+        (b"stream: OK\0", "", None),
+        (b"stream: Bad FOUND\0", "infected", {"event": "infected file refused", "signature": "Bad"}),
+        (
+            b"stream: Heuristics.Limits.Exceeded FOUND\0",
+            "not-scannable",
+            {
+                "event": "file could not be scanned",
+                "because": "not-scannable",
+                "detail": "it did not look through all of it: Heuristics.Limits.Exceeded",
+            },
+        ),
+        (
+            b"ERROR\0",
+            "scanner-away",
+            {"event": "file could not be scanned", "because": "scanner-away", "detail": "it says 'ERROR'"},
+        ),
+    ],
+)
+def test_what_came_of_a_file_is_counted_and_logged(
+    answer: bytes, problem: str, logged: dict[str, object] | None
+) -> None:
+    def counted() -> dict[str, float]:
+        return {name: scanned(name) for name in ("", "infected", "not-scannable", "scanner-away")}
+
+    before = counted()
+    with played(answering(answer)) as url, capture_logs() as lines, suppress(Rejected):
+        passed(scanner(url, required=False), TEXT)
+    assert counted() == before | {problem: before[problem] + 1}
+    assert lines == ([{**logged, "log_level": "warning"}] if logged else [])
+
+
+def scanned(problem: str) -> float:
+    return REGISTRY.get_sample_value("ventanilla_scans_total", {"problem": problem}) or 0.0
+
+
+def test_it_waits_no_longer_to_connect_than_for_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[tuple[tuple[str, int], float]] = []
+
+    def connect(where: tuple[str, int], timeout: float) -> None:
+        waited.append((where, timeout))
+        raise TimeoutError
+
+    monkeypatch.setattr("app.checks.clamd.socket.create_connection", connect)
+    for connecting, seconds in ((2.0, 30.0), (5.0, 3.0)):
+        with pytest.raises(NoVerdict, match="too slow"):
+            scanner("tcp://clamav:3310", connect_seconds=connecting, seconds=seconds).look(TEXT)
+    assert waited == [(("clamav", 3310), 2.0), (("clamav", 3310), 3.0)]
+
+
+def test_a_daemon_that_lets_nobody_in_is_away() -> None:
+    with short() as folder, socket.socket(socket.AF_UNIX) as full, socket.socket(socket.AF_UNIX) as waiting:
+        full.bind(str(folder / "daemon"))
+        full.listen(0)
+        waiting.connect(str(folder / "daemon"))
+        assert not scanner(f"unix://{folder}/daemon", connect_seconds=0.1).answers()
+
+
 def test_all_waits_for_one_file_add_up() -> None:
     """A daemon that is a little late each time is late."""
     ticking = itertools.count(step=4)
@@ -318,7 +408,11 @@ def test_a_file_that_is_too_large_is_not_shown_to_it() -> None:
         begun("notes.txt", TEXT, scanner=asked)
     assert (refusal.value.slug, refusal.value.status, refusal.value.field) == ("not-scannable", 413, "file")
     lenient = scanner("unix:///nowhere/at/all", most_bytes=len(TEXT) - 1, required=False)
-    assert said(passed(lenient, TEXT)) == "not-scannable"
+    with capture_logs() as lines:
+        assert said(passed(lenient, TEXT)) == "not-scannable"
+    assert [line["detail"] for line in lines] == [f"{len(TEXT)} bytes are more than ANTIVIRUS_MAX_BYTES"]
+    with played(answering(b"stream: OK\0")) as url:
+        assert said(passed(scanner(url, most_bytes=len(TEXT)), TEXT)) == "clean"
 
 
 def test_a_file_that_is_given_up_gives_its_connection_back() -> None:

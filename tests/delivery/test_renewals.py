@@ -163,6 +163,31 @@ def test_in_the_recipient_s_language(counter: Counter, locale: str, left: int, s
     assert said in message.html
 
 
+def test_it_says_which_one_it_is_and_until_when_it_can_be_handed_in(counter: Counter) -> None:
+    counter.change(locale="en", name="Kemper & Sons")
+    counter.deliver(ENDS)
+    counter.watch()
+    (message,) = counter.mails()
+    which = (
+        "number 0001, of Kemper & Sons at Facturapi: it ends on 5 Jan 2027, 08:05 and is good for nothing afterwards"
+    )
+    assert f"“Your digital seal certificate (CSD)”, {which}" in message.text
+    assert "It is good until 4 Feb 2027, 08:05." in message.text
+    assert "the address that Kemper & Sons gave for questions" in message.text
+    (address,) = re.findall(rf"{re.escape(URL)}/l/[\w-]+", message.text)
+    assert f'<a href="{address}">{address}</a>' in message.html
+    assert "Kemper &amp; Sons gave for questions" in message.html
+    assert "Sons gave" not in message.html.replace("Kemper &amp; Sons", "")
+
+
+def test_one_without_a_number_has_none(counter: Counter) -> None:
+    counter.change(locale="en")
+    counter.deliver(ENDS, number="")
+    counter.watch()
+    (message,) = counter.mails()
+    assert "number –, of" in message.text
+
+
 def person(database: Database, email: str, role: Role, manages: Any = None, locale: str = "en") -> None:
     with database.transaction(HOUSE) as session:
         session.add(
@@ -232,7 +257,8 @@ def test_without_an_open_form_for_it_there_is_no_link(counter: Counter, column: 
     counter.deliver(ENDS)
     counter.watch()
     (message,) = counter.mails()
-    assert "http" not in message.text
+    assert "http" not in message.text + message.html.partition("<body")[2]
+    assert "El enlace sirve hasta" not in message.text
     assert "como entregaste este" in message.text
 
 
@@ -381,6 +407,8 @@ def test_what_is_logged_names_no_link(counter: Counter) -> None:
         counter.watch()
     (line,) = [line for line in lines if line["event"] == "certificate ends"]
     assert (line["organization"], line["number"], line["days"]) == (counter.tenant.organization.slug, "0001", 45)
+    what = counter.tenant.connection.name, "facturapi/certificate", ENDS.isoformat()
+    assert (line["connection"], line["operation"], line["not_after"]) == what
     (message,) = counter.mails()
     (token,) = LINK.findall(message.text)
     kept = [entry.details for entry in counter.read(audit.listing)]

@@ -12,6 +12,8 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 from uuid_utils.compat import uuid7
 
 from app.database import Database
@@ -83,8 +85,10 @@ def test_up_to_its_share_and_no_byte_more(site: Site) -> None:
     with pytest.raises(ShareFull) as refused:
         spool.check_room(1, site.organization)
     assert (refused.value.slug, refused.value.status, refused.value.retry_after) == ("spool-share-full", 507, 60.0)
-    with pytest.raises(ShareFull):
+    with pytest.raises(ShareFull) as refused_while_written:
         site.keep(spool, 1)
+    limit = {"limit": sealed_bytes(400_000) * 2}
+    assert (refused.value.params, refused_while_written.value.params) == (limit, limit)
 
 
 def test_what_others_have_takes_nothing_of_it(site: Site) -> None:
@@ -188,6 +192,23 @@ def test_what_a_dead_process_was_promised_is_free_again(site: Site) -> None:
     assert len(site.promised()) == 1
     with pytest.raises(ShareFull):  # but that of the living is not
         site.keep(site.spool(), 900_000)
+
+
+def test_what_cannot_be_taken_back_is_said_and_fails_nobody(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is whole and handed in: it only takes up room for two until the process ends."""
+    spool = site.spool()
+    copy_id = site.keep(spool, 1000)
+
+    def away(*_: object) -> None:
+        raise OperationalError("DELETE", {}, OSError("hunter2"))
+
+    monkeypatch.setattr("app.intake.spool.shares.promises.drop", away)
+    with capture_logs() as lines:
+        spool.settle(site.organization, copy_id)
+    (line,) = lines
+    assert (line["event"], line["log_level"]) == ("promise could not be taken back", "warning")
+    assert (line["cause"], "hunter2" in str(line)) == ("OperationalError", False)
+    assert site.promised() == [copy_id]
 
 
 def test_a_spool_without_shares_asks_nobody(local: House) -> None:
