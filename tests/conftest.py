@@ -5,6 +5,7 @@ Each is made when it is first asked for, and imported then: most tests need none
 
 from __future__ import annotations
 
+import gc
 import shutil
 import socket
 import tempfile
@@ -35,6 +36,12 @@ pytest_plugins = ["tests.attacks"]
 
 #: Long enough for a machine that is busy, short enough to wait for.
 PATIENCE = {"CONNECT_SECONDS": "2", "ANSWER_SECONDS": "3", "TOTAL_SECONDS": "12", "DRAIN_SECONDS": "3"}
+
+
+def pytest_collection_finish() -> None:
+    """Set aside what was collected, which stays to the end: each full pass of the collector looks at the rest alone."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

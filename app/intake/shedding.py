@@ -42,6 +42,8 @@ LATER: Final = 60.0
 MINUTE: Final = 60.0
 #: Questions and wishes that a page takes in a minute from one caller, or about one upload.
 WISHES: Final = 10
+#: Passwords that are measured in a minute for one address, while they are typed: some take a fifth of a second.
+MEASURES: Final = 30
 #: From one look at the queue to the next.
 LOOK_SECONDS: Final = 2.0
 #: Callers whose pace is remembered; who has been away for longest is forgotten first.
@@ -203,6 +205,7 @@ class Shedding:
         self.guesses: Final = Pace(guesses_a_minute, clock)
         #: Of what pages take beside hand-ins.
         self.wishes: Final = Pace(WISHES, clock)
+        self.measures: Final = Pace(MEASURES, clock)
         self._behind = behind
         self._room = room
         self._under_way: Counter[UUID] = Counter()

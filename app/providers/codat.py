@@ -122,7 +122,10 @@ class Codat:
         return refused if erred(answer) and looked.ending is Ending.FAILED else unconfirmed(refused)
 
     def reconcile(self, operation: Operation, handin: HandIn, account: Account) -> Steps:  # noqa: ARG002
-        """By its name among what came since, then by its bytes among what came on those days."""
+        """By its name among what came since, then by its bytes among what came on those days.
+
+        A day's archive that has fewer files than are listed of that day says nothing of those that it lacks.
+        """
         (file,) = handin.parts.values()
         answer = yield Outgoing(method="GET", path=f"{_company(account)}/files")
         found = replies.entries(answer)
@@ -134,7 +137,7 @@ class Codat:
             return unconfirmed(told)
         searched = []
         for day in days:
-            search = Search(file.sha256 or "")
+            search = Search(file.sha256 or "", among=sum(_came_on(one, day) for one in found))
             answer = yield replace(_download(account, day), sink=search)
             if not isinstance(answer, Reply) or answer.status != 200:
                 return unlearnt(replies.refusal(answer))
@@ -227,6 +230,11 @@ def _days(found: Sequence[Mapping[str, Any]], name: str, handed_in: datetime) ->
         if moment is not None and EARLIEST <= moment - handed_in <= LATEST and (not called or _same(called, name)):
             days.add(moment.date())
     return sorted(days)
+
+
+def _came_on(one: Mapping[str, Any], day: date) -> bool:
+    moment = replies.uploaded(one)
+    return moment is not None and moment.date() == day
 
 
 def _same(one: str, other: str) -> bool:

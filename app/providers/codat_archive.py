@@ -36,8 +36,10 @@ class _Unreadable(Exception):  # noqa: N818 - says what it is
 class Search:
     """Takes an archive's bytes, and knows at its end whether the file was among them."""
 
-    def __init__(self, sha256: str) -> None:
+    def __init__(self, sha256: str, among: int = 0) -> None:
+        """`among`: so many members the archive has to have at least, or it is not all that there is."""
         self._wanted = sha256
+        self._missing = among
         self._found = False
         self._whole = hashlib.sha256()
         self._rest = bytearray()
@@ -62,7 +64,7 @@ class Search:
         """Whether it is there, as a member or as the whole; None where not all that there is could be read."""
         if self._found or self._whole.hexdigest() == self._wanted:
             return True
-        return False if self._complete else None
+        return False if self._complete and self._missing <= 0 else None
 
     def _archive(self) -> Reading:
         while True:
@@ -95,6 +97,7 @@ class Search:
         if streamed:
             yield from self._descriptor(long=long)
         self._found = self._found or digest.hexdigest() == self._wanted
+        self._missing -= 1
 
     def _inflate(self, digest: hashlib._Hash) -> Reading:
         inflating = zlib.decompressobj(-zlib.MAX_WBITS)

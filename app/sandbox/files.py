@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 #: Largest file whose bytes are kept; of a larger one size and hash are known.
 KEPT_BYTES = 16 << 20
-#: Most files that providers keep; the newest stay.
-KEPT_FILES = 1_000
+#: Most bytes of all files that providers keep; the newest stay. Whoever looks for one that is gone is told that it was
+#: never there, and sends it again: there have to be more than come in a run of `make faults`.
+KEPT_IN_ALL = 4 << 30
 #: What is at most this large never touches the disk: keys and passwords among it.
 MEMORY_BYTES = 1 << 20
 
@@ -62,22 +63,24 @@ class Files:
         self.folder = folder
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, mode=0o700)
-        self._kept: OrderedDict[str, Path] = OrderedDict()
+        self._kept: OrderedDict[str, int] = OrderedDict()
+        self._bytes = 0
         self._lock = Lock()
 
     def keep(self, content: bytes) -> str:
         """Write a file and return the name that `read` finds it by."""
         name = secrets.token_hex(16)
-        path = self.folder / name
-        path.write_bytes(content)
+        (self.folder / name).write_bytes(content)
         with self._lock:
-            self._kept[name] = path
-            while len(self._kept) > KEPT_FILES:
-                self._kept.popitem(last=False)[1].unlink(missing_ok=True)
+            self._kept[name] = len(content)
+            self._bytes += len(content)
+            while self._bytes > KEPT_IN_ALL:
+                oldest, size = self._kept.popitem(last=False)
+                self._bytes -= size
+                (self.folder / oldest).unlink(missing_ok=True)
         return name
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a kept file; None for one that never was, or is too old."""
         with self._lock:
-            path = self._kept.get(name)
-            return path.read_bytes() if path else None
+            return (self.folder / name).read_bytes() if name in self._kept else None

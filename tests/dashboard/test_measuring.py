@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from pydantic import SecretStr
 
 from app.database import HOUSE, Database, utcnow
+from app.intake.shedding import MEASURES
 from app.tenants import passwords, ways_in
 from app.tenants.passwords import MOST, Verdict
 from app.tenants.roles import Role
@@ -64,6 +65,33 @@ def test_nobody_elsewhere_has_one_measured(app: Flask) -> None:
     token = token_of(client.get("/admin/login"))
     for headers in ({"Origin": ORIGIN}, {"Origin": "https://elsewhere.example", "X-CSRF-Token": token}):
         assert client.post("/admin/password-strength", data={"password": "x"}, headers=headers).status_code == 403
+
+
+def test_an_address_has_only_so_many_measured(app: Flask) -> None:
+    client = visitor(app)
+    headers = {"Origin": ORIGIN, "X-CSRF-Token": token_of(client.get("/admin/login"))}
+    environ = {"REMOTE_ADDR": "203.0.113.77"}
+
+    def ask() -> int:
+        data = {"password": STRONG}
+        return client.post(
+            "/admin/password-strength", data=data, headers=headers, environ_overrides=environ
+        ).status_code
+
+    assert [ask() for _ in range(MEASURES)] == [200] * MEASURES
+    assert ask() == 429
+
+
+def test_of_a_long_one_the_beginning_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+
+    def measured(said: str, **_: object) -> dict[str, int]:
+        given.append(said)
+        return {"guesses": 1}
+
+    monkeypatch.setattr("zxcvbn.zxcvbn", measured)
+    passwords.strength(SecretStr("4@8({[<369&#!1/|0$5+7%2/" * 5))
+    assert [len(one) for one in given] == [passwords.JUDGED]
 
 
 @pytest.fixture

@@ -264,6 +264,8 @@ def test_what_may_be_it_is_looked_into(entry: Any) -> None:
         ([reply([listed()]), reply(b"", 204)], Ending.RETRY),
         ([reply([listed()]), reply(b"no archive")], Ending.UNKNOWN),
         ([reply([listed()]), reply(zipped(b"other"))], Ending.FAILED),
+        ([reply([listed(), listed("other.pdf")]), reply(zipped(b"other"))], Ending.UNKNOWN),
+        ([reply([listed(), listed("other.pdf")]), reply(zipped(CONTENT))], Ending.DELIVERED),
     ],
     ids=str,
 )

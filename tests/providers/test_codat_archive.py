@@ -61,6 +61,16 @@ def test_it_is_found_wherever_it_is(method: int, streamed: bool, zip64: bool, bl
         assert search(archive(*contents, method=method, streamed=streamed, zip64=zip64), block) is True
 
 
+@pytest.mark.parametrize("among", [1, 2, 3])
+def test_of_an_archive_that_has_too_few_nothing_is_known(among: int) -> None:
+    looking = Search(SHA, among=among)
+    looking.feed(archive(OTHER, b""))
+    assert looking.found() is (None if among > 2 else False)
+    finding = Search(SHA, among=among)
+    finding.feed(archive(CONTENT))
+    assert finding.found() is True
+
+
 @pytest.mark.parametrize("block", [1, 4096])
 @pytest.mark.parametrize("streamed", [False, True])
 def test_what_is_not_there_is_not(block: int, streamed: bool) -> None:

@@ -21,7 +21,7 @@ def test_a_kept_file_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_only_the_newest_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEPT_FILES", 2)
+    monkeypatch.setattr(module, "KEPT_IN_ALL", 2)
     files = Files(tmp_path / "sandbox")
     names = [files.keep(bytes([number])) for number in range(4)]
     assert [files.read(name) for name in names] == [None, None, b"\x02", b"\x03"]
