@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -69,9 +70,10 @@ class Server:
 
 
 def asked(gateway: Gateway, *, believed: bool, method: str = "GET") -> Server:
-    """Let it answer one request, as a server does."""
-    server = Server()
-    answer = Identified(gateway, lambda _: believed)(create_environ(method=method, headers=SAID), server)
+    """Let it answer one request, as a server does: a proxy's of ours, or somebody's."""
+    server, peer = Server(), {"REMOTE_ADDR": "127.0.0.1" if believed else "203.0.113.9"}
+    environ = create_environ(method=method, headers=SAID, environ_overrides=peer)
+    answer = Identified(gateway, lambda asking: asking["REMOTE_ADDR"] == "127.0.0.1")(environ, server)
     assert b"".join(answer) == b"said"
     answer.close()  # type: ignore[attr-defined] # which is for the server to do
     return server
@@ -83,6 +85,7 @@ def test_one_id_for_all_of_it_and_none_afterwards(believed: bool) -> None:
     server = asked(gateway, believed=believed)
     (given,) = server.ids
     assert (given == HEX) is believed
+    assert believed or UUID(given).version == 7
     assert gateway.known == [given, given], "also while its answer goes"
     assert ids.request_id() is None
     assert server.told[:2] == ("200 OK", [("Content-Type", "text/plain"), ("X-Request-ID", given)])

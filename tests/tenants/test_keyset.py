@@ -140,7 +140,7 @@ def test_wrapped_without_an_address_and_the_other_way_round(wrapped: KeysetFile,
 
 @pytest.mark.parametrize(("address", "said"), [("nowhere://x", "nowhere is no service"), ("x", "x is no service")])
 def test_services_that_nobody_knows(address: str, said: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(ConfigurationError, match=rf"{said} .* one of aws-kms://, gcp-kms://, hcvault://\.$"):
         create_keyset(tmp_path / "keyset.json", wrapped_by=address)
     assert list(tmp_path.iterdir()) == []
 
@@ -244,6 +244,10 @@ def test_what_does_not_say_its_key(ciphertext: bytes) -> None:
 @pytest.mark.parametrize("rest", [b"", b"rest"])
 def test_what_says_its_key(rest: bytes) -> None:
     assert number_of(b"\x01\x00\x00\x02\x01" + rest) == 513
+
+
+def test_only_the_demos_keyset_says_that_it_is() -> None:
+    assert [Keyset.new(**given).with_another().demo for given in ({"demo": True}, {})] == [True, False]
 
 
 def test_nothing_of_a_key_is_shown() -> None:
