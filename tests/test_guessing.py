@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.database import Database
 from app.intake.shedding import Pace
 from app.services import Services
+from app.tenants.vault import Vault
+from tests.tenancy import tenant
 from tests.watch import Watch
 
 MOST = 5
@@ -57,6 +62,16 @@ def test_who_needs_no_key_and_who_comes_from_elsewhere_does_not_wait(guesser: Fl
     elsewhere = {"REMOTE_ADDR": "203.0.113.7"}
     assert guesser.get("/l/guessed", environ_overrides=elsewhere).status_code == 404
     watch.now += 60
+    assert guesser.get("/l/guessed").status_code == 404
+
+
+def test_what_opens_something_and_what_is_no_key_counts_for_nothing(
+    guesser: FlaskClient, database: Database, vault: Vault
+) -> None:
+    form = tenant(database, vault, f"t-{token_hex(6)}").form
+    for _ in range(MOST + 1):
+        assert guesser.get(f"/f/{form.public_id}").status_code == 200
+        assert guesser.get("/nothing/here").status_code == 404
     assert guesser.get("/l/guessed").status_code == 404
 
 

@@ -20,7 +20,7 @@ from app.database import Database
 from app.intake.spool import ShareFull, Shares, Spool
 from app.intake.spool.cipher import sealed_bytes
 from app.intake.spool.local import Folder
-from app.intake.spool.shares import STEP
+from app.intake.spool.shares import STEP, Held
 from app.records import promises
 from app.records.models import Copy, Promise, Resumable, ResumableKind
 from app.records.processes import beat
@@ -120,6 +120,42 @@ def test_a_file_of_unknown_length_ends_where_the_share_does(site: Site) -> None:
     site.keep(spool, STEP // 4, said=False)  # there is less than a step left, and room for it
     assert len(site.promised()) == 2
     assert STEP < site.taken() <= STEP + STEP // 2
+
+
+class Asked(Shares):
+    """Promises up to so many bytes, and notes what it was asked for."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.promised: list[int] = []
+
+    def promise(self, organization_id: UUID, copy_id: UUID, size: int) -> None:
+        del organization_id, copy_id
+        if sum(self.promised) + size > self.most:
+            raise ShareFull(limit=self.most)
+        self.promised.append(size)
+
+
+def test_room_is_asked_for_a_step_at_a_time_and_only_when_it_is_needed() -> None:
+    asked = Asked(100 * STEP)
+    held = Held(asked, uuid4(), uuid4(), 0)
+    assert asked.promised == []
+    for size in (10, STEP - 10):
+        held.take(size)
+    assert asked.promised == [STEP]
+    for size in (1, STEP, STEP - 1, 1, 3 * STEP, 1):
+        held.take(size)
+    assert asked.promised == [STEP, STEP, STEP, STEP, 2 * STEP + 1, STEP]
+
+
+def test_at_the_end_of_a_share_the_last_byte_is_promised_and_no_other() -> None:
+    asked = Asked(STEP + 5)
+    held = Held(asked, uuid4(), uuid4(), 0)
+    for size in (STEP, 2, 3):
+        held.take(size)
+    with pytest.raises(ShareFull):
+        held.take(1)
+    assert asked.promised == [STEP, 2, 3]
 
 
 def test_of_many_at_the_same_time_on_many_nodes_as_many_get_in_as_fit(site: Site) -> None:
