@@ -61,7 +61,7 @@ coverage: setup chromium curl php proxies clamav promtool ## The same as test, a
 	$(BIN)/pytest -q -n auto --cov --cov-report=html --cov-report=term
 
 .PHONY: mutants
-mutants: setup ## Change intake, checks, delivery and the vault in small ways and list the changes that no test notices
+mutants: setup ## Change what decides about bytes and keys in small ways and list the changes that no test notices
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
 
