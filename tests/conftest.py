@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -36,6 +37,12 @@ pytest_plugins = ["tests.attacks"]
 
 #: Long enough for a machine that is busy, short enough to wait for.
 PATIENCE = {"CONNECT_SECONDS": "2", "ANSWER_SECONDS": "3", "TOTAL_SECONDS": "12", "DRAIN_SECONDS": "3"}
+
+
+def pytest_configure() -> None:
+    """Hear the interrupt key: what a shell starts behind it ignores that, and so would all that is tested."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
